@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/core/effect.h"
+#include "agent/core/event.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace tepui::agent {
+
+/// Periods and limits of an agent, with Mesos' defaults (reference flags.tsv).
+struct CoreConfig {
+    std::string work_dir;
+    mesos::v1::AgentInfo info;  // Without id; resources and attributes final.
+    std::string version = "1.12.0";
+    std::string boot_id;
+    Duration registration_backoff = std::chrono::seconds{1};  // First delay; doubles to 1 min.
+    Duration update_retry_min = std::chrono::seconds{10};
+    Duration update_retry_max = std::chrono::minutes{10};
+    Duration gc_delay = std::chrono::hours{24 * 7};
+    Duration kill_grace = std::chrono::seconds{3};
+    std::size_t max_completed_frameworks = 50;
+    std::size_t max_completed_executors_per_framework = 150;
+    std::string default_user;  // Whom tasks run as when neither command nor framework names a user.
+    bool switch_user = true;
+};
+
+/// A container the containerizer found alive (or found the end of) at start.
+struct FoundContainer {
+    ContainerId container;
+    std::int64_t pid = 0;
+    bool running = false;
+    std::optional<std::int32_t> status;  // Of one that ended while the agent was away.
+    std::optional<Limitation> limitation;
+};
+
+struct State;
+
+/// The deciding part of an agent: registration, tasks with the built-in command executor, status
+/// update streams, recovery, sandbox collection.
+///
+/// Duties of the caller: construct; perform recover()'s effects; then for each event perform step()'s
+/// effects in order, and step(Tick{}) when next_deadline() is reached. One thread at a time.
+class Core {
+public:
+    /// `checkpoints`: all stored keys. A value that cannot be read drops that object alone and is
+    /// named in a LogLine of recover().
+    static Result<std::unique_ptr<Core>> create(CoreConfig config,
+                                                std::map<std::string, std::string> checkpoints,
+                                                std::uint64_t seed, Now now);
+    ~Core();
+
+    /// The containers that checkpoints say should live; the shell asks the containerizer for them.
+    std::vector<ContainerId> expected_containers() const;
+    /// Takes what was found; adopts, reports what ended, gives up what is lost.
+    Effects recover(std::vector<FoundContainer> found, Now now);
+    Effects step(Event event, Now now);
+    Instant next_deadline() const;
+
+    const State& state() const;
+
+private:
+    explicit Core(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace tepui::agent

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "mesos/v1/mesos.pb.h"
+
+namespace tepui::containerizer {
+
+struct Options {
+    std::string work_dir;     // The agent's; sandboxes and shim sockets live beneath it.
+    std::string runtime_dir;  // Sockets and pid files; short, as socket paths end at 107 bytes.
+    std::string shim_path;    // The tepui-shim program.
+    std::string cgroups_root = "tepui";  // Unique per agent on the host: "tepui/<agent's work dir hash>".
+    std::vector<std::string> isolation = {"cgroups/cpu", "cgroups/mem", "cgroups/pids",
+                                          "namespaces/pid", "filesystem/linux"};
+    bool cgroups_enable_cfs = false;
+    bool switch_user = true;
+    std::uint64_t pids_max = 4096;
+    std::size_t log_bytes_max = std::size_t{10} << 20;  // Of stdout and stderr each, before rotation.
+    std::size_t log_files_max = 5;
+};
+
+/// What to run and under which limits. Plain values; nothing of the wire's roles or offers.
+struct LaunchSpec {
+    ContainerId container;
+    std::string sandbox;                 // Absolute; made here, owned by `user`.
+    std::string user;                    // Empty: as the agent.
+    mesos::v1::CommandInfo command;
+    std::map<std::string, std::string> environment;  // Below command.environment in precedence.
+    std::optional<double> cpus;          // Request; shares of 1,024 each.
+    std::optional<double> cpus_limit;    // Quota, when cfs is on.
+    std::optional<double> mem_mb;        // Hard limit.
+    std::optional<mesos::v1::RLimitInfo> rlimits;
+};
+
+struct Started {
+    std::int64_t pid = 0;
+};
+
+/// Resource that was exceeded, for TaskStatus.limitation.
+struct LimitHit {
+    mesos::v1::TaskStatus::Reason reason;
+    std::string message;
+    mesos::v1::TaskResourceLimitation resources;
+};
+
+struct Exited {
+    std::optional<std::int32_t> status;  // wait(2) status; nothing when the shim was lost.
+    std::optional<LimitHit> limit;
+};
+
+struct Found {
+    ContainerId container;
+    std::int64_t pid = 0;
+    bool running = false;
+    std::optional<Exited> exited;
+};
+
+/// An error of a launch and how far it had come.
+struct LaunchError {
+    Error error;
+    bool sandbox_failed = false;
+};
+
+/// Launches containers, tells when they end, finds them again after a restart. All callbacks come on
+/// threads of its own; the shell posts them to its loop.
+class Containerizer {
+public:
+    virtual ~Containerizer() = default;
+
+    using OnStarted = std::function<void(std::expected<Started, LaunchError>)>;
+    using OnExited = std::function<void(Exited)>;
+
+    /// Begins a launch. `started` is called once; when it succeeded, `exited` is called once later,
+    /// after every process and cgroup of the container is gone.
+    virtual void launch(LaunchSpec spec, OnStarted started, OnExited exited) = 0;
+    /// Signals the container's task: SIGKILL ends every process in it. A container unknown or still
+    /// being launched: SIGKILL cancels the launch, others are kept until it runs.
+    virtual void signal(const ContainerId& container, int signal) = 0;
+    /// Ends the container whatever it does; `exited` follows.
+    virtual void destroy(const ContainerId& container) = 0;
+    /// Re-adopts what runs of `expected` (their `exited` will be told to `exited`), reads the end of
+    /// what ended, destroys whatever else an earlier agent with these Options left.
+    virtual Result<std::vector<Found>> recover(
+        const std::vector<ContainerId>& expected,
+        std::function<void(const ContainerId&, Exited)> exited) = 0;
+    /// Usage now: cpu times, memory, processes. Blocks for a few reads of cgroup files.
+    virtual Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) = 0;
+    /// What this machine could not give of Options::isolation, a sentence each, for the log.
+    virtual std::vector<std::string> warnings() const = 0;
+};
+
+/// The containerizer of this machine. Fails when an isolator's name is unknown.
+Result<std::unique_ptr<Containerizer>> make_containerizer(Options options);
+
+}  // namespace tepui::containerizer

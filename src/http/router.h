@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "http/message.h"
+
+namespace tepui::http {
+
+/// Serves one request. Runs on an I/O thread; must not block it. An exception that leaves it becomes
+/// a 500 and a line in the log.
+using Handler = std::function<asio::awaitable<Response>(Request)>;
+
+/// Finds the handler of a path by its longest registered prefix of whole path parts, as libprocess
+/// does: `/api/v1/operator` and `/tasks/` reach `/api/v1` and `/tasks`. Every route also answers
+/// under the prefixes given (`/master`, `/slave(1)`) and with the suffix `.json`.
+class Router {
+public:
+    explicit Router(std::vector<std::string> prefixes = {}) : prefixes_(std::move(prefixes)) {}
+
+    /// `methods` are upper case; HEAD follows GET. A method outside them is answered 405 with Allow.
+    /// A path added twice replaces the first.
+    void add(std::string path, std::set<std::string> methods, Handler handler);
+
+    struct Route {
+        std::string path;
+        std::set<std::string> methods;
+        Handler handler;
+    };
+    /// Null when nothing matches.
+    const Route* find(std::string_view path) const;
+
+    /// Finds, checks the method, runs the handler; 404 and 405 are answered here.
+    asio::awaitable<Response> serve(Request request) const;
+
+private:
+    std::vector<std::string> prefixes_;
+    std::map<std::string, Route, std::less<>> routes_;
+};
+
+}  // namespace tepui::http

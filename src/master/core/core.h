@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "master/core/effect.h"
+#include "master/core/event.h"
+
+namespace tepui::master {
+
+/// Limits and periods of a master, with Mesos' defaults (reference flags.tsv).
+struct CoreConfig {
+    Duration agent_ping_timeout = std::chrono::seconds{15};
+    std::uint32_t max_agent_ping_timeouts = 5;
+    Duration agent_reregister_timeout = std::chrono::minutes{10};
+    Duration scheduler_heartbeat = std::chrono::seconds{15};
+    std::optional<Duration> offer_timeout;
+    std::size_t max_completed_frameworks = 50;
+    std::size_t max_completed_tasks_per_framework = 1000;
+    std::size_t max_unreachable_tasks_per_framework = 1000;
+    bool root_submissions = true;
+    std::map<std::string, double> weights;  // Role to weight; others have 1.
+    Duration allocation_interval = std::chrono::seconds{1};  // The least a filter lasts.
+};
+
+struct State;
+
+/// The deciding part of a master. Composes the machines of this folder (frameworks, agents, ledger,
+/// offers, accept, tasks, reconciliation); see README.md here.
+///
+/// Duties of the caller, in this order: construct with the loaded registry; perform start()'s
+/// effects; then for each event perform step()'s effects in order; call step(Tick{}) when
+/// next_deadline() is reached. One thread at a time.
+class Core {
+public:
+    /// `info`: this master as SUBSCRIBED shows it, with id (a new UUID each start). `registry`: all
+    /// stored keys. `seed`: for the order agents are offered in. Fails with corrupt, naming the key.
+    static Result<std::unique_ptr<Core>> create(CoreConfig config, mesos::v1::MasterInfo info,
+                                                std::map<std::string, std::string> registry,
+                                                std::uint64_t seed, Now now);
+    ~Core();
+
+    /// Writes the new epoch; nothing else may be visible before that is durable.
+    Effects start(Now now);
+    Effects step(Event event, Now now);
+    /// When Tick is due next; Instant::max() when never. Reaches an idle cluster's pings only.
+    Instant next_deadline() const;
+
+    /// What can be judged at once about a call that is not SUBSCRIBE: invalid_argument for 400 (the
+    /// text is the body: unknown framework, wrong stream id), denied for 403 (not subscribed).
+    Result<void> check_call(const mesos::v1::scheduler::Call& call,
+                            const std::optional<StreamId>& stream) const;
+
+    /// Everything there is to see, for snapshots.
+    const State& state() const;
+    /// False until the epoch is durable; every request is answered 503 till then.
+    bool recovered() const;
+
+private:
+    explicit Core(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace tepui::master

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "mesos/v1/mesos.pb.h"
+#include "mesos/v1/scheduler/scheduler.pb.h"
+#include "tepui/link.pb.h"
+
+namespace tepui::master {
+
+/// One agent connection as the shell numbers them; never used twice in a process.
+struct LinkId {
+    std::uint64_t value = 0;
+    auto operator<=>(const LinkId&) const = default;
+};
+
+/// Names one write batch; its completion carries it back.
+struct PersistToken {
+    std::uint64_t value = 0;
+    auto operator<=>(const PersistToken&) const = default;
+};
+
+/// Names one operator request that waits for an Answer.
+struct RequestToken {
+    std::uint64_t value = 0;
+    auto operator<=>(const RequestToken&) const = default;
+};
+
+/// SUBSCRIBE was decoded, authenticated and passed the checks that answer 4xx; the 200 stream
+/// `stream` is open and nothing was written to it yet.
+struct SchedulerSubscribed {
+    StreamId stream;
+    mesos::v1::scheduler::Call::Subscribe subscribe;
+    std::optional<std::string> principal;  // As authenticated.
+};
+
+/// Any other scheduler call, after Core::check_call() let it through (its 202 is on the way).
+struct SchedulerCalled {
+    StreamId stream;
+    mesos::v1::scheduler::Call call;
+};
+
+/// The subscription's connection is gone.
+struct SchedulerDisconnected {
+    StreamId stream;
+};
+
+/// A frame came in on an agent connection.
+struct AgentFrameReceived {
+    LinkId link;
+    link::ToMaster frame;
+};
+
+struct AgentLinkClosed {
+    LinkId link;
+};
+
+/// The batch is durable. A failed write ends the process instead: what is stored is unknown then.
+struct WritesPersisted {
+    PersistToken token;
+};
+
+/// An operator asked to tear a framework down.
+struct TeardownRequested {
+    RequestToken request;
+    FrameworkId framework;
+};
+
+/// Time passed; sent when Core::next_deadline() is reached, and at the end of each batch of events,
+/// when allocation is due.
+struct Tick {};
+
+using Event = std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected,
+                           AgentFrameReceived, AgentLinkClosed, WritesPersisted, TeardownRequested,
+                           Tick>;
+
+}  // namespace tepui::master
