@@ -29,6 +29,7 @@ struct CoreConfig {
 };
 
 struct State;
+struct Changes;
 
 /// The deciding part of a master. Composes the machines of this folder (frameworks, agents, ledger,
 /// offers, accept, tasks, reconciliation); see README.md here.
@@ -53,11 +54,16 @@ public:
 
     /// What can be judged at once about a call that is not SUBSCRIBE: invalid_argument for 400 (the
     /// text is the body: unknown framework, wrong stream id), denied for 403 (not subscribed).
+    /// Covers what each call type needs (sub-message, 16 byte uuid) and the framework's stream; who
+    /// asks is the caller's affair.
     Result<void> check_call(const mesos::v1::scheduler::Call& call,
                             const std::optional<StreamId>& stream) const;
 
     /// Everything there is to see, for snapshots.
     const State& state() const;
+    /// What changed since the last call, for incremental snapshots. Readers that keep copies call it
+    /// after each batch of steps; it costs what changed.
+    Changes take_changes();
     /// False until the epoch is durable; every request is answered 503 till then.
     bool recovered() const;
 

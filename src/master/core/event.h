@@ -54,6 +54,7 @@ struct SchedulerDisconnected {
 struct AgentFrameReceived {
     LinkId link;
     link::ToMaster frame;
+    std::string peer_ip = {};  // Of the connection, as text: offers show it as the agent's address.
 };
 
 struct AgentLinkClosed {

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "master/core/event.h"
+
+// What waits for the registry: each write batch has one continuation, looked up by its token. A
+// continuation names objects by id and is judged anew when the batch is durable, because the world
+// may have moved on meanwhile.
+namespace tepui::master {
+
+/// This master's epoch is durable: it leads.
+struct EpochStored {};
+
+/// The subscription may be answered, if `stream` is still the framework's newest.
+struct SubscriptionStored {
+    FrameworkId framework;
+    StreamId stream;
+};
+
+/// The framework's end is durable: it may be torn down.
+struct FrameworkEndStored {
+    FrameworkId framework;
+    std::string reason;
+};
+
+/// An agent's (re)registration is durable: it may be answered.
+struct AgentStored {
+    LinkId link;
+    std::optional<std::uint64_t> channel;
+    AgentId agent;
+    std::string peer_ip;
+    mesos::v1::AgentInfo info;
+    std::string version;
+    std::vector<std::string> capabilities;
+    /// Absent for a first registration.
+    std::shared_ptr<const link::ReregisterAgent> reregister;
+};
+
+struct UnreachableStored {
+    AgentId agent;
+    std::string message;
+    WallTime since;
+};
+
+struct AgentRemovalStored {
+    AgentId agent;
+    std::string message;
+    std::string counter;  // Of the metrics: which kind of removal it is.
+};
+
+/// Nothing visible depends on the batch.
+struct NothingWaits {};
+
+using Continuation =
+    std::variant<EpochStored, SubscriptionStored, FrameworkEndStored, AgentStored,
+                 UnreachableStored, AgentRemovalStored, NothingWaits>;
+
+/// A subscription that waits for the registry.
+struct PendingSubscription {
+    StreamId stream;
+    mesos::v1::FrameworkInfo info;  // With id and principal, merged with what was known.
+    mesos::v1::scheduler::Call::Subscribe subscribe;
+    bool is_new = false;  // No client knows the id yet.
+};
+
+struct PendingWrites {
+    std::uint64_t next_token = 1;
+    std::map<PersistToken, Continuation> continuations;
+    std::map<FrameworkId, PendingSubscription> subscriptions;
+    std::map<StreamId, FrameworkId> subscription_streams;
+    /// First registrations under way, so that a repeated RegisterAgent makes no second agent.
+    std::map<std::pair<LinkId, std::optional<std::uint64_t>>, AgentId> registrations;
+    /// The newest batch that (re)registers an agent; older ones are obsolete.
+    std::map<AgentId, PersistToken> newest_registration;
+    /// Operator requests that wait for a framework's end.
+    std::multimap<FrameworkId, RequestToken> teardown_requests;
+};
+
+}  // namespace tepui::master

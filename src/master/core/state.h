@@ -1,0 +1,221 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allocator/allocator.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "master/core/core.h"
+#include "master/core/effect.h"
+#include "master/core/event.h"
+#include "master/core/pending.h"
+#include "master/core/timers.h"
+#include "resources/resources.h"
+
+// What the master knows. Readers (snapshots, routes, metrics) may read all of it between two steps;
+// only the machines of this folder write it. Protobufs that readers share are immutable versions:
+// a change replaces the pointer, so a snapshot keeps what it took.
+namespace tepui::master {
+
+/// A task that is on a registered agent: active, or terminal with an update not yet acknowledged.
+struct Task {
+    /// `state` is the newest the agent told; `status_update_state` that of the last update forwarded
+    /// (absent before the first); `statuses` the last of each run of equal states, without data.
+    std::shared_ptr<const mesos::v1::Task> info;
+    AgentId agent;
+    Resources resources;  // With allocation role.
+    bool charged = false;  // Whether `resources` count as used in the ledger: until terminal.
+    LinkId launched_on;    // Where RunTask was sent; 0 for a task that an agent reported.
+};
+
+/// Identifies a task in the whole cluster.
+using TaskKey = std::pair<FrameworkId, TaskId>;
+
+struct Framework {
+    enum class Phase : std::uint8_t {
+        recovered,     // Known from the registry or from agents; not seen by this master.
+        connected,     // Subscribed: `stream` is set.
+        disconnected,  // `teardown_due` is set, or a new subscription is being stored.
+        removing,      // Its end is being stored; to clients it does not exist any more.
+    };
+
+    FrameworkId id;
+    std::shared_ptr<const mesos::v1::FrameworkInfo> info;  // With id and principal.
+    Phase phase = Phase::recovered;
+    std::optional<StreamId> stream;
+    std::set<std::string> roles;
+    std::set<std::string> suppressed_roles;
+    mesos::v1::scheduler::OfferConstraints offer_constraints;
+    allocator::Capabilities capabilities;
+    bool partition_aware = false;
+
+    WallTime registered_at;
+    std::optional<WallTime> reregistered_at;
+    std::optional<WallTime> disconnected_at;
+    std::optional<Instant> teardown_due;
+
+    std::map<TaskId, Task> tasks;
+    /// Lost sight of with their agents; bounded, the oldest go first. They block their ids.
+    std::map<TaskId, std::shared_ptr<const mesos::v1::Task>> unreachable_tasks;
+    std::deque<TaskId> unreachable_order;  // May name tasks that came back.
+    /// Ended; bounded, the oldest first.
+    std::deque<std::shared_ptr<const mesos::v1::Task>> completed_tasks;
+    std::set<OfferId> offers;
+
+    bool connected() const { return phase == Phase::connected; }
+    /// Receives offers: connected, as this master knows no deactivation without disconnection.
+    bool active() const { return connected(); }
+    bool has_capability(mesos::v1::FrameworkInfo::Capability::Type type) const;
+};
+
+/// A framework that ended, as it was then. Immutable.
+struct CompletedFramework {
+    std::shared_ptr<const mesos::v1::FrameworkInfo> info;
+    WallTime registered_at;
+    std::optional<WallTime> reregistered_at;
+    WallTime completed_at;
+    std::vector<std::shared_ptr<const mesos::v1::Task>> completed_tasks;    // Oldest first.
+    std::vector<std::shared_ptr<const mesos::v1::Task>> unreachable_tasks;
+};
+
+/// A custom executor that an agent reported.
+struct Executor {
+    std::shared_ptr<const mesos::v1::ExecutorInfo> info;
+    Resources resources;
+};
+
+/// An agent that is registered: durable, answered, and not counted as unreachable.
+struct Agent {
+    AgentId id;
+    std::shared_ptr<const mesos::v1::AgentInfo> info;  // With id.
+    std::string version;
+    std::vector<std::string> capabilities;  // AgentInfo.Capability.Type names.
+    std::string ip;                         // Where its connection came from; "" if not known.
+    /// The connection it is bound to; absent while it is disconnected.
+    std::optional<LinkId> link;
+    std::optional<std::uint64_t> channel;
+
+    WallTime registered_at;
+    std::optional<WallTime> reregistered_at;
+    Instant last_seen;                // Its last pong, or its registration.
+    std::uint32_t missed_pongs = 0;
+    bool marking_unreachable = false;  // The registry write is under way.
+    bool removing = false;             // The same, for its removal.
+
+    // The ledger (ledger.h is the only writer).
+    Resources total;                            // Without allocation roles.
+    std::map<FrameworkId, Resources> offered;   // With allocation roles; no empty entries.
+    std::map<FrameworkId, Resources> used;      // The same; by tasks and executors.
+
+    std::set<OfferId> offers;
+    std::set<TaskKey> tasks;
+    std::map<FrameworkId, std::map<ExecutorId, Executor>> executors;
+    /// Kills the agent may not have got; sent again when it comes back.
+    std::map<TaskKey, std::shared_ptr<const link::ToAgent>> pending_kills;
+
+    bool connected() const { return link.has_value(); }
+    bool active() const { return connected(); }
+};
+
+/// An agent in the registry that has not come back since this master began.
+struct RecoveredAgent {
+    std::shared_ptr<const mesos::v1::AgentInfo> info;
+    WallTime registered_at;
+    bool marking_unreachable = false;
+};
+
+struct UnreachableAgent {
+    std::shared_ptr<const mesos::v1::AgentInfo> info;
+    WallTime since;
+};
+
+struct Offer {
+    FrameworkId framework;
+    AgentId agent;
+    std::string role;
+    Resources resources;  // With allocation role.
+    /// With allocation_info and `reservations`, also for clients that were sent the older form.
+    std::shared_ptr<const mesos::v1::Offer> info;
+};
+
+/// What a connection carries.
+struct Link {
+    std::set<AgentId> agents;
+};
+
+/// What changed since the last take_changes(). An id that is not found in State was removed; a task
+/// may have moved to its framework's unreachable or completed ones.
+struct Changes {
+    std::uint64_t version = 0;  // State::version at the time.
+    bool everything = false;    // Too much to list: read all anew.
+    std::set<FrameworkId> frameworks;
+    std::set<AgentId> agents;   // Also recovered and unreachable ones.
+    std::set<TaskKey> tasks;
+    std::set<OfferId> offers;
+    bool completed_frameworks = false;
+
+    bool empty() const {
+        return !everything && frameworks.empty() && agents.empty() && tasks.empty() &&
+               offers.empty() && !completed_frameworks;
+    }
+};
+
+/// Counters of Mesos' metric names without "master/" ("messages_kill_task"); all that this core
+/// counts are present from the start.
+using Counters = std::map<std::string, std::uint64_t, std::less<>>;
+
+struct State {
+    CoreConfig config;
+    mesos::v1::MasterInfo info;
+    /// `info` as schedulers are shown it: without QUOTA_V2, which mesos-go cannot decode.
+    mesos::v1::MasterInfo scheduler_info;
+    std::uint64_t epoch = 0;
+    bool recovered = false;  // The epoch is durable.
+    WallTime started_at;
+    Instant started;
+
+    std::map<FrameworkId, Framework> frameworks;
+    std::map<StreamId, FrameworkId> streams;  // Of connected frameworks.
+    std::deque<std::shared_ptr<const CompletedFramework>> completed_frameworks;  // Oldest first.
+    /// Every framework id that is remembered as ended (more than completed_frameworks), and in the
+    /// order they ended.
+    std::set<FrameworkId> ended_frameworks;
+    std::deque<FrameworkId> ended_order;
+
+    std::map<AgentId, Agent> agents;
+    std::map<AgentId, RecoveredAgent> recovered_agents;
+    std::map<AgentId, UnreachableAgent> unreachable_agents;
+    std::map<std::string, AgentId> agents_by_address;  // "hostname:port".
+    std::map<LinkId, Link> links;
+
+    std::map<OfferId, Offer> offers;
+
+    std::uint64_t version = 0;  // Counts the steps that changed something.
+    Changes changes;
+    Counters counters;
+    /// Tasks of registered agents by TaskState number, for gauges.
+    std::array<std::uint64_t, 32> tasks_by_state{};
+    std::uint64_t unreachable_task_count = 0;
+
+    // What follows is of use to the machines only.
+    std::uint64_t next_framework = 0;
+    std::uint64_t next_agent = 0;
+    std::uint64_t next_offer = 0;
+    std::unique_ptr<allocator::Allocator> allocator;
+    Timers timers;
+    PendingWrites pending;
+};
+
+/// The text of an agent's address: "hostname:port". One agent has it at a time.
+std::string agent_address(const mesos::v1::AgentInfo& info);
+
+}  // namespace tepui::master

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/time.h"
+
+namespace tepui::master {
+
+/// What a deadline of the core is for; `id` names the framework, agent or offer.
+struct TimerKey {
+    enum class Kind : std::uint8_t {
+        heartbeat,          // Framework: the next HEARTBEAT is due.
+        framework_failover, // Framework: its failover_timeout is over.
+        ping,               // Agent: a ping is due, or the last unanswered one was too many.
+        agent_reregister,   // Agent, disconnected or recovered: it had its time to come back.
+        offer,              // Offer: its offer_timeout is over.
+    };
+    Kind kind;
+    std::string id;
+    auto operator<=>(const TimerKey&) const = default;
+};
+
+/// Deadlines by key, each key at most once. Equal deadlines come due in key order, so that effects
+/// are the same in every run. O(log n) a change, O(1) to see the next.
+class Timers {
+public:
+    /// Sets or moves a deadline.
+    void set(const TimerKey& key, Instant due);
+    void cancel(const TimerKey& key);
+    /// The earliest deadline, or Instant::max().
+    Instant next() const;
+    /// Takes out one timer that is due at `now`, the earliest first.
+    std::optional<TimerKey> pop_due(Instant now);
+    std::size_t size() const { return due_by_key_.size(); }
+
+private:
+    std::map<TimerKey, Instant> due_by_key_;
+    std::set<std::pair<Instant, TimerKey>> order_;
+};
+
+}  // namespace tepui::master
