@@ -10,21 +10,11 @@
 #include "base/quantity.h"
 #include "base/result.h"
 #include "mesos/v1/mesos.pb.h"
+#include "resources/ranges.h"
 
 namespace tepui {
 
 using ResourceList = google::protobuf::RepeatedPtrField<mesos::v1::Resource>;
-
-/// Inclusive, sorted, coalesced ranges: ports.
-struct Ranges {
-    struct Range {
-        std::uint64_t begin = 0;
-        std::uint64_t end = 0;
-        auto operator<=>(const Range&) const = default;
-    };
-    std::vector<Range> list;
-    bool operator==(const Ranges&) const = default;
-};
 
 /// Scalar amounts by resource name: what shares and quotas are counted in. Zeros are not kept.
 using Quantities = std::map<std::string, Quantity, std::less<>>;
@@ -62,6 +52,10 @@ public:
     /// more than one reservation are left out.
     ResourceList to_proto_legacy() const;
 
+    /// The form of operator endpoints: `reservations`, and beside them `role` and `reservation` for
+    /// entries that clients of either kind can understand (not refined).
+    ResourceList to_proto_endpoint() const;
+
     bool empty() const;
     std::size_t size() const;
     bool operator==(const Resources& other) const;
@@ -90,6 +84,11 @@ public:
     Resources nonrevocable() const;
     Resources shared() const;
     Resources nonshared() const;
+    Resources persistent_volumes() const;
+    /// Everything `entry` holds, for those who need more than the selections here (entry.h).
+    const std::vector<Entry>& entries() const { return entries_; }
+    /// Sorts and merges; entries without amount are dropped.
+    static Resources from_entries(std::vector<Entry> entries);
     Resources filter(const std::function<bool(const Entry&)>& keep) const;
 
     /// Sets (or clears) allocation_info.role of every entry.
@@ -98,12 +97,37 @@ public:
     /// The resources by allocation role ("" for none).
     std::map<std::string, Resources> by_allocation_role() const;
 
+    /// With one more reservation on every entry's stack (RESERVE).
+    Resources push_reservation(const mesos::v1::Resource::ReservationInfo& reservation) const;
+    /// Without the last reservation of every entry (UNRESERVE); unreserved entries stay as they are.
+    Resources pop_reservation() const;
+    /// Volumes turned back into the disk they are made of (DESTROY): no persistence, volume, sharing.
+    Resources without_persistence() const;
+
+    /// Sums by name, for JSON objects of endpoints: revocable amounts apart, after the others.
+    struct Total {
+        std::string name;
+        bool revocable = false;
+        bool is_scalar = true;
+        Quantity scalar;   // When is_scalar.
+        std::string text;  // Else "[1-3, 7-9]" or "{a, b}".
+        bool operator==(const Total&) const = default;
+    };
+    std::vector<Total> totals() const;
+
     /// As Mesos writes them in messages: "cpus(allocated: *):8; mem(allocated: *):16384".
     std::string to_string() const;
 
 private:
     std::vector<Entry> entries_;
 };
+
+/// Changes a list between the wire's forms in place: what servers do for clients that lack
+/// RESERVATION_REFINEMENT. Unlike parsing this checks nothing and keeps what it does not know.
+/// to_legacy_format() drops entries with more than one reservation.
+void to_reservations_format(ResourceList& list);
+void to_legacy_format(ResourceList& list);
+void to_endpoint_format(ResourceList& list);
 
 /// Whether `role` is a valid role name; the error says what is wrong with it.
 Result<void> validate_role(std::string_view role);
