@@ -1,0 +1,1 @@
+"""What the e2e and compat tests share: real clusters of real processes, and a plain v1 scheduler."""
