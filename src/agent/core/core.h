@@ -26,6 +26,8 @@ struct CoreConfig {
     Duration kill_grace = std::chrono::seconds{3};
     std::size_t max_completed_frameworks = 50;
     std::size_t max_completed_executors_per_framework = 150;
+    std::string ip = "127.0.0.1";  // Reported in the tasks' container_status.
+    std::vector<std::string> capabilities;  // AgentInfo.Capability.Type names, told at registration.
     std::string default_user;  // Whom tasks run as when neither command nor framework names a user.
     bool switch_user = true;
 };
@@ -62,6 +64,7 @@ public:
     Effects step(Event event, Now now);
     Instant next_deadline() const;
 
+    /// For reading (state.h): valid until the next step().
     const State& state() const;
 
 private:

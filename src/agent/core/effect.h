@@ -56,8 +56,9 @@ struct RemoveSandbox {
     std::string path;
 };
 
-/// The agent may not go on (refused by the master, incompatible checkpoint): stop everything it
-/// owns, then end the process with this text.
+/// The agent may not go on (refused by the master, incompatible checkpoint): the process ends with
+/// this text. Containers that must not live on are gone by then; those that still run (a checkpoint
+/// that does not fit) are left as they are for the next start.
 struct EndAgent {
     std::string why;
 };

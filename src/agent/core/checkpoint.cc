@@ -1,0 +1,90 @@
+#include "agent/core/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include "agent/core/record.h"
+
+namespace tepui::agent {
+namespace {
+
+// Ids come from outside; keys are printable ASCII without '/'.
+std::string escape(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+                           (byte >= 'A' && byte <= 'Z') || byte == '-' || byte == '_' ||
+                           byte == '.';
+        if (plain) {
+            out.push_back(c);
+        } else {
+            out += fmt::format("%{:02X}", byte);
+        }
+    }
+    return out;
+}
+
+std::string number(std::int64_t value) { return fmt::format("{}", value); }
+
+}  // namespace
+
+std::string identity_key() { return "identity"; }
+std::string framework_key(const FrameworkId& framework) {
+    return "frameworks/" + escape(framework.value);
+}
+std::string task_info_key(const ContainerId& container) {
+    return "tasks/" + container.value + "/info";
+}
+std::string task_state_key(const ContainerId& container) {
+    return "tasks/" + container.value + "/state";
+}
+std::string update_key(const ContainerId& container, std::uint64_t sequence) {
+    return fmt::format("tasks/{}/updates/{:010}", container.value, sequence);
+}
+std::string sandbox_key(const ContainerId& container) { return "sandboxes/" + container.value; }
+
+CheckpointWrite identity_write(const State& state) {
+    mesos::v1::AgentInfo info = state.config.info;
+    if (state.id) info.mutable_id()->set_value(state.id->value);
+    return {identity_key(),
+            encode_record({state.id ? state.id->value : "", info.SerializeAsString(),
+                           number(static_cast<std::int64_t>(state.registration.epoch)),
+                           state.config.boot_id})};
+}
+
+CheckpointWrite framework_write(const Framework& framework) {
+    return {framework_key(FrameworkId{framework.info.id().value()}),
+            encode_record({framework.info.SerializeAsString()})};
+}
+
+CheckpointWrite task_info_write(const TaskRun& task) {
+    return {task_info_key(task.container),
+            encode_record({task.framework.value, task.info.SerializeAsString(), task.user,
+                           task.sandbox})};
+}
+
+CheckpointWrite task_state_write(const TaskRun& task) {
+    std::vector<std::string> fields{
+        number(static_cast<int>(task.phase)),
+        number(task.pid),
+        number(task.started.since_epoch.count()),
+        number(task.state),
+        number(task.ending ? static_cast<int>(task.ending->cause) : 0),
+        number(task.ending ? task.ending->grace.count() : 0),
+    };
+    for (const auto& status : task.statuses) fields.push_back(status.SerializeAsString());
+    return {task_state_key(task.container), encode_record(fields)};
+}
+
+CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& update) {
+    return {update_key(container, update.sequence),
+            encode_record({update.status.SerializeAsString()})};
+}
+
+CheckpointWrite sandbox_write(const ContainerId& container, const Sandbox& sandbox) {
+    return {sandbox_key(container),
+            encode_record({sandbox.path,
+                           sandbox.ended ? number(sandbox.ended->since_epoch.count()) : ""})};
+}
+
+}  // namespace tepui::agent

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "agent/core/state.h"
+
+namespace tepui::agent {
+
+// Keys and values of the checkpoint store. A task is three kinds of keys beneath its container's
+// name: `info` (written once), `state` (small, rewritten) and one per pending update.
+
+std::string identity_key();
+std::string framework_key(const FrameworkId& framework);
+std::string task_info_key(const ContainerId& container);
+std::string task_state_key(const ContainerId& container);
+std::string update_key(const ContainerId& container, std::uint64_t sequence);
+std::string sandbox_key(const ContainerId& container);
+
+/// Id, AgentInfo, highest epoch seen and boot id.
+CheckpointWrite identity_write(const State& state);
+CheckpointWrite framework_write(const Framework& framework);
+CheckpointWrite task_info_write(const TaskRun& task);
+CheckpointWrite task_state_write(const TaskRun& task);
+CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& update);
+CheckpointWrite sandbox_write(const ContainerId& container, const Sandbox& sandbox);
+
+/// Fills `state` (just made) from what was stored. What cannot be read is left out, named in
+/// state.load_log and listed in state.broken_keys. Sets `refused` when the stored agent does not
+/// fit the configuration, and `boot_changed`.
+void load_checkpoints(State& state, const std::map<std::string, std::string>& stored, Now now);
+
+}  // namespace tepui::agent

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <vector>
+
+#include "agent/core/context.h"
+
+namespace tepui::agent {
+
+// Where tasks and frameworks go when they are over: bounded rings for the state endpoints.
+
+/// Forgets a task (its last update was acknowledged, or nobody is left to tell) and its checkpoints,
+/// together with `writes`; a framework without tasks goes with its last one.
+void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointWrite> writes = {});
+
+/// Forgets a framework whose tasks are all gone. Adds its key to `writes`.
+void complete_framework(Context& context, const FrameworkId& id,
+                        std::vector<CheckpointWrite>& writes);
+
+/// The framework of that id, made (or brought back from the completed ones) if it is not known.
+/// `made` tells whether it has to be checkpointed.
+Framework& open_framework(State& state, const mesos::v1::FrameworkInfo& info, bool& made);
+
+/// After ShutdownAgent: once no container lives, forgets who this agent was and ends it.
+void end_if_shut_down(Context& context);
+
+}  // namespace tepui::agent

@@ -1,0 +1,65 @@
+#include "agent/core/context.h"
+
+namespace tepui::agent {
+
+namespace v1 = mesos::v1;
+
+void write_checkpoint(Context& context, std::vector<CheckpointWrite> writes,
+                      std::vector<AfterWrite> after) {
+    const CheckpointToken token{context.state.next_token++};
+    if (!after.empty()) context.state.after_writes.emplace(token, std::move(after));
+    context.effects.push_back(WriteCheckpoint{token, std::move(writes)});
+}
+
+void send_to_master(Context& context, link::ToMaster frame) {
+    frame.set_agent_id(context.state.id ? context.state.id->value : "");
+    context.effects.push_back(
+        SendToMaster{std::make_shared<const link::ToMaster>(std::move(frame))});
+}
+
+Framework* find_framework(State& state, const FrameworkId& id) {
+    const auto it = state.frameworks.find(id);
+    return it == state.frameworks.end() ? nullptr : &it->second;
+}
+
+TaskRun* find_task(State& state, const TaskKey& key) {
+    Framework* framework = find_framework(state, key.first);
+    if (framework == nullptr) return nullptr;
+    const auto it = framework->tasks.find(key.second);
+    return it == framework->tasks.end() ? nullptr : &it->second;
+}
+
+TaskRun* find_task(State& state, const ContainerId& container) {
+    const auto it = state.containers.find(container);
+    return it == state.containers.end() ? nullptr : find_task(state, it->second);
+}
+
+bool has_capability(const v1::FrameworkInfo& framework,
+                    v1::FrameworkInfo::Capability::Type capability) {
+    return std::any_of(framework.capabilities().begin(), framework.capabilities().end(),
+                       [&](const auto& each) { return each.type() == capability; });
+}
+
+bool is_terminal(v1::TaskState state) {
+    switch (state) {
+        case v1::TASK_FINISHED:
+        case v1::TASK_FAILED:
+        case v1::TASK_KILLED:
+        case v1::TASK_ERROR:
+        case v1::TASK_LOST:
+        case v1::TASK_DROPPED:
+        case v1::TASK_GONE:
+        case v1::TASK_GONE_BY_OPERATOR:
+            return true;
+        default:
+            return false;
+    }
+}
+
+v1::TaskState dropped_or_lost(const v1::FrameworkInfo* framework) {
+    const bool aware = framework != nullptr &&
+                       has_capability(*framework, v1::FrameworkInfo::Capability::PARTITION_AWARE);
+    return aware ? v1::TASK_DROPPED : v1::TASK_LOST;
+}
+
+}  // namespace tepui::agent

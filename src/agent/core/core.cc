@@ -1,0 +1,146 @@
+#include "agent/core/core.h"
+
+#include "agent/core/checkpoint.h"
+#include "agent/core/completion.h"
+#include "agent/core/context.h"
+#include "agent/core/ending.h"
+#include "agent/core/frameworks.h"
+#include "agent/core/recovery.h"
+#include "agent/core/registration.h"
+#include "agent/core/sandboxes.h"
+#include "agent/core/state.h"
+#include "agent/core/tasks.h"
+#include "agent/core/updates.h"
+#include "base/overloaded.h"
+
+namespace tepui::agent {
+namespace {
+
+void on_frame(Context& context, const link::ToAgent& frame) {
+    State& state = context.state;
+    using Frame = link::ToAgent;
+    switch (frame.message_case()) {
+        case Frame::kAgentRegistered:
+            return on_agent_registered(context, frame.agent_registered());
+        case Frame::kAgentReregistered:
+            return on_agent_reregistered(context, frame.agent_reregistered());
+        case Frame::kShutdownAgent:
+            return shutdown_agent(context, frame.shutdown_agent().message());
+        case Frame::kPing: return on_ping(context, frame.ping());
+        default: break;
+    }
+    // Before the registration is answered the master's epoch is not known: it may be deposed.
+    if (state.registration.phase != RegistrationPhase::registered) {
+        context.log(Severity::warning, "ignoring a message of a master that did not register us");
+        return;
+    }
+    switch (frame.message_case()) {
+        case Frame::kRunTask: return run_task(context, frame.run_task());
+        case Frame::kRunTaskGroup: return refuse_task_group(context, frame.run_task_group());
+        case Frame::kKillTask: return kill_task(context, frame.kill_task());
+        case Frame::kAcknowledgeUpdate: return acknowledge(context, frame.acknowledge_update());
+        case Frame::kShutdownFramework:
+            return shutdown_framework(
+                context, FrameworkId{frame.shutdown_framework().framework_id().value()});
+        case Frame::kShutdownExecutor:
+            return shutdown_executor(context, frame.shutdown_executor());
+        case Frame::kUpdateFramework:
+            return update_framework(context, frame.update_framework().framework());
+        case Frame::kFrameworkMessage:
+            return context.log(Severity::warning,
+                               "dropping a message of framework {}: the command executor of {} "
+                               "takes none",
+                               frame.framework_message().framework_id().value(),
+                               frame.framework_message().executor_id().value());
+        default: return;  // A newer master's message.
+    }
+}
+
+void on_durable(Context& context, CheckpointToken token) {
+    auto node = context.state.after_writes.extract(token);
+    if (node.empty()) return;
+    for (const AfterWrite& after : node.mapped()) {
+        std::visit(Overloaded{
+                       [&](const LaunchAfter& x) { on_task_durable(context, x.container); },
+                       [&](const ForwardAfter& x) { on_update_durable(context, x); },
+                       [&](const SignalAfter& x) { on_signal_durable(context, x.container); },
+                       [&](const EndAfter& x) { context.effects.push_back(EndAgent{x.why}); },
+                   },
+                   after);
+    }
+}
+
+void on_tick(Context& context) {
+    for (const TimerKey& key : context.state.timers.take_due(context.now.instant)) {
+        const ContainerId container{key.id};
+        switch (key.kind) {
+            case TimerKind::registration: on_registration_timer(context); break;
+            case TimerKind::ping: on_ping_timeout(context); break;
+            case TimerKind::retry:
+                on_retry(context, {FrameworkId{key.id}, TaskId{key.task}});
+                break;
+            case TimerKind::escalation: on_escalation(context, container); break;
+            case TimerKind::completion: on_completion_time(context, container); break;
+            case TimerKind::sandbox: on_sandbox_due(context, container); break;
+        }
+    }
+}
+
+}  // namespace
+
+Core::Core(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Core::~Core() = default;
+
+Result<std::unique_ptr<Core>> Core::create(CoreConfig config,
+                                           std::map<std::string, std::string> checkpoints,
+                                           std::uint64_t seed, Now now) {
+    if (config.work_dir.empty() || config.work_dir.front() != '/') {
+        return fail(Errc::invalid_argument, "the work directory '{}' must be an absolute path",
+                    config.work_dir);
+    }
+    auto state = std::make_unique<State>(std::move(config), seed);
+    load_checkpoints(*state, checkpoints, now);
+    return std::unique_ptr<Core>(new Core(std::move(state)));
+}
+
+std::vector<ContainerId> Core::expected_containers() const {
+    std::vector<ContainerId> expected;
+    // After a boot the pids of old belong to other processes.
+    if (state_->boot_changed) return expected;
+    for (const auto& [container, key] : state_->containers) {
+        const TaskRun* task = find_task(*state_, key);
+        if (task->phase != Phase::ended) expected.push_back(container);
+    }
+    return expected;
+}
+
+Effects Core::recover(std::vector<FoundContainer> found, Now now) {
+    Effects effects;
+    Context context{*state_, effects, now};
+    if (state_->boot_changed) found.clear();
+    recover_agent(context, std::move(found));
+    return effects;
+}
+
+Effects Core::step(Event event, Now now) {
+    Effects effects;
+    Context context{*state_, effects, now};
+    std::visit(Overloaded{
+                   [&](const MasterConnected&) { on_master_connected(context); },
+                   [&](const MasterDisconnected&) { on_master_disconnected(context); },
+                   [&](const MasterFrameReceived& x) { on_frame(context, x.frame); },
+                   [&](const CheckpointWritten& x) { on_durable(context, x.token); },
+                   [&](const ContainerStarted& x) { on_container_started(context, x); },
+                   [&](const ContainerLaunchFailed& x) { on_container_failed(context, x); },
+                   [&](const ContainerExited& x) { on_container_exited(context, x); },
+                   [&](const Tick&) { on_tick(context); },
+               },
+               event);
+    return effects;
+}
+
+Instant Core::next_deadline() const { return state_->timers.next(); }
+
+const State& Core::state() const { return *state_; }
+
+}  // namespace tepui::agent

@@ -1,0 +1,244 @@
+#include "agent/core/ending.h"
+
+#include <csignal>
+#include <cstring>
+#include <sys/wait.h>
+
+#include "agent/core/checkpoint.h"
+#include "agent/core/completion.h"
+#include "agent/core/sandboxes.h"
+#include "agent/core/updates.h"
+
+namespace tepui::agent {
+namespace {
+
+namespace v1 = mesos::v1;
+using Status = v1::TaskStatus;
+
+constexpr std::string_view killed_early = "Task killed before its container had started";
+
+TaskKey key_of(const TaskRun& task) {
+    return {task.framework, TaskId{task.info.task_id().value()}};
+}
+
+bool checkpoints(State& state, const TaskRun& task) {
+    const Framework* framework = find_framework(state, task.framework);
+    return framework != nullptr && framework->info.checkpoint();
+}
+
+/// Reports the last state, or forgets the task when nobody waits for it.
+void finish(Context& context, TaskRun& task, const UpdateSpec& last) {
+    task.phase = Phase::ended;
+    context.state.timers.clear({TimerKind::escalation, task.container.value});
+    context.state.timers.clear({TimerKind::completion, task.container.value});
+    sandbox_ended(context, task.container);
+    const Framework* framework = find_framework(context.state, task.framework);
+    if (framework == nullptr || framework->terminating) {
+        complete_task(context, key_of(task));
+        return;
+    }
+    Counters& counters = context.state.counters;
+    if (last.state == v1::TASK_FINISHED) ++counters.tasks_finished;
+    if (last.state == v1::TASK_FAILED) ++counters.tasks_failed;
+    if (last.state == v1::TASK_KILLED) ++counters.tasks_killed;
+    if (last.state == v1::TASK_LOST || last.state == v1::TASK_DROPPED) ++counters.tasks_lost;
+    report(context, task, {last});
+}
+
+UpdateSpec killed_during_launch() {
+    return {.state = v1::TASK_KILLED, .reason = Status::REASON_TASK_KILLED_DURING_LAUNCH,
+            .message = std::string(killed_early)};
+}
+
+/// Whether the new grace ends earlier than the old one would.
+bool shorten(Ending& ending, Duration grace) {
+    if (grace >= ending.grace) return false;
+    ending.grace = grace;
+    return true;
+}
+
+void ask_running(Context& context, TaskRun& task, EndCause cause) {
+    const Framework* framework = find_framework(context.state, task.framework);
+    const bool tell = cause == EndCause::kill && framework != nullptr &&
+                      has_capability(framework->info,
+                                     v1::FrameworkInfo::Capability::TASK_KILLING_STATE);
+    if (tell) {
+        report(context, task, {{.state = v1::TASK_KILLING, .source = Status::SOURCE_EXECUTOR}});
+    }
+    // Were SIGTERM sent before the cause is durable, a crash in between would make the end look
+    // like the task's own.
+    if (checkpoints(context.state, task)) {
+        write_checkpoint(context, {task_state_write(task)}, {SignalAfter{task.container}});
+    } else {
+        on_signal_durable(context, task.container);
+    }
+}
+
+void set_escalation(Context& context, const TaskRun& task) {
+    context.state.timers.set({TimerKind::escalation, task.container.value},
+                             task.ending->asked + task.ending->grace);
+}
+
+/// A second reason to end, or a second kill.
+void end_again(Context& context, TaskRun& task, EndCause cause, Duration grace) {
+    if (cause == EndCause::framework_shutdown) task.ending->cause = cause;
+    if (task.phase != Phase::running || task.ending->killed) return;
+    if (shorten(*task.ending, grace) && task.ending->signalled) set_escalation(context, task);
+}
+
+std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string& message) {
+    if (!task.ending) return std::nullopt;
+    switch (task.ending->cause) {
+        case EndCause::kill_during_launch: return killed_during_launch();
+        case EndCause::max_completion:
+            return UpdateSpec{.state = v1::TASK_FAILED, .source = Status::SOURCE_EXECUTOR,
+                              .reason = Status::REASON_MAX_COMPLETION_TIME_REACHED,
+                              .message = message};
+        case EndCause::kill:
+        case EndCause::framework_shutdown: break;
+    }
+    return UpdateSpec{.state = v1::TASK_KILLED, .source = Status::SOURCE_EXECUTOR,
+                      .message = message};
+}
+
+}  // namespace
+
+std::string describe_exit(std::int32_t wait_status) {
+    if (WIFEXITED(wait_status)) {
+        return fmt::format("Command exited with status {}", WEXITSTATUS(wait_status));
+    }
+    const int signal = WTERMSIG(wait_status);
+    const char* name = sigdescr_np(signal);  // Not translated, unlike strsignal.
+    return fmt::format("Command terminated with signal {}{}",
+                       name != nullptr ? std::string(name)
+                                       : fmt::format("Unknown signal {}", signal),
+                       WCOREDUMP(wait_status) ? " (core dumped)" : "");
+}
+
+Duration default_grace(const State& state, const TaskRun& task) {
+    if (task.info.kill_policy().has_grace_period()) {
+        return std::max(Duration::zero(),
+                        Duration{task.info.kill_policy().grace_period().nanoseconds()});
+    }
+    return state.config.kill_grace;
+}
+
+void kill_task(Context& context, const link::KillTask& kill) {
+    State& state = context.state;
+    const TaskKey key{FrameworkId{kill.framework_id().value()}, TaskId{kill.task_id().value()}};
+    const Framework* framework = find_framework(state, key.first);
+    if (framework != nullptr && framework->terminating) return;
+    const TaskRun* task = find_task(state, key);
+    if (task == nullptr) {
+        if (state.streams.contains(key)) return;  // It is being reported already.
+        report_unrun(context, key,
+                     {.state = dropped_or_lost(framework == nullptr ? nullptr : &framework->info),
+                      .reason = Status::REASON_EXECUTOR_TERMINATED,
+                      .message = "No such task runs on this agent"});
+        return;
+    }
+    const Duration grace = kill.kill_policy().has_grace_period()
+                               ? Duration{kill.kill_policy().grace_period().nanoseconds()}
+                               : default_grace(state, *task);
+    end_task(context, key, EndCause::kill, std::max(Duration::zero(), grace));
+}
+
+void end_task(Context& context, const TaskKey& key, EndCause cause, Duration grace) {
+    TaskRun* task = find_task(context.state, key);
+    if (task == nullptr) return;
+    if (task->phase == Phase::ended) {
+        if (cause == EndCause::framework_shutdown) complete_task(context, key);
+        return;
+    }
+    if (task->ending) {
+        end_again(context, *task, cause, grace);
+        return;
+    }
+    task->ending = Ending{.cause = cause, .grace = grace, .asked = context.now.instant};
+    if (task->phase == Phase::running) {
+        ask_running(context, *task, cause);
+        return;
+    }
+    if (cause == EndCause::kill) task->ending->cause = EndCause::kill_during_launch;
+    if (task->phase == Phase::persisting) {
+        finish(context, *task, killed_during_launch());
+        return;
+    }
+    if (checkpoints(context.state, *task)) write_checkpoint(context, {task_state_write(*task)});
+    context.effects.push_back(DestroyContainer{task->container});
+}
+
+void on_signal_durable(Context& context, const ContainerId& container) {
+    TaskRun* task = find_task(context.state, container);
+    if (task == nullptr || task->phase != Phase::running || !task->ending ||
+        task->ending->signalled) {
+        return;
+    }
+    task->ending->signalled = true;
+    context.effects.push_back(SignalContainer{container, SIGTERM});
+    set_escalation(context, *task);
+}
+
+void on_escalation(Context& context, const ContainerId& container) {
+    TaskRun* task = find_task(context.state, container);
+    if (task == nullptr || task->phase != Phase::running || !task->ending) return;
+    task->ending->killed = true;
+    context.effects.push_back(SignalContainer{container, SIGKILL});
+}
+
+void on_completion_time(Context& context, const ContainerId& container) {
+    const TaskRun* task = find_task(context.state, container);
+    if (task == nullptr || task->phase != Phase::running) return;
+    end_task(context, key_of(*task), EndCause::max_completion,
+             default_grace(context.state, *task));
+}
+
+void start_completion_timer(Context& context, const TaskRun& task) {
+    if (!task.info.has_max_completion_time()) return;
+    const Duration allowed{task.info.max_completion_time().nanoseconds()};
+    // The wall clock is the only one that goes on over a restart; a jump back must not give time.
+    const Duration ran =
+        std::max(Duration::zero(), context.now.wall.since_epoch - task.started.since_epoch);
+    context.state.timers.set({TimerKind::completion, task.container.value},
+                             context.now.instant + std::max(Duration::zero(), allowed - ran));
+}
+
+void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t> wait_status,
+                     const std::optional<Limitation>& limitation,
+                     const std::string& why_unknown) {
+    const std::string message = wait_status ? describe_exit(*wait_status) : why_unknown;
+    if (const auto asked = state_of_cause(task, message)) {
+        finish(context, task, *asked);
+    } else if (limitation) {
+        finish(context, task, {.state = v1::TASK_FAILED, .reason = limitation->reason,
+                               .message = limitation->message,
+                               .limitation = limitation->resources});
+    } else if (!wait_status) {
+        finish(context, task, {.state = v1::TASK_FAILED,
+                               .reason = Status::REASON_EXECUTOR_TERMINATED, .message = message});
+    } else {
+        const bool good = WIFEXITED(*wait_status) && WEXITSTATUS(*wait_status) == 0;
+        finish(context, task, {.state = good ? v1::TASK_FINISHED : v1::TASK_FAILED,
+                               .source = Status::SOURCE_EXECUTOR, .message = message});
+    }
+}
+
+void container_failed(Context& context, TaskRun& task, const ContainerLaunchFailed& failure) {
+    ++context.state.counters.container_launch_errors;
+    context.log(Severity::warning, "task {} of framework {} could not be launched: {}",
+                task.info.task_id().value(), task.framework, failure.error.text);
+    if (task.ending) {
+        finish(context, task, killed_during_launch());
+    } else if (failure.sandbox_failed) {
+        const Framework* framework = find_framework(context.state, task.framework);
+        finish(context, task, {.state = dropped_or_lost(framework ? &framework->info : nullptr),
+                               .reason = Status::REASON_EXECUTOR_TERMINATED,
+                               .message = failure.error.text});
+    } else {
+        finish(context, task, {.state = v1::TASK_FAILED,
+                               .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
+                               .message = "Failed to launch container: " + failure.error.text});
+    }
+}
+
+}  // namespace tepui::agent

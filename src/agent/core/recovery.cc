@@ -1,0 +1,127 @@
+#include "agent/core/recovery.h"
+
+#include "agent/core/checkpoint.h"
+#include "agent/core/completion.h"
+#include "agent/core/ending.h"
+#include "agent/core/sandboxes.h"
+#include "agent/core/tasks.h"
+#include "agent/core/updates.h"
+
+namespace tepui::agent {
+namespace {
+
+namespace v1 = mesos::v1;
+using Status = v1::TaskStatus;
+
+void tidy_store(Context& context) {
+    State& state = context.state;
+    for (LogLine& line : state.load_log) context.effects.push_back(std::move(line));
+    state.load_log.clear();
+    std::vector<CheckpointWrite> writes;
+    for (const std::string& key : state.broken_keys) writes.push_back({key, std::nullopt});
+    state.broken_keys.clear();
+    if (state.boot_changed && state.id) writes.push_back(identity_write(state));
+    if (!writes.empty()) write_checkpoint(context, std::move(writes));
+}
+
+/// A task that was never seen running and whose container is nowhere.
+void give_up_unstarted(Context& context, TaskRun& task) {
+    if (task.ending) {
+        container_failed(context, task, {task.container, Error{Errc::cancelled, "killed"}});
+        return;
+    }
+    const Framework* framework = find_framework(context.state, task.framework);
+    task.phase = Phase::ended;
+    ++context.state.counters.tasks_lost;
+    report(context, task,
+           {{.state = dropped_or_lost(&framework->info),
+             .reason = Status::REASON_AGENT_RESTARTED,
+             .message = "The agent restarted before the task's container had started"}});
+}
+
+void recover_task(Context& context, const TaskKey& key, const FoundContainer* found) {
+    TaskRun* task = find_task(context.state, key);
+    Stream& stream = context.state.streams.at(key);
+    if (task->phase == Phase::ended) {
+        // Its update was lost to a damaged checkpoint: the state is said again.
+        if (stream.queue.empty() && is_terminal(task->state)) {
+            report(context, *task, {{.state = task->state}});
+        }
+        return;
+    }
+    if (found == nullptr) {
+        if (task->phase != Phase::running) {
+            give_up_unstarted(context, *task);
+        } else {
+            container_ended(context, *task, std::nullopt, std::nullopt,
+                            context.state.boot_changed
+                                ? "Executor terminated: the machine was booted again"
+                                : "Executor terminated: its container was gone when the agent "
+                                  "came back");
+        }
+        return;
+    }
+    if (!found->running) {
+        container_ended(context, *task, found->status, found->limitation);
+        return;
+    }
+    if (task->phase != Phase::running) {
+        // The agent died between the launch and the checkpoint of its success.
+        task->phase = Phase::launching;
+        on_container_started(context, {task->container, found->pid});
+        return;
+    }
+    task->pid = found->pid;
+    start_completion_timer(context, *task);
+    if (task->ending) on_signal_durable(context, task->container);
+}
+
+/// What the master was last told, as far as it is known: for ReregisterAgent.
+void restore_forwarded(State& state) {
+    for (auto& [key, stream] : state.streams) {
+        TaskRun* task = find_task(state, key);
+        if (task == nullptr || task->statuses.empty()) continue;
+        const Status& last =
+            stream.queue.empty() ? task->statuses.back() : stream.queue.front().status;
+        task->forwarded_state = last.state();
+        task->forwarded_uuid = last.uuid();
+    }
+}
+
+}  // namespace
+
+void recover_agent(Context& context, std::vector<FoundContainer> found) {
+    State& state = context.state;
+    if (state.refused) {
+        context.effects.push_back(EndAgent{*state.refused});
+        return;
+    }
+    tidy_store(context);
+    restore_forwarded(state);
+    std::map<ContainerId, const FoundContainer*> by_id;
+    for (const FoundContainer& container : found) {
+        if (state.containers.contains(container.container)) {
+            by_id.emplace(container.container, &container);
+        } else if (container.running) {
+            context.log(Severity::warning, "destroying container {}: no checkpoint owns it",
+                        container.container);
+            context.effects.push_back(DestroyContainer{container.container});
+        }
+    }
+    std::vector<std::pair<ContainerId, TaskKey>> tasks(state.containers.begin(),
+                                                       state.containers.end());
+    for (const auto& [container, key] : tasks) {
+        const TaskRun* task = find_task(state, key);
+        // A framework that was being shut down goes on being so.
+        if (task->ending && task->ending->cause == EndCause::framework_shutdown) {
+            find_framework(state, key.first)->terminating = true;
+        }
+    }
+    for (const auto& [container, key] : tasks) {
+        const auto it = by_id.find(container);
+        recover_task(context, key, it == by_id.end() ? nullptr : it->second);
+    }
+    recover_sandboxes(context);
+}
+
+}  // namespace tepui::agent

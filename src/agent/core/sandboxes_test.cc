@@ -1,0 +1,93 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <rapidcheck/gtest.h>
+
+#include "agent/core/core_testing.h"
+#include "agent/core/record.h"
+#include "agent/core/timers.h"
+
+namespace tepui::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::exited;
+using testing::World;
+
+TEST(Sandboxes, RemovedAWeekAfterTheEnd) {
+    World world;
+    world.start();
+    world.run_task("t");
+    const std::string sandbox = world.containers.begin()->second.sandbox;
+    world.advance(30 * 24h);
+    EXPECT_TRUE(world.removed.empty()) << "it runs";
+    world.exit_task("t", exited(0));
+    world.advance(7 * 24h - 1s);
+    EXPECT_TRUE(world.removed.empty());
+    world.advance(1s);
+    EXPECT_THAT(world.removed, ElementsAre(sandbox));
+    for (const auto& [key, value] : world.disk) EXPECT_EQ(key, "identity");
+}
+
+TEST(Sandboxes, AgeOverRestartsAndWhileTheAgentIsDown) {
+    World world;
+    world.start();
+    world.run_task("t");
+    world.exit_task("t", exited(0));
+    world.advance(3 * 24h);
+    world.crash();
+    world.advance(3 * 24h);
+    world.start();  // Takes a minute.
+    world.advance(24h - 1min - 1s);
+    EXPECT_TRUE(world.removed.empty());
+    world.advance(1s);
+    EXPECT_EQ(world.removed.size(), 1U);
+}
+
+TEST(Sandboxes, AWallClockThatJumpsBackDelaysButNeverBreaks) {
+    World world;
+    world.start();
+    world.run_task("t");
+    world.exit_task("t", exited(0));
+    world.crash();
+    world.now.wall.since_epoch -= 48h;
+    world.start();
+    world.advance(7 * 24h);
+    EXPECT_EQ(world.removed.size(), 1U);
+}
+
+TEST(Timers, FireInOrderAndOnce) {
+    Timers timers;
+    EXPECT_EQ(timers.next(), Instant::max());
+    const TimerKey a{TimerKind::escalation, "a"};
+    const TimerKey b{TimerKind::escalation, "b"};
+    const TimerKey c{TimerKind::retry, "c", "task"};
+    timers.set(a, Instant{30s});
+    timers.set(b, Instant{10s});
+    timers.set(c, Instant{20s});
+    timers.set(a, Instant{5s});
+    timers.clear(b);
+    EXPECT_EQ(timers.next(), Instant{5s});
+    EXPECT_TRUE(timers.take_due(Instant{4s}).empty());
+    EXPECT_THAT(timers.take_due(Instant{20s}), ElementsAre(a, c));
+    EXPECT_EQ(timers.next(), Instant::max());
+}
+
+RC_GTEST_PROP(Record, ReadsWhatItWrote, (const std::vector<std::string>& fields)) {
+    const auto read = decode_record(encode_record(fields), fields.size());
+    RC_ASSERT(read.has_value());
+    RC_ASSERT(*read == fields);
+    RC_ASSERT(!decode_record(encode_record(fields), fields.size() + 1));
+}
+
+RC_GTEST_PROP(Record, NoticesEveryFlippedBit, (const std::vector<std::string>& fields)) {
+    std::string bytes = encode_record(fields);
+    const auto at = *rc::gen::inRange<std::size_t>(0, bytes.size());
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << *rc::gen::inRange(0, 8)));
+    RC_ASSERT(!decode_record(bytes, 0));
+}
+
+TEST(Record, KnownChecksum) { EXPECT_EQ(crc32("123456789"), 0xCBF43926U); }
+
+}  // namespace
+}  // namespace tepui::agent

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/core/core.h"
+#include "agent/core/timers.h"
+#include "base/ids.h"
+#include "base/prng.h"
+#include "base/time.h"
+
+namespace tepui::agent {
+
+/// Why a task is being ended; decides its last state.
+enum class EndCause : std::uint8_t {
+    kill = 1,            // Asked for by the framework: TASK_KILLED.
+    kill_during_launch,  // The same before its process ran.
+    max_completion,      // TASK_FAILED, REASON_MAX_COMPLETION_TIME_REACHED.
+    framework_shutdown,  // Nobody is left to tell.
+};
+
+struct Ending {
+    EndCause cause = EndCause::kill;
+    Duration grace{};         // From SIGTERM to SIGKILL.
+    Instant asked;            // When SIGTERM was asked for: later, shorter graces count from here.
+    bool signalled = false;   // SIGTERM went out.
+    bool killed = false;      // SIGKILL went out.
+};
+
+/// How far a task's container has come.
+enum class Phase : std::uint8_t {
+    persisting,  // The checkpoint of the task is being written; nothing was launched.
+    launching,   // LaunchContainer went out.
+    running,     // ContainerStarted came.
+    ended,       // The container is gone; the terminal update may wait for its acknowledgement.
+};
+
+/// One task and its container. Owned by its Framework.
+struct TaskRun {
+    mesos::v1::TaskInfo info;
+    FrameworkId framework;
+    ContainerId container;
+    std::string user;
+    std::string sandbox;
+    Phase phase = Phase::persisting;
+    std::int64_t pid = 0;
+    WallTime started;                    // Of the process; zero before.
+    mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
+    std::vector<mesos::v1::TaskStatus> statuses;  // One of each run of equal states, without data.
+    std::optional<Ending> ending;
+    // The last update forwarded to the master.
+    std::optional<mesos::v1::TaskState> forwarded_state;
+    std::string forwarded_uuid;
+};
+
+/// A task whose last update was acknowledged, for the state endpoints.
+struct CompletedTask {
+    mesos::v1::TaskInfo info;
+    ContainerId container;
+    std::string sandbox;
+    mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
+    std::vector<mesos::v1::TaskStatus> statuses;
+};
+
+struct Framework {
+    mesos::v1::FrameworkInfo info;
+    std::map<TaskId, TaskRun> tasks;
+    std::deque<CompletedTask> completed;  // Oldest first; bounded by CoreConfig.
+    bool terminating = false;             // Waits for its containers to end, then is forgotten.
+};
+
+/// An update on its way to the framework.
+struct PendingUpdate {
+    mesos::v1::TaskStatus status;
+    std::uint64_t sequence = 0;
+    bool durable = false;
+};
+
+using TaskKey = std::pair<FrameworkId, TaskId>;
+
+/// The updates of one task, in order. Only the head is in flight; it is repeated until its uuid is
+/// acknowledged.
+struct Stream {
+    TaskKey task;
+    std::optional<ContainerId> container;  // Of a task that ran here; its updates are checkpointed.
+    std::deque<PendingUpdate> queue;
+    mesos::v1::TaskState latest = mesos::v1::TASK_STAGING;
+    std::uint64_t next_sequence = 0;
+    bool checkpoint = false;
+    bool in_flight = false;  // The head was sent on this registration.
+    Duration retry_delay{};
+};
+
+/// A sandbox on disk: of a live task, or (with `ended`) waiting for its removal.
+struct Sandbox {
+    std::string path;
+    std::optional<WallTime> ended;
+};
+
+enum class RegistrationPhase : std::uint8_t { disconnected, registering, registered };
+
+struct Registration {
+    RegistrationPhase phase = RegistrationPhase::disconnected;
+    Duration backoff_max{};     // The next delay is random in [0, backoff_max].
+    std::uint64_t epoch = 0;    // Highest seen.
+    Duration ping_timeout{};
+    std::string master_id;
+    std::string master_hostname;
+    bool restarted = false;     // The process began after the last registration.
+    std::optional<WallTime> registered_at;
+};
+
+/// What happens once a checkpoint batch is durable.
+struct LaunchAfter { ContainerId container; };
+struct ForwardAfter { TaskKey task; std::uint64_t sequence; };
+struct SignalAfter { ContainerId container; };
+struct EndAfter { std::string why; };
+using AfterWrite = std::variant<LaunchAfter, ForwardAfter, SignalAfter, EndAfter>;
+
+struct Counters {
+    std::uint64_t tasks_finished = 0;
+    std::uint64_t tasks_failed = 0;
+    std::uint64_t tasks_killed = 0;
+    std::uint64_t tasks_lost = 0;
+    std::uint64_t container_launch_errors = 0;
+    std::uint64_t status_updates_valid = 0;
+    std::uint64_t status_updates_invalid = 0;  // Acknowledgements that fit nothing.
+    std::uint64_t recovery_errors = 0;
+    std::uint64_t sandboxes_removed = 0;
+    std::uint64_t registrations = 0;
+};
+
+/// Everything the core knows. Written by the machines of this folder only; the shell reads it to
+/// answer state calls.
+struct State {
+    State(CoreConfig configuration, std::uint64_t seed)
+        : config(std::move(configuration)), prng(seed) {}
+
+    CoreConfig config;
+    Prng prng;
+    std::optional<AgentId> id;
+    Registration registration;
+    std::map<FrameworkId, Framework> frameworks;
+    std::deque<Framework> completed_frameworks;  // Oldest first.
+    std::map<ContainerId, TaskKey> containers;   // Of tasks in `frameworks`.
+    std::map<TaskKey, Stream> streams;
+    std::map<ContainerId, Sandbox> sandboxes;
+    Timers timers;
+    std::uint64_t next_token = 1;
+    std::map<CheckpointToken, std::vector<AfterWrite>> after_writes;
+    std::optional<std::string> shutting_down;  // ShutdownAgent's text.
+    // Of a restart, until recover():
+    bool boot_changed = false;
+    std::optional<std::string> refused;        // Why this checkpoint can't be taken over.
+    std::vector<LogLine> load_log;
+    std::vector<std::string> broken_keys;
+    Counters counters;
+};
+
+}  // namespace tepui::agent

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <compare>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+
+namespace tepui::agent {
+
+/// What is due; the order decides which of two timers of the same instant fires first.
+enum class TimerKind : std::uint8_t {
+    registration,   // Register again.
+    ping,           // The master has been silent for too long.
+    retry,          // Forward an update again; `id` is the framework, `task` the task.
+    escalation,     // A killed task's grace is over; `id` is the container.
+    completion,     // A task's max_completion_time is over; `id` is the container.
+    sandbox,        // A sandbox is old enough to go; `id` is the container.
+};
+
+struct TimerKey {
+    TimerKind kind;
+    std::string id;
+    std::string task = {};
+    auto operator<=>(const TimerKey&) const = default;
+};
+
+/// One-shot deadlines by key. All operations cost O(log n).
+class Timers {
+public:
+    /// Sets or moves the timer.
+    void set(TimerKey key, Instant at);
+    void clear(const TimerKey& key);
+    /// Instant::max() when there is none.
+    Instant next() const;
+    /// Removes and returns the timers at or before `now`, earliest first.
+    std::vector<TimerKey> take_due(Instant now);
+
+private:
+    std::map<TimerKey, Instant> by_key_;
+    std::set<std::pair<Instant, TimerKey>> by_time_;
+};
+
+}  // namespace tepui::agent
