@@ -1,0 +1,215 @@
+#include "http/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "http/gzip.h"
+#include "http/raw_client_testing.h"
+
+namespace tepui::http {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+asio::awaitable<Response> echo(Request request) {
+    Response response = Response::text(200, std::move(request.body));
+    response.headers.add("X-Path", request.path);
+    co_return response;
+}
+
+asio::awaitable<Response> throws(Request) {
+    throw std::runtime_error("broken");
+    co_return Response{};
+}
+
+asio::awaitable<Response> large(Request) {
+    co_return Response::json(std::string(100'000, 'x'));
+}
+
+Router test_router() {
+    Router router({"/master"});
+    router.add("/echo", {"GET", "POST"}, echo);
+    router.add("/throws", {"GET"}, throws);
+    router.add("/large", {"GET"}, large);
+    return router;
+}
+
+struct Running {
+    explicit Running(ServerOptions options = {}, Router router = test_router())
+        : server(std::move(options), std::move(router)) {
+        const auto started = server.start();
+        EXPECT_TRUE(started) << started.error().text;
+    }
+    Server server;
+};
+
+TEST(Server, AnswersRequestsOnOneConnection) {
+    Running running;
+    RawClient client(running.server.port());
+    client.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    const std::string first = client.read_response();
+    EXPECT_THAT(first, StartsWith("HTTP/1.1 200 OK\r\n"));
+    EXPECT_THAT(first, HasSubstr("Content-Length: 0\r\n"));
+    EXPECT_THAT(first, HasSubstr("Content-Type: text/plain; charset=utf-8\r\n"));
+    EXPECT_THAT(first, Not(HasSubstr("Connection:")));
+    client.send("POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
+    EXPECT_EQ(body_of(client.read_response()), "hello");
+    EXPECT_EQ(running.server.stats().requests_total, 2);
+    EXPECT_EQ(running.server.stats().connections_total, 1);
+}
+
+TEST(Server, AnswersPipelinedRequestsInOrder) {
+    Running running;
+    RawClient client(running.server.port());
+    std::string requests;
+    for (int i = 0; i < 50; ++i) {
+        const std::string body = "body " + std::to_string(i);
+        requests += "POST /echo HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) +
+                    "\r\n\r\n" + body;
+    }
+    client.send(requests);
+    for (int i = 0; i < 50; ++i)
+        EXPECT_EQ(body_of(client.read_response()), "body " + std::to_string(i));
+}
+
+TEST(Server, TakesRequestsByteByByte) {
+    Running running;
+    RawClient client(running.server.port());
+    const std::string_view request =
+        "\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 1\r\n\r\n";
+    for (const char c : request) client.send({&c, 1});
+    EXPECT_EQ(body_of(client.read_response()), "hello!");
+    client.send("GET /echo HTTP/1.1\r\n\r\n");
+    EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(Server, ClosesWhenAsked) {
+    Running running;
+    RawClient client(running.server.port());
+    client.send("GET /echo HTTP/1.1\r\nConnection: close\r\n\r\n");
+    EXPECT_THAT(client.read_response(), HasSubstr("Connection: close\r\n"));
+    EXPECT_TRUE(client.is_closed());
+}
+
+TEST(Server, SpeaksHttp10) {
+    Running running;
+    RawClient once(running.server.port());
+    once.send("GET /echo HTTP/1.0\r\n\r\n");
+    EXPECT_THAT(once.read_response(), HasSubstr("Connection: close\r\n"));
+    EXPECT_TRUE(once.is_closed());
+    RawClient kept(running.server.port());
+    for (int i = 0; i < 2; ++i) {
+        kept.send("GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        EXPECT_THAT(kept.read_response(), HasSubstr("Connection: keep-alive\r\n"));
+    }
+}
+
+TEST(Server, HeadHasNoBody) {
+    Running running;
+    RawClient client(running.server.port());
+    client.send("HEAD /large HTTP/1.1\r\n\r\n");
+    EXPECT_THAT(client.read_until("\r\n\r\n"), HasSubstr("Content-Length: 100000\r\n"));
+    client.send("GET /echo HTTP/1.1\r\n\r\n");
+    EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(Server, AsksForTheBodyWhenTheClientWaits) {
+    Running running;
+    RawClient client(running.server.port());
+    client.send("POST /echo HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("ok");
+    EXPECT_EQ(body_of(client.read_response()), "ok");
+}
+
+TEST(Server, HandlerExceptionIsAnInternalError) {
+    Running running;
+    RawClient client(running.server.port());
+    client.send("GET /throws HTTP/1.1\r\n\r\nGET /echo HTTP/1.1\r\n\r\n");
+    const std::string failed = client.read_response();
+    EXPECT_THAT(failed, StartsWith("HTTP/1.1 500"));
+    EXPECT_THAT(failed, Not(HasSubstr("broken")));
+    EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(Server, CompressesLargeBodiesForThoseWhoAccept) {
+    Running running;
+    struct Row { const char* accept; bool is_compressed; };
+    const Row rows[] = {{"gzip", true},       {"deflate, gzip;q=0.5", true}, {"*", true},
+                        {"gzip;q=0", false},  {"*;q=0", false},              {"identity", false},
+                        {"gzip; q=0.000, *", false}};
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.accept);
+        RawClient client(running.server.port());
+        client.send(fmt::format("GET /large HTTP/1.1\r\nAccept-Encoding: {}\r\n\r\n", row.accept));
+        const std::string response = client.read_response();
+        const std::string body = body_of(response);
+        if (!row.is_compressed) {
+            EXPECT_THAT(response, Not(HasSubstr("Content-Encoding")));
+            EXPECT_EQ(body.size(), 100'000);
+            continue;
+        }
+        EXPECT_THAT(response, HasSubstr("Content-Encoding: gzip\r\n"));
+        EXPECT_LT(body.size(), 2'000);
+        EXPECT_EQ(gunzip(body, 200'000), std::string(100'000, 'x'));
+    }
+}
+
+TEST(Server, LeavesSmallBodiesPlain) {
+    Running running;
+    for (const std::size_t size : {1023, 1024}) {
+        RawClient client(running.server.port());
+        client.send(fmt::format("POST /echo HTTP/1.1\r\nAccept-Encoding: gzip\r\n"
+                                "Content-Length: {}\r\n\r\n{}", size, std::string(size, 'a')));
+        EXPECT_EQ(client.read_response().find("Content-Encoding: gzip") != std::string::npos,
+                  size == 1024);
+    }
+}
+
+TEST(Server, UndoesGzipOfRequests) {
+    Running running;
+    RawClient client(running.server.port());
+    const std::string body = gzip(std::string(5'000, 'b'));
+    client.send(fmt::format("POST /echo HTTP/1.1\r\nContent-Encoding: gzip\r\n"
+                            "Content-Length: {}\r\n\r\n{}", body.size(), body));
+    EXPECT_EQ(body_of(client.read_response()), std::string(5'000, 'b'));
+}
+
+TEST(Server, TakesLargeBodies) {
+    Running running;
+    RawClient client(running.server.port());
+    std::string body(10'000'000, '\0');
+    for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i * 31 + i / 1000);
+    std::thread sender([&] {
+        client.send("POST /echo HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n" + body);
+    });
+    EXPECT_EQ(body_of(client.read_response()), body);
+    sender.join();
+}
+
+TEST(Server, ValuesFromHandlersCannotBeginFields) {
+    Running running;
+    RawClient client(running.server.port());
+    client.send("GET /echo/%0d%0aX-Evil:%201 HTTP/1.1\r\n\r\n");
+    EXPECT_THAT(client.read_response(), HasSubstr("X-Path: /echo/  X-Evil: 1\r\n"));
+}
+
+TEST(Server, StartNamesTheAddressThatIsTaken) {
+    Running running;
+    ServerOptions options;
+    options.port = running.server.port();
+    Server second(options, test_router());
+    const auto started = second.start();
+    ASSERT_FALSE(started);
+    EXPECT_THAT(started.error().text, HasSubstr(fmt::format("127.0.0.1:{}", options.port)));
+}
+
+}  // namespace
+}  // namespace tepui::http
