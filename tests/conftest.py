@@ -1,0 +1,28 @@
+"""Fixtures that e2e and compat tests share."""
+import os
+
+import pytest
+
+from harness.cluster import TEPUI, Cluster
+
+
+def pytest_sessionstart(session):
+    # Containers need cgroups and namespaces; a run without them would prove nothing.
+    if os.geteuid() != 0:
+        pytest.exit("these tests start containers and need root: run ./dev test as root", returncode=3)
+    if not TEPUI.exists():
+        pytest.exit(f"{TEPUI} is missing: run ./dev build release", returncode=3)
+
+
+@pytest.fixture
+def cluster():
+    """One master and one agent."""
+    with Cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_cluster():
+    """One master and one agent for all tests of a module that leave them as they found them."""
+    with Cluster() as running:
+        yield running
