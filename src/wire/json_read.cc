@@ -2,6 +2,7 @@
 // walk over the result fills the message. The walk is as deep as the text, which the limit bounds.
 
 #include <limits>
+#include <map>
 #include <utility>
 
 #include <simdjson.h>
@@ -95,9 +96,6 @@ struct Slot {
 
 class Reader {
 public:
-    /// simdjson lets a low surrogate stand alone; only an escape can smuggle one in.
-    explicit Reader(bool has_unicode_escapes) : check_utf8_(has_unicode_escapes) {}
-
     Result<void> read_object(simdjson::dom::object object, Message& message,
                              const MessageTable& table, const Path* parent) {
         for (const auto [name, value] : object) {
@@ -241,7 +239,6 @@ private:
         if (!value.is_string()) return fail_at(path, "expected a string, found {}", kind_of(value));
         const std::string_view text = value.get_string().value_unsafe();
         if (!slot.entry.is_bytes) {
-            if (!valid_text(text)) return fail_at(path, "has half of a surrogate pair");
             slot.put(std::string(text));
             return {};
         }
@@ -249,10 +246,6 @@ private:
         if (!decode_base64(text, bytes)) return fail_at(path, "expected base64 with padding");
         slot.put(std::move(bytes));
         return {};
-    }
-
-    bool valid_text(std::string_view text) const {
-        return !check_utf8_ || simdjson::validate_utf8(text.data(), text.size());
     }
 
     Result<void> read_message(const element& value, Slot& slot, const Path& path) {
@@ -302,7 +295,10 @@ private:
             return fail_at(path, "expected an object, found {}", kind_of(value));
         const FieldEntry& key_entry = slot.entry.message->fields[0];
         const FieldEntry& value_entry = slot.entry.message->fields[1];
-        for (const auto [name, item] : value.get_object().value_unsafe()) {
+        std::map<std::string_view, element> items;  // Of equal names the last one counts.
+        for (const auto [name, item] : value.get_object().value_unsafe())
+            items.insert_or_assign(name, item);
+        for (const auto& [name, item] : items) {
             if (item.is_null()) continue;
             const Path item_path{&path, name};
             Message& pair = slot.sub_message();
@@ -329,10 +325,7 @@ private:
                     return fail_at(path, "the key is no boolean");
                 slot.put(name == "true");
                 return {};
-            default:
-                if (!valid_text(name)) return fail_at(path, "the key has half of a surrogate pair");
-                slot.put(std::string(name));
-                return {};
+            default: slot.put(std::string(name)); return {};
         }
     }
 
@@ -343,8 +336,6 @@ private:
         slot.put(*number);
         return {};
     }
-
-    const bool check_utf8_;
 };
 
 /// Parses with a parser that has room for this text and depth. Fails like json_to_message.
@@ -370,7 +361,7 @@ Result<void> read_document(simdjson::dom::parser& parser, std::string_view json,
     const element root = TEPUI_TRY(parse(parser, json, limits.depth_max));
     if (!root.is_object())
         return fail(Errc::invalid_argument, "expected a JSON object, found {}", kind_of(root));
-    Reader reader(json.find("\\u") != std::string_view::npos);
+    Reader reader;
     TEPUI_CHECK_OK(reader.read_object(root.get_object().value_unsafe(), message,
                                       table_of(*message.GetDescriptor()), nullptr));
     return check_required(message);

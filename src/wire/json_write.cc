@@ -1,7 +1,6 @@
 // Messages to JSON: one walk over the field tables, appending to the caller's string.
 
 #include <algorithm>
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <vector>
