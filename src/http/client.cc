@@ -100,8 +100,7 @@ asio::awaitable<Client::Impl::Answered> Client::Impl::exchange(const ClientReque
     }
     auto connection = std::make_shared<ClientConnection>(executor_, name);
     const Duration spent = std::chrono::steady_clock::now() - began;
-    connection->set_deadline(request.deadline == Duration::max() ? request.deadline
-                                                                 : request.deadline - spent);
+    connection->set_deadline(request.deadline, spent);
     const auto connected = co_await connection->connect(request.url);
     if (!connected) co_return std::unexpected<Error>(connected.error());
     const auto answered = co_await connection->exchange_head(request);

@@ -53,12 +53,12 @@ std::unexpected<Error> ClientConnection::failure(std::string_view what,
     return fail(Errc::io, "{} {}: {}", what, name_, error.message());
 }
 
-void ClientConnection::set_deadline(Duration deadline) {
+void ClientConnection::set_deadline(Duration deadline, Duration spent) {
     timer_.cancel();
     deadline_ = deadline;
     is_expired_ = false;
     if (deadline == Duration::max()) return;
-    timer_.expires_after(deadline);
+    timer_.expires_after(deadline - spent);
     timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
         const auto self = weak.lock();
         // A timer that was set again meanwhile ran for an earlier exchange.

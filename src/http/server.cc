@@ -191,8 +191,8 @@ void Server::Impl::stop(Duration grace) {
                          "an I/O thread cannot wait for itself");
     core_->is_stopping = true;
     asio::post(acceptor_.get_executor(), [this] {
-        boost::system::error_code ignored;
-        acceptor_.close(ignored);
+        boost::system::error_code not_needed;
+        acceptor_.close(not_needed);
         pause_.cancel();
     });
     for_each_connection([](Connection& connection) { connection.begin_stop(); });
@@ -205,6 +205,8 @@ void Server::Impl::stop(Duration grace) {
     context_->stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
     context_->drop_pending();
     core_->context.reset();
 }
