@@ -27,6 +27,10 @@ struct Options {
     std::uint64_t pids_max = 4096;
     std::size_t log_bytes_max = std::size_t{10} << 20;  // Of stdout and stderr each, before rotation.
     std::size_t log_files_max = 5;
+    std::string frameworks_home;  // Where relative URIs of the fetcher begin; empty: they are refused.
+    Duration fetch_stall_timeout = 60s;  // Below one byte a second for this long ends a download.
+    std::uint64_t fetch_bytes_max = std::uint64_t{16} << 30;  // Of each download, copy and extraction.
+    bool fetch_link_local = false;  // Metadata services live at link-local addresses: refused.
 };
 
 /// What to run and under which limits. Plain values; nothing of the wire's roles or offers.
@@ -88,11 +92,15 @@ public:
     virtual void signal(const ContainerId& container, int signal) = 0;
     /// Ends the container whatever it does; `exited` follows.
     virtual void destroy(const ContainerId& container) = 0;
-    /// Re-adopts what runs of `expected` (their `exited` will be told to `exited`), reads the end of
+    /// Called once, before any launch. The answer names every id of `expected`; one of which nothing is
+    /// left has ended without a status. Re-adopts what runs of `expected` (their `exited` will be told to `exited`), reads the end of
     /// what ended, destroys whatever else an earlier agent with these Options left.
     virtual Result<std::vector<Found>> recover(
         const std::vector<ContainerId>& expected,
         std::function<void(const ContainerId&, Exited)> exited) = 0;
+    /// The caller has stored how `container` ended: what is kept of its end for recover() is removed.
+    /// Without this call the end stays readable for a later agent (at most the newest 1,024 are kept).
+    virtual void forget(const ContainerId& container) { (void)container; }
     /// Usage now: cpu times, memory, processes. Blocks for a few reads of cgroup files.
     virtual Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) = 0;
     /// What this machine could not give of Options::isolation, a sentence each, for the log.

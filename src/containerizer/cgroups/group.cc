@@ -1,0 +1,128 @@
+#include "containerizer/cgroups/group.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include "containerizer/beneath.h"
+#include "containerizer/cgroups/files.h"
+#include "containerizer/cgroups/kill.h"
+
+namespace tepui::containerizer::cgroups {
+namespace fs = std::filesystem;
+namespace {
+
+/// The switch of Isolation that stands for `controller`.
+bool& wanted(Isolation& isolation, const std::string& controller) {
+    if (controller == "memory") return isolation.memory;
+    if (controller == "pids") return isolation.pids;
+    return isolation.cpu;
+}
+
+std::vector<std::string> child_directories(const std::string& directory) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+        if (it->is_directory(error)) names.push_back(it->path().filename().string());
+    return names;
+}
+
+}  // namespace
+
+Groups::Groups(Hierarchies hierarchies, std::string root, Isolation isolation)
+    : hierarchies_(std::move(hierarchies)), root_(std::move(root)), isolation_(isolation) {}
+
+Result<void> Groups::prepare_v2(const std::string& mount) const {
+    std::string controllers;
+    for (const std::string& controller : needed_controllers(isolation_, Version::v2))
+        if (hierarchies_.has(controller)) controllers += (controllers.empty() ? "+" : " +") + controller;
+    std::string directory = mount;
+    std::istringstream parts(root_);
+    TEPUI_CHECK_OK(write_file(directory + "/cgroup.subtree_control", controllers));
+    for (std::string part; std::getline(parts, part, '/');) {
+        directory += "/" + part;
+        TEPUI_CHECK_OK(write_file(directory + "/cgroup.subtree_control", controllers));
+    }
+    return {};
+}
+
+std::vector<std::string> Groups::prepare() {
+    std::vector<std::string> missing;
+    const auto leave_out = [&](const std::string& controller, const std::string& why) {
+        if (!wanted(isolation_, controller)) return;
+        wanted(isolation_, controller) = false;
+        missing.push_back("no cgroup controller '" + controller + "': " + why);
+    };
+    for (const std::string& controller : needed_controllers(isolation_, hierarchies_.version)) {
+        if (!hierarchies_.has(controller)) {
+            leave_out(controller, "it is not mounted");
+            continue;
+        }
+        const std::string& mount = hierarchies_.mounts.at(controller);
+        Result<Descriptor> made = make_trusted_directory(mount + "/" + root_, 0755);
+        if (!made) leave_out(controller, made.error().text);
+    }
+    if (hierarchies_.version == Version::v2) {
+        for (const std::string& mount : hierarchies_.roots(needed_controllers(isolation_, Version::v2)))
+            if (Result<void> ready = prepare_v2(mount); !ready)
+                for (const char* controller : {"cpu", "memory", "pids"})
+                    leave_out(controller, ready.error().text);
+    }
+    roots_.clear();
+    for (const std::string& mount :
+         hierarchies_.roots(needed_controllers(isolation_, hierarchies_.version)))
+        roots_.push_back(mount + "/" + root_);
+    return missing;
+}
+
+std::vector<std::string> Groups::directories(const std::string& name) const {
+    std::vector<std::string> all;
+    for (const std::string& root : roots_) all.push_back(root + "/" + name);
+    return all;
+}
+
+std::string Groups::directory(const std::string& controller, const std::string& name) const {
+    const std::vector<std::string> in_use = needed_controllers(isolation_, hierarchies_.version);
+    if (std::ranges::find(in_use, controller) == in_use.end()) return {};
+    const auto mount = hierarchies_.mounts.find(controller);
+    return mount == hierarchies_.mounts.end() ? std::string{} : mount->second + "/" + root_ + "/" + name;
+}
+
+Result<void> Groups::create(const std::string& name, const Limits& limits) const {
+    const auto give_up = [&](std::string text) -> Result<void> {
+        destroy(name, std::chrono::milliseconds(0));
+        return fail(Errc::io, "{}", text);
+    };
+    for (const std::string& directory : directories(name))
+        if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
+            return give_up(fmt::format("cannot make cgroup '{}': {}", directory, errno_text()));
+    for (const Setting& setting : plan(limits, isolation_, hierarchies_.version)) {
+        const std::string path = directory(setting.controller, name) + "/" + setting.file;
+        if (Result<void> wrote = write_file(path, setting.value); !wrote && !setting.optional)
+            return give_up(wrote.error().text);
+    }
+    return {};
+}
+
+std::vector<std::string> Groups::names() const {
+    std::set<std::string> names;
+    for (const std::string& root : roots_)
+        for (std::string& name : child_directories(root)) names.insert(std::move(name));
+    return {names.begin(), names.end()};
+}
+
+bool Groups::destroy(const std::string& name, std::chrono::milliseconds patience) const {
+    bool gone = true;
+    for (const std::string& directory : directories(name))
+        gone = destroy_tree(directory, patience) && gone;
+    return gone;
+}
+
+void Groups::remove_root() const {
+    for (const std::string& root : roots_) ::rmdir(root.c_str());
+}
+
+}  // namespace tepui::containerizer::cgroups

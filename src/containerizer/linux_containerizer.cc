@@ -1,0 +1,206 @@
+#include "containerizer/linux_containerizer.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "containerizer/beneath.h"
+#include "containerizer/names.h"
+
+namespace tepui::containerizer {
+namespace {
+
+// Launches wait for the kernel (mkdir in cgroupfs, vfork) more than they compute.
+constexpr std::size_t k_workers = 6;
+constexpr std::size_t k_fetchers = 8;
+constexpr std::size_t k_ends_kept_max = 1'024;
+constexpr std::chrono::milliseconds k_patience{1'000};
+constexpr int k_shim_exit_ms_max = 5'000;
+constexpr std::size_t k_socket_path_max = 107;
+
+/// Waits until the process is gone, and reaps it when it is a child of this one.
+void await_exit(pid_t pid) {
+    if (pid <= 0) return;
+    const Descriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!handle) return;
+    pollfd ended{handle.get(), POLLIN, 0};
+    ::poll(&ended, 1, k_shim_exit_ms_max);
+    ::waitpid(pid, nullptr, WNOHANG);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Containerizer>> make_containerizer(Options options) {
+    std::unique_ptr<Containerizer> made = TEPUI_TRY(LinuxContainerizer::make(std::move(options)));
+    return made;
+}
+
+Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options options) {
+    const Isolation isolation = TEPUI_TRY(parse_isolation(options.isolation));
+    if (options.runtime_dir.size() + 1 + k_short_name_max + sizeof "/" SHIM_SOCKET_NAME >
+        k_socket_path_max)
+        return fail(Errc::invalid_argument,
+                    "the runtime directory '{}' is too long for sockets in it; give one of at most {} "
+                    "bytes",
+                    options.runtime_dir,
+                    k_socket_path_max - 1 - k_short_name_max - sizeof "/" SHIM_SOCKET_NAME);
+    TEPUI_CHECK_OK(clean_path(options.cgroups_root));
+    if (::access(options.shim_path.c_str(), X_OK) != 0)
+        return fail(Errc::invalid_argument, "the shim '{}' cannot be executed: {}", options.shim_path,
+                    errno_text());
+    cgroups::Groups groups(cgroups::find_hierarchies(), options.cgroups_root, isolation);
+    std::unique_ptr<LinuxContainerizer> made(
+        new LinuxContainerizer(std::move(options), std::move(groups)));
+    TEPUI_CHECK_OK(made->prepare_machine());
+    return made;
+}
+
+LinuxContainerizer::LinuxContainerizer(Options options, cgroups::Groups groups)
+    : options_(std::move(options)), groups_(std::move(groups)), workers_(k_workers),
+      fetchers_(k_fetchers) {}
+
+LinuxContainerizer::~LinuxContainerizer() {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [id, container] : containers_) container->cancelled = true;
+    }
+    links_.stop();
+    fetchers_.stop();
+    workers_.stop();
+}
+
+Result<void> LinuxContainerizer::prepare_machine() {
+    work_dir_ = TEPUI_TRY(make_trusted_directory(options_.work_dir, 0755));
+    runtime_dir_ = TEPUI_TRY(make_trusted_directory(options_.runtime_dir, 0700));
+    ::fchmod(runtime_dir_.get(), 0700);  // Sockets in it obey whoever can connect.
+    const bool wanted_cgroups = groups_.isolation().any_cgroup();
+    for (std::string& text : groups_.prepare()) warn(std::move(text));
+    if (wanted_cgroups && !groups_.any())
+        warn("no cgroup limits anything here: containers are plain process groups");
+    namespaces_ = ::geteuid() == 0;
+    const Isolation& isolation = groups_.isolation();
+    if (!namespaces_ && (isolation.pid_namespace || isolation.mount_namespace))
+        warn("namespaces/pid and filesystem/linux need root: containers share the host's");
+    return {};
+}
+
+void LinuxContainerizer::warn(std::string text) {
+    const std::lock_guard lock(mutex_);
+    warnings_.push_back(std::move(text));
+}
+
+std::vector<std::string> LinuxContainerizer::warnings() const {
+    const std::lock_guard lock(mutex_);
+    return warnings_;
+}
+
+void LinuxContainerizer::link(const Shared& container, Descriptor connection) {
+    const std::lock_guard lock(mutex_);  // Before any handler can look for the link's number.
+    container->link = links_.add(
+        std::move(connection),
+        {[this, container](const shim_report& report) { on_report(container, report); },
+         [this, container] { workers_.submit([this, container] { finish(container); }); }});
+    for (const int waiting : std::exchange(container->signals_waiting, {}))
+        links_.send(container->link, waiting);
+}
+
+void LinuxContainerizer::on_report(const Shared& container, const shim_report& report) {
+    OnStarted started;
+    {
+        const std::lock_guard lock(mutex_);
+        container->shim_pid = static_cast<pid_t>(report.shim_pid);
+        container->task_pid = report.task_pid;
+        if (report.state == SHIM_RUNNING) started = std::exchange(container->started, nullptr);
+    }
+    if (started) started(Started{report.task_pid});
+}
+
+void LinuxContainerizer::signal(const ContainerId& id, int signal) {
+    const std::lock_guard lock(mutex_);
+    const auto found = containers_.find(id);
+    if (found == containers_.end()) return;
+    Container& container = *found->second;
+    if (signal == SIGKILL) container.cancelled = true;
+    if (container.link != 0) links_.send(container.link, signal);
+    else container.signals_waiting.push_back(signal);
+}
+
+void LinuxContainerizer::destroy(const ContainerId& container) { signal(container, SIGKILL); }
+
+void LinuxContainerizer::finish(const Shared& container) {
+    await_exit(container->shim_pid);
+    if (!groups_.destroy(container->name, k_patience)) {
+        // Something is stuck in the kernel. It stays accounted: the end is told when it is gone.
+        workers_.submit([this, container] { finish(container); });
+        return;
+    }
+    const Result<Status> status = read_status(container->name);
+    OnStarted started;
+    {
+        const std::lock_guard lock(mutex_);
+        started = std::exchange(container->started, nullptr);
+    }
+    const bool ran = !started || (status && !status->failed_stage);
+    if (ran) remember_end(container->name);
+    else remove_runtime(container->name);
+    {
+        const std::lock_guard lock(mutex_);
+        containers_.erase(container->id);
+    }
+    if (!ran) {
+        Error error{Errc::io, "the shim ended before the task ran"};
+        if (status) error.text = failure_text(*status->failed_stage, status->failed_errno);
+        started(std::unexpected(LaunchError{std::move(error), false}));
+        return;
+    }
+    if (started) started(Started{container->task_pid});
+    container->exited(status ? to_exited(*status) : Exited{});
+}
+
+void LinuxContainerizer::remember_end(const std::string& name) {
+    std::string oldest;
+    {
+        const std::lock_guard lock(mutex_);
+        ended_.push_back(name);
+        if (ended_.size() > k_ends_kept_max) {
+            oldest = ended_.front();
+            ended_.pop_front();
+        }
+    }
+    if (!oldest.empty()) remove_runtime(oldest);
+}
+
+void LinuxContainerizer::forget(const ContainerId& container) {
+    const std::string name = short_name(container);
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = std::ranges::find(ended_, name);
+        if (found == ended_.end()) return;
+        ended_.erase(found);
+    }
+    remove_runtime(name);
+}
+
+Result<mesos::v1::ResourceStatistics> LinuxContainerizer::usage(const ContainerId& id) {
+    std::string name;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = containers_.find(id);
+        if (found == containers_.end() || found->second->link == 0)
+            return fail(Errc::not_found, "container '{}' does not run", id);
+        name = found->second->name;
+    }
+    mesos::v1::ResourceStatistics statistics;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    statistics.set_timestamp(std::chrono::duration<double>(now).count());
+    groups_.usage(name, statistics);
+    return statistics;
+}
+
+}  // namespace tepui::containerizer

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "containerizer/cgroups/group.h"
+#include "containerizer/containerizer.h"
+#include "containerizer/descriptor.h"
+#include "containerizer/launch_plan.h"
+#include "containerizer/shim_links.h"
+#include "containerizer/status_file.h"
+#include "containerizer/worker_pool.h"
+
+namespace tepui::containerizer {
+
+/// Containers made of cgroups and namespaces, one shim above each. What is on disk decides after a crash:
+/// a container exists from the moment its runtime directory does; it lives as long as somebody listens
+/// on the socket in it; it ended when the status file is there, and is lost when neither is.
+class LinuxContainerizer final : public Containerizer {
+public:
+    static Result<std::unique_ptr<LinuxContainerizer>> make(Options options);
+    ~LinuxContainerizer() override;
+
+    void launch(LaunchSpec spec, OnStarted started, OnExited exited) override;
+    void signal(const ContainerId& container, int signal) override;
+    void destroy(const ContainerId& container) override;
+    Result<std::vector<Found>> recover(
+        const std::vector<ContainerId>& expected,
+        std::function<void(const ContainerId&, Exited)> exited) override;
+    void forget(const ContainerId& container) override;
+    Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) override;
+    std::vector<std::string> warnings() const override;
+
+private:
+    /// One container between launch() and its `exited`.
+    struct Container {
+        ContainerId id;
+        std::string name;                     // short_name(id)
+        OnStarted started;                    // Empty once told.
+        OnExited exited;
+        std::atomic<bool> cancelled = false;  // Read by the fetcher while it works.
+        std::uint64_t link = 0;               // 0: no shim yet.
+        std::vector<int> signals_waiting;     // Until there is one.
+        pid_t shim_pid = -1;
+        std::int64_t task_pid = 0;
+    };
+    using Shared = std::shared_ptr<Container>;
+
+    LinuxContainerizer(Options options, cgroups::Groups groups);
+    Result<void> prepare_machine();
+
+    // Launching, on a worker.
+    void run_launch(const Shared& container, const LaunchSpec& spec);
+    std::expected<void, LaunchError> try_launch(const Shared& container, const LaunchSpec& spec);
+    Result<LaunchPlan> plan_launch(const Container& container, const LaunchSpec& spec) const;
+    Result<Descriptor> make_sandbox(const LaunchSpec& spec, const User* user) const;
+    Result<void> spawn(const Shared& container, const LaunchSpec& spec, const LaunchPlan& plan,
+                       int sandbox_fd);
+    void link(const Shared& container, Descriptor connection);
+
+    // What shims say, on the links' thread.
+    void on_report(const Shared& container, const shim_report& report);
+
+    // Ends, on a worker.
+    void finish(const Shared& container);
+    void remember_end(const std::string& name);
+
+    // Recovery.
+    struct Survivor {
+        std::string name;
+        Descriptor connection;
+        std::optional<shim_report> report;
+    };
+    Survivor find_survivor(const std::string& name) const;
+    void sweep(std::vector<Survivor> strangers, const std::vector<std::string>& kept);
+
+    std::string runtime_path(const std::string& name) const { return options_.runtime_dir + "/" + name; }
+    Result<Status> read_status(const std::string& name) const;
+    void remove_runtime(const std::string& name) const;
+    void warn(std::string text);
+
+    const Options options_;
+    cgroups::Groups groups_;
+    Descriptor work_dir_;
+    Descriptor runtime_dir_;
+    bool namespaces_ = true;  // Whether this process may make any.
+
+    mutable std::mutex mutex_;  // Of what follows.
+    std::map<ContainerId, Shared> containers_;
+    std::deque<std::string> ended_;  // Names whose status waits for forget(), oldest first.
+    std::vector<std::string> warnings_;
+
+    ShimLinks links_;
+    WorkerPool workers_;
+    WorkerPool fetchers_;  // Apart, because a slow download must not hold the launch of others.
+};
+
+}  // namespace tepui::containerizer

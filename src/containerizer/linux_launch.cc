@@ -1,0 +1,165 @@
+// The launch path: sandbox, URIs, runtime directory, cgroups, shim, in this order. A crash after any of
+// the steps leaves only what recover() finds by looking at the runtime directory and the cgroups.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "containerizer/beneath.h"
+#include "containerizer/fetcher/fetcher.h"
+#include "containerizer/linux_containerizer.h"
+#include "containerizer/names.h"
+#include "containerizer/spawn.h"
+
+namespace tepui::containerizer {
+namespace {
+
+// Above this stdout alone could fill any disk before it is rotated; the limit is the shim's field.
+constexpr std::size_t k_log_files_max = 1'000;
+
+/// `path` relative to `directory`; both absolute.
+Result<std::vector<std::string>> parts_beneath(const std::string& directory, const std::string& path) {
+    std::string_view prefix = directory;
+    while (prefix.ends_with('/')) prefix.remove_suffix(1);
+    if (!path.starts_with(prefix) || path.size() <= prefix.size() + 1 || path[prefix.size()] != '/')
+        return fail(Errc::invalid_argument, "'{}' is not beneath the work directory '{}'", path,
+                    directory);
+    return clean_path(std::string_view(path).substr(prefix.size() + 1));
+}
+
+bool runs_as_self(const LaunchSpec& spec, const Options& options) {
+    return spec.user.empty() || !options.switch_user;
+}
+
+}  // namespace
+
+void LinuxContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited exited) {
+    auto container = std::make_shared<Container>();
+    container->id = spec.container;
+    container->name = short_name(spec.container);
+    container->started = std::move(started);
+    container->exited = std::move(exited);
+    bool known = false;
+    {
+        const std::lock_guard lock(mutex_);
+        known = !containers_.emplace(spec.container, container).second;
+    }
+    if (known) {
+        workers_.submit([container] {
+            container->started(std::unexpected(LaunchError{
+                {Errc::conflict, "container '" + container->id.value + "' exists already"}, false}));
+        });
+        return;
+    }
+    WorkerPool& pool = spec.command.uris().empty() ? workers_ : fetchers_;
+    pool.submit([this, container, spec = std::move(spec)] { run_launch(container, spec); });
+}
+
+void LinuxContainerizer::run_launch(const Shared& container, const LaunchSpec& spec) {
+    std::expected<void, LaunchError> launched = try_launch(container, spec);
+    if (launched) return;
+    OnStarted started;
+    {
+        const std::lock_guard lock(mutex_);
+        containers_.erase(container->id);
+        started = std::exchange(container->started, nullptr);
+    }
+    if (started) started(std::unexpected(std::move(launched).error()));
+}
+
+std::expected<void, LaunchError> LinuxContainerizer::try_launch(const Shared& container,
+                                                                const LaunchSpec& spec) {
+    Result<LaunchPlan> plan = plan_launch(*container, spec);
+    if (!plan) return std::unexpected(LaunchError{plan.error(), false});
+    if (!runs_as_self(spec, options_)) {
+        Result<User> user = find_user(spec.user);
+        if (!user)
+            return std::unexpected(LaunchError{
+                {user.error().code, fmt::format("Failed to create sandbox '{}': cannot chown it to '{}': {}",
+                                                spec.sandbox, spec.user, user.error().text)},
+                true});
+        // Without root nobody else can be become; being oneself needs nothing.
+        if (::geteuid() == 0 || user->uid != ::geteuid()) plan->user = std::move(*user);
+    }
+    const User* user = plan->user ? &*plan->user : nullptr;
+    Result<Descriptor> sandbox = make_sandbox(spec, user);
+    if (!sandbox) return std::unexpected(LaunchError{sandbox.error(), true});
+    if (!spec.command.uris().empty()) {
+        const fetcher::FetchOptions options{options_.frameworks_home, options_.fetch_stall_timeout,
+                                            options_.fetch_bytes_max, options_.fetch_link_local};
+        const Result<void> fetched = fetcher::fetch_all(spec.command, spec.container.value,
+                                                        sandbox->get(), user, options,
+                                                        container->cancelled);
+        if (!fetched) return std::unexpected(LaunchError{fetched.error(), false});
+    }
+    if (container->cancelled)
+        return std::unexpected(LaunchError{{Errc::cancelled, "the launch was cancelled"}, false});
+    const Result<void> spawned = spawn(container, spec, *plan, sandbox->get());
+    if (!spawned) return std::unexpected(LaunchError{spawned.error(), false});
+    return {};
+}
+
+Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
+                                                   const LaunchSpec& spec) const {
+    if (spec.container.value.size() >= SHIM_CONTAINER_ID_MAX ||
+        spec.container.value.find('\0') != std::string::npos)
+        return fail(Errc::invalid_argument, "the container id is too long");
+    LaunchPlan plan;
+    plan.container = spec.container.value;
+    plan.argv = TEPUI_TRY(plan_argv(spec.command));
+    plan.environment = TEPUI_TRY(plan_environment(spec.environment, spec.command));
+    if (spec.rlimits) plan.rlimits = TEPUI_TRY(plan_rlimits(*spec.rlimits));
+    const Isolation& isolation = groups_.isolation();
+    if (namespaces_ && isolation.pid_namespace) plan.flags |= SHIM_NEW_PID_NS;
+    if (namespaces_ && isolation.mount_namespace) plan.flags |= SHIM_NEW_MOUNT_NS;
+    if (groups_.version() == cgroups::Version::v2) plan.flags |= SHIM_CGROUP_V2;
+    plan.cgroups = groups_.directories(container.name);
+    plan.memory_cgroup = groups_.directory("memory", container.name);
+    plan.pids_cgroup = groups_.directory("pids", container.name);
+    plan.log_bytes_max = options_.log_bytes_max;
+    plan.log_files_max = static_cast<std::uint32_t>(
+        std::clamp<std::size_t>(options_.log_files_max, 1, k_log_files_max));
+    return plan;
+}
+
+Result<Descriptor> LinuxContainerizer::make_sandbox(const LaunchSpec& spec, const User* user) const {
+    const auto context = fmt::format("Failed to create sandbox '{}'", spec.sandbox);
+    Result<std::vector<std::string>> parts = parts_beneath(options_.work_dir, spec.sandbox);
+    if (!parts) return fail_with(context, parts.error());
+    Result<Descriptor> sandbox = make_directories_beneath(work_dir_.get(), *parts, 0755);
+    if (!sandbox) return fail_with(context, sandbox.error());
+    if (::fchmod(sandbox->get(), 0750) != 0)
+        return fail(Errc::io, "{}: cannot set its mode: {}", context, errno_text());
+    if (user != nullptr && ::fchown(sandbox->get(), user->uid, user->gid) != 0)
+        return fail(Errc::io, "{}: cannot chown it to '{}': {}", context, user->name, errno_text());
+    return sandbox;
+}
+
+Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec& spec,
+                                       const LaunchPlan& plan, int sandbox_fd) {
+    const std::string& name = container->name;
+    if (::mkdirat(runtime_dir_.get(), name.c_str(), 0700) != 0)
+        return fail(Errc::io, "cannot make runtime directory '{}': {}", runtime_path(name), errno_text());
+    const auto give_up = [&](const Error& error) -> Result<void> {
+        groups_.destroy(name, std::chrono::milliseconds(100));
+        remove_runtime(name);
+        return std::unexpected(error);
+    };
+    const Result<Descriptor> runtime =
+        open_beneath(runtime_dir_.get(), name, O_RDONLY | O_DIRECTORY);
+    if (!runtime) return give_up(runtime.error());
+    cgroups::Limits limits{spec.cpus, std::nullopt, spec.mem_mb, options_.pids_max};
+    if (options_.cgroups_enable_cfs) limits.cpus_limit = spec.cpus_limit ? spec.cpus_limit : spec.cpus;
+    if (Result<void> made = groups_.create(name, limits); !made) return give_up(made.error());
+    Result<Spawned> spawned =
+        spawn_shim(options_.shim_path, plan, runtime_path(name), runtime->get(), sandbox_fd);
+    if (!spawned) return give_up(spawned.error());
+    container->shim_pid = spawned->pid;
+    link(container, std::move(spawned->connection));
+    return {};
+}
+
+}  // namespace tepui::containerizer

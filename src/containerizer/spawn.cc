@@ -1,0 +1,113 @@
+#include "containerizer/spawn.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "shim/protocol.h"
+
+namespace tepui::containerizer {
+namespace {
+
+constexpr int k_agents_waiting_max = 8;
+
+Result<sockaddr_un> socket_address(const std::string& runtime_dir) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = runtime_dir + "/" SHIM_SOCKET_NAME;
+    if (path.size() >= sizeof address.sun_path)
+        return fail(Errc::invalid_argument, "the path '{}' is too long for a socket", path);
+    std::copy(path.begin(), path.end(), address.sun_path);
+    return address;
+}
+
+Result<Descriptor> connect_to(const sockaddr_un& address) {
+    Descriptor connection(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!connection) return fail(Errc::io, "cannot make a socket: {}", errno_text());
+    if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return connection;
+    const bool none = errno == ECONNREFUSED || errno == ENOENT;
+    return fail(none ? Errc::not_found : Errc::io, "cannot connect to '{}': {}", address.sun_path,
+                errno_text());
+}
+
+Result<Descriptor> memory_file(const std::string& bytes) {
+    Descriptor file(::memfd_create("tepui-launch", MFD_CLOEXEC));
+    if (!file) return fail(Errc::io, "cannot make a memory file: {}", errno_text());
+    for (std::size_t done = 0; done < bytes.size();) {
+        const ssize_t wrote = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) return fail(Errc::io, "cannot write a memory file: {}", errno_text());
+        done += static_cast<std::size_t>(wrote);
+    }
+    return file;
+}
+
+/// posix_spawn's two structures, destroyed at the end.
+struct SpawnSettings {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    SpawnSettings() {
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawnattr_init(&attributes);
+        sigset_t none;
+        sigset_t all;
+        ::sigemptyset(&none);
+        ::sigfillset(&all);
+        ::posix_spawnattr_setsigmask(&attributes, &none);
+        ::posix_spawnattr_setsigdefault(&attributes, &all);
+        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                    POSIX_SPAWN_SETSIGDEF);
+    }
+    SpawnSettings(const SpawnSettings&) = delete;
+    SpawnSettings& operator=(const SpawnSettings&) = delete;
+    ~SpawnSettings() {
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::posix_spawnattr_destroy(&attributes);
+    }
+};
+
+}  // namespace
+
+Result<Spawned> spawn_shim(const std::string& shim_path, const LaunchPlan& plan,
+                           const std::string& runtime_dir, int runtime_fd, int sandbox_fd) {
+    const sockaddr_un address = TEPUI_TRY(socket_address(runtime_dir));
+    const Descriptor listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    if (!listener || ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address),
+                            sizeof address) != 0 ||
+        ::listen(listener.get(), k_agents_waiting_max) != 0)
+        return fail(Errc::io, "cannot listen on '{}': {}", address.sun_path, errno_text());
+    Spawned spawned;
+    spawned.connection = TEPUI_TRY(connect_to(address));
+    const Descriptor config =
+        TEPUI_TRY(memory_file(encode_plan(plan, listener.get(), sandbox_fd, runtime_fd)));
+
+    SpawnSettings settings;
+    // A dup2 onto itself only clears close-on-exec, in the child alone.
+    for (const int fd : {listener.get(), sandbox_fd, runtime_fd, config.get()})
+        ::posix_spawn_file_actions_adddup2(&settings.actions, fd, fd);
+    std::string name = "tepui-shim";
+    std::string number = fmt::to_string(config.get());
+    char* argv[] = {name.data(), number.data(), nullptr};
+    char* environment[] = {nullptr};
+    const int error = ::posix_spawn(&spawned.pid, shim_path.c_str(), &settings.actions,
+                                    &settings.attributes, argv, environment);
+    if (error != 0)
+        return fail(Errc::io, "cannot start the shim '{}': {}", shim_path, errno_text(error));
+    return spawned;
+}
+
+Result<Descriptor> connect_shim(const std::string& runtime_dir) {
+    return connect_to(TEPUI_TRY(socket_address(runtime_dir)));
+}
+
+bool send_signal(int connection, int signal) {
+    const shim_request request{SHIM_VERSION, signal};
+    return ::send(connection, &request, sizeof request, MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(sizeof request);
+}
+
+}  // namespace tepui::containerizer

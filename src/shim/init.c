@@ -1,0 +1,94 @@
+#include <errno.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+// Tells the shim the task's pid. It travels as credentials, which the kernel translates into the pid
+// that the host sees.
+static void send_pid(int control, pid_t task) {
+    struct init_message message = {.kind = 0};
+    struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+    } ancillary;
+    memset(&ancillary, 0, sizeof ancillary);
+    struct msghdr header = {.msg_iov = &body, .msg_iovlen = 1, .msg_control = ancillary.bytes,
+                            .msg_controllen = sizeof ancillary.bytes};
+    struct cmsghdr* part = CMSG_FIRSTHDR(&header);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_CREDENTIALS;
+    part->cmsg_len = CMSG_LEN(sizeof(struct ucred));
+    const struct ucred who = {.pid = task, .uid = getuid(), .gid = getgid()};
+    memcpy(CMSG_DATA(part), &who, sizeof who);
+    (void)!sendmsg(control, &header, MSG_NOSIGNAL);
+}
+
+static void reap(int control, pid_t task) {
+    for (;;) {
+        int status = 0;
+        const pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid <= 0) return;
+        if (pid != task) continue;
+        const struct init_message message = {.kind = 1, .status = status};
+        (void)!send(control, &message, sizeof message, MSG_NOSIGNAL);
+        _exit(0);  // The kernel now kills and reaps whatever is left in the namespace.
+    }
+}
+
+static void obey(int control, pid_t task) {
+    struct init_message message;
+    const ssize_t got = recv(control, &message, sizeof message, MSG_DONTWAIT);
+    if (got == 0) _exit(1);  // The shim is gone.
+    if (got != (ssize_t)sizeof message) return;
+    // -1: every process of the namespace but this one, in one step of the kernel.
+    kill(message.signal == SIGTERM ? -1 : task, message.signal);
+}
+
+_Noreturn void init_run(const struct plan* plan, const struct wiring* wiring) {
+    // The shim may have died before this line: then `control` is closed, which obey() sees.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "tepui-init");
+    setsid();
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) {
+        const struct failure failure = {.stage = SHIM_STAGE_MOUNT, .error = errno};
+        (void)!write(wiring->failure[1], &failure, sizeof failure);
+        _exit(1);
+    }
+    const pid_t task = task_clone(plan, 0);
+    if (task == 0) task_run(plan, wiring, 0);
+    if (task < 0) {
+        const struct failure failure = {.stage = SHIM_STAGE_CLONE, .error = -task};
+        (void)!write(wiring->failure[1], &failure, sizeof failure);
+        _exit(1);
+    }
+    send_pid(wiring->control[1], task);
+    // Keep nothing of the task's or the shim's open: their ends must be seen.
+    const int control = dup2(wiring->control[1], 0);
+    (void)!syscall(SYS_close_range, 1u, ~0u, 0u);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);  // Blocked since the shim's start.
+    const int signals = signalfd(-1, &child, SFD_NONBLOCK);
+    for (;;) {
+        reap(control, task);
+        struct pollfd watched[2] = {{.fd = control, .events = POLLIN},
+                                    {.fd = signals, .events = POLLIN}};
+        if (poll(watched, 2, -1) < 0) continue;
+        if (watched[0].revents != 0) obey(control, task);
+        struct signalfd_siginfo info;
+        while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {}
+    }
+}

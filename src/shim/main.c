@@ -1,0 +1,321 @@
+// The process above each container: starts the task, keeps its logs, ends it, and remembers how it
+// ended, whether an agent lives or not. See README.md and protocol.h.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+enum { AGENTS_MAX = 8 };
+
+struct shim {
+    struct plan plan;
+    struct wiring wiring;
+    struct shim_report report;
+    struct failure failure;
+    struct memory_end memory;
+    struct log out;
+    struct log err;
+    int agents[AGENTS_MAX];
+    int signals;
+    int oom;
+    pid_t child;     // Init, or the task itself without a pid namespace.
+    bool reported;   // `status` came from init.
+    bool ended;
+    int status;      // Of the task, as wait(2) gives it.
+};
+
+static bool has_init(const struct shim* shim) {
+    return (shim->plan.head->flags & SHIM_NEW_PID_NS) != 0;
+}
+
+static void tell(struct shim* shim, int agent) {
+    (void)!send(agent, &shim->report, sizeof shim->report, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void tell_all(struct shim* shim, enum shim_state state) {
+    shim->report.state = state;
+    for (int i = 0; i < AGENTS_MAX; ++i)
+        if (shim->agents[i] >= 0) tell(shim, shim->agents[i]);
+}
+
+static void accept_agents(struct shim* shim) {
+    for (;;) {
+        const int fd = accept4(shim->plan.head->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) return;
+        int place = 0;
+        while (place < AGENTS_MAX && shim->agents[place] >= 0) ++place;
+        if (place == AGENTS_MAX) {
+            close(fd);
+            continue;
+        }
+        shim->agents[place] = fd;
+        tell(shim, fd);
+    }
+}
+
+static void signal_task(struct shim* shim, int number) {
+    if (shim->ended || number <= 0 || number >= NSIG) return;
+    if (!has_init(shim)) {
+        if (number == SIGKILL) {
+            kill(shim->child, SIGKILL);  // Its end makes the rest end, see end_container().
+            tree_signal(&shim->plan, SIGKILL);
+        } else if (number == SIGTERM) {
+            tree_signal(&shim->plan, SIGTERM);
+        } else {
+            kill(shim->child, number);
+        }
+        return;
+    }
+    if (number == SIGKILL) {
+        kill(shim->child, SIGKILL);  // And with init its whole namespace.
+        return;
+    }
+    const struct init_message message = {.signal = number};
+    (void)!send(shim->wiring.control[0], &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void hear_agent(struct shim* shim, int* agent) {
+    struct shim_request request;
+    const ssize_t got = recv(*agent, &request, sizeof request, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) {
+        close(*agent);
+        *agent = -1;
+        return;
+    }
+    if (got == (ssize_t)sizeof request && request.version == SHIM_VERSION)
+        signal_task(shim, request.signal);
+}
+
+// What init sent: the task's pid, or its end.
+static void hear_init(struct shim* shim) {
+    struct init_message message;
+    struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+    } ancillary;
+    for (;;) {
+        struct msghdr header = {.msg_iov = &body, .msg_iovlen = 1, .msg_control = ancillary.bytes,
+                                .msg_controllen = sizeof ancillary.bytes};
+        if (recvmsg(shim->wiring.control[0], &header, MSG_DONTWAIT) != (ssize_t)sizeof message) return;
+        if (message.kind == 1) {
+            shim->status = message.status;
+            shim->reported = true;
+            continue;
+        }
+        const struct cmsghdr* part = CMSG_FIRSTHDR(&header);
+        if (part != NULL && part->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred who;
+            memcpy(&who, CMSG_DATA(part), sizeof who);
+            shim->report.task_pid = who.pid;
+        }
+    }
+}
+
+static void reap(struct shim* shim) {
+    for (;;) {
+        int status = 0;
+        const pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid <= 0) return;
+        if (pid != shim->child) continue;
+        shim->ended = true;
+        if (!has_init(shim)) {
+            shim->status = status;
+            continue;
+        }
+        hear_init(shim);
+        // Init was killed, and everybody with it; so was the task.
+        if (!shim->reported) shim->status = SIGKILL;
+    }
+}
+
+static void on_oom(struct shim* shim) {
+    if (shim->memory.oom || shim->ended) return;
+    memory_read(&shim->plan, &shim->memory);
+    shim->memory.oom = true;
+    signal_task(shim, SIGKILL);
+}
+
+static void make_pipe(int ends[2]) {
+    if (pipe2(ends, O_CLOEXEC) != 0) ends[0] = ends[1] = -1;
+}
+
+// Clones init or the task, and waits until exec was reached or failed before it.
+static void start(struct shim* shim) {
+    const struct shim_config* head = shim->plan.head;
+    struct wiring* wiring = &shim->wiring;
+    make_pipe(wiring->out);
+    make_pipe(wiring->err);
+    make_pipe(wiring->failure);
+    wiring->control[0] = wiring->control[1] = -1;
+    int error = wiring->failure[1] < 0 ? EMFILE : 0;
+    if (error == 0) error = log_open(&shim->out, &shim->plan, "stdout", wiring->out[0]);
+    if (error == 0) error = log_open(&shim->err, &shim->plan, "stderr", wiring->err[0]);
+    if (error != 0) {
+        shim->failure = (struct failure){SHIM_STAGE_LOGS, error};
+        return;
+    }
+    uint64_t namespaces = 0;
+    if (has_init(shim)) {
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wiring->control) != 0) {
+            shim->failure = (struct failure){SHIM_STAGE_CLONE, errno};
+            return;
+        }
+        const int on = 1;
+        setsockopt(wiring->control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+        namespaces = CLONE_NEWPID | CLONE_NEWNS;
+    } else if ((head->flags & SHIM_NEW_MOUNT_NS) != 0) {
+        namespaces = CLONE_NEWNS;
+    }
+    struct plan first = shim->plan;
+    struct shim_config outside = *head;
+    if (has_init(shim)) {
+        outside.flags &= ~(uint32_t)SHIM_CGROUP_V2;  // Init stays outside of the task's limits.
+        first.head = &outside;
+    }
+    const pid_t child = task_clone(&first, namespaces);
+    if (child == 0) {
+        if (has_init(shim)) init_run(&shim->plan, wiring);
+        task_run(&shim->plan, wiring, namespaces);
+    }
+    if (child < 0) {
+        shim->failure = (struct failure){SHIM_STAGE_CLONE, -child};
+        return;
+    }
+    shim->child = child;
+    shim->report.task_pid = child;
+    close(wiring->out[1]);
+    close(wiring->err[1]);
+    close(wiring->failure[1]);
+    if (wiring->control[1] >= 0) close(wiring->control[1]);
+    struct failure failure;
+    ssize_t got = 0;
+    do got = read(wiring->failure[0], &failure, sizeof failure);
+    while (got < 0 && errno == EINTR);
+    close(wiring->failure[0]);
+    if (got == (ssize_t)sizeof failure) shim->failure = failure;
+    if (has_init(shim)) hear_init(shim);
+    fcntl(wiring->out[0], F_SETFL, O_NONBLOCK);
+    fcntl(wiring->err[0], F_SETFL, O_NONBLOCK);
+}
+
+static void watch(struct shim* shim) {
+    enum { FIXED = 6 };
+    struct pollfd fds[FIXED + AGENTS_MAX] = {
+        {.fd = shim->plan.head->listen_fd, .events = POLLIN},
+        {.fd = shim->signals, .events = POLLIN},
+        {.fd = shim->out.source, .events = POLLIN},
+        {.fd = shim->err.source, .events = POLLIN},
+        {.fd = shim->oom, .events = POLLIN},
+        {.fd = -1}};
+    for (int i = 0; i < AGENTS_MAX; ++i)
+        fds[FIXED + i] = (struct pollfd){.fd = shim->agents[i], .events = POLLIN};
+    if (poll(fds, FIXED + AGENTS_MAX, -1) < 0) return;
+    if (fds[0].revents != 0) accept_agents(shim);
+    for (int i = 0; i < AGENTS_MAX; ++i)
+        if (fds[FIXED + i].fd >= 0 && fds[FIXED + i].revents != 0) hear_agent(shim, &shim->agents[i]);
+    if (fds[2].revents != 0) log_copy(&shim->out, &shim->plan);
+    if (fds[3].revents != 0) log_copy(&shim->err, &shim->plan);
+    if (fds[4].revents != 0) {
+        uint64_t count;
+        (void)!read(shim->oom, &count, sizeof count);
+        on_oom(shim);
+    }
+    if (fds[1].revents != 0) {
+        struct signalfd_siginfo info;
+        while (read(shim->signals, &info, sizeof info) == (ssize_t)sizeof info) {}
+        reap(shim);
+    }
+}
+
+static void end_container(struct shim* shim) {
+    if (!has_init(shim)) tree_kill(&shim->plan);
+    // All writers are gone: what the pipes hold is all there will be.
+    while (log_copy(&shim->out, &shim->plan)) {}
+    while (log_copy(&shim->err, &shim->plan)) {}
+    if (!shim->memory.oom && oom_kills(&shim->plan) > 0) {
+        memory_read(&shim->plan, &shim->memory);
+        shim->memory.oom = true;
+    }
+    status_write(&shim->plan, &shim->status, NULL, &shim->memory);
+    tell_all(shim, SHIM_ENDED);
+}
+
+static void fail_container(struct shim* shim) {
+    if (shim->child > 0) waitpid(shim->child, NULL, 0);
+    shim->report.stage = shim->failure.stage;
+    shim->report.error = shim->failure.error;
+    status_write(&shim->plan, NULL, &shim->failure, &shim->memory);
+    accept_agents(shim);
+    tell_all(shim, SHIM_FAILED);
+}
+
+static int prepare(struct shim* shim) {
+    // It outlives the agent's terminal, session and polite endings.
+    const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; ++i) signal(ignored[i], SIG_IGN);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &child, NULL);
+    shim->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    (void)!chdir("/");
+    const struct shim_config* head = shim->plan.head;
+    // The agent's terminal, log pipe or whatever else it leaked must not be kept open from here.
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; ++fd)
+        if (dup2(null, fd) < 0) return -1;
+    const int kept[] = {head->listen_fd, head->sandbox_fd, head->runtime_fd, shim->signals};
+    for (int fd = 3, last = 3; fd <= last; ++fd) {
+        bool keep = false;
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; ++i) {
+            keep = keep || fd == kept[i];
+            if (kept[i] > last) last = kept[i];
+        }
+        if (keep && fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return -1;
+        if (!keep) close(fd);
+        if (fd == last) (void)!syscall(SYS_close_range, (unsigned)last + 1, ~0u, 0u);
+    }
+    return fcntl(head->listen_fd, F_SETFL, O_NONBLOCK);
+}
+
+int main(int argc, char** argv) {
+    static struct shim shim;
+    if (argc != 2) return 2;
+    if (plan_read(atoi(argv[1]), &shim.plan) != 0) return 2;
+    if (prepare(&shim) != 0) return 2;
+    for (int i = 0; i < AGENTS_MAX; ++i) shim.agents[i] = -1;
+    shim.out.source = shim.err.source = shim.out.file = shim.err.file = shim.oom = -1;
+    shim.report.version = SHIM_VERSION;
+    shim.report.state = SHIM_STARTING;
+    shim.report.shim_pid = getpid();
+    memcpy(shim.report.container, shim.plan.container, strlen(shim.plan.container) + 1);
+
+    start(&shim);
+    if (shim.failure.stage != SHIM_STAGE_NONE) {
+        fail_container(&shim);
+        return 1;
+    }
+    shim.report.state = SHIM_RUNNING;
+    accept_agents(&shim);  // The agent that spawned it waits in the queue, and is told here.
+    // After the good news: a kill for lack of memory between exec and here shows in the count.
+    shim.oom = oom_watch(&shim.plan);
+    if (oom_kills(&shim.plan) > 0) on_oom(&shim);
+    while (!shim.ended) watch(&shim);
+    end_container(&shim);
+    return 0;
+}

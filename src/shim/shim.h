@@ -1,0 +1,103 @@
+#pragma once
+
+// What the shim's parts know of each other. One thread; nothing is allocated after the start.
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shim/protocol.h"
+
+// The config with its strings found; all point into the mapped memfd.
+struct plan {
+    const struct shim_config* head;
+    const uint32_t* groups;
+    const struct shim_rlimit* rlimits;
+    const char* container;
+    const char* memory_dir;
+    const char* pids_dir;
+    char** cgroups;
+    char** argv;  // The program, then its argv. NULL-ended, as env.
+    char** env;
+};
+
+// Reads the config from `fd` and checks every count and string against its size.
+// Returns 0, or an errno.
+int plan_read(int fd, struct plan* plan);
+
+// A failure before exec, as it goes through the error pipe.
+struct failure {
+    uint32_t stage;
+    int32_t error;
+};
+
+// The pipes and sockets between shim, init and task.
+struct wiring {
+    int out[2];      // The task's stdout: read end here, write end there.
+    int err[2];
+    int failure[2];  // Closed on exec; carries a struct failure when the task never ran.
+    int control[2];  // Shim and init (pid namespace only).
+};
+
+// Becomes the task: cgroups, limits, user, directory, descriptors, program. Never returns.
+// `namespaces` are those that it was cloned into.
+_Noreturn void task_run(const struct plan* plan, const struct wiring* wiring, uint64_t namespaces);
+
+// Clones the first process of the task (born in the cgroup on v2). Returns the pid, 0 in the child, or
+// -errno.
+pid_t task_clone(const struct plan* plan, uint64_t namespaces);
+
+// The first process of a pid namespace: starts the task, reaps, passes signals on, reports the end.
+_Noreturn void init_run(const struct plan* plan, const struct wiring* wiring);
+
+// Between shim and init: one packet each.
+struct init_message {
+    int32_t signal;  // To init; 0: none.
+    int32_t status;  // From init: wait(2) status of the task.
+    uint32_t kind;   // 0: the task's pid is in the credentials; 1: the task ended.
+};
+
+// One rotated log in the sandbox.
+struct log {
+    const char* name;
+    int source;        // Read end of the pipe; -1 after its end.
+    int file;          // -1: nothing could be opened, what comes is dropped.
+    uint64_t written;  // Bytes in `file`.
+};
+
+// Opens `name` in the sandbox for appending. Returns 0 or an errno.
+int log_open(struct log* log, const struct plan* plan, const char* name, int source);
+// Copies what is there, once. Returns false when nothing more can be read now or ever.
+bool log_copy(struct log* log, const struct plan* plan);
+
+// Memory a container used, read before its cgroup goes.
+struct memory_end {
+    bool oom;
+    uint64_t limit;  // Bytes; 0: unknown.
+    uint64_t peak;
+    char stat[4096];
+    size_t stat_length;
+};
+
+// An eventfd that v1 signals when the container runs out of memory; -1 when there is none.
+int oom_watch(const struct plan* plan);
+// How many processes of the container the kernel killed for lack of memory.
+uint64_t oom_kills(const struct plan* plan);
+// Reads limit, peak and memory.stat.
+void memory_read(const struct plan* plan, struct memory_end* end);
+
+// Kills or signals every process of the container without a pid namespace: by cgroup, else by descent
+// from this process. Returns how many were found.
+size_t tree_signal(const struct plan* plan, int signal);
+// Ends every process of the container without a pid namespace, and stays until all are gone.
+void tree_kill(const struct plan* plan);
+
+// Writes the status file. `status` is of wait(2); failure is what kept the task from running.
+void status_write(const struct plan* plan, const int* status, const struct failure* failure,
+                  const struct memory_end* memory);
+
+// Reads a small file beneath directory `dir` (a path). Returns the bytes read (NUL-ended), 0 on failure.
+size_t file_read(const char* dir, const char* name, char* buffer, size_t size);
+uint64_t number_after(const char* text, const char* key);

@@ -1,0 +1,111 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+pid_t task_clone(const struct plan* plan, uint64_t namespaces) {
+    struct clone_args args = {.flags = namespaces, .exit_signal = SIGCHLD};
+    int cgroup = -1;
+    const bool v2 = (plan->head->flags & SHIM_CGROUP_V2) != 0 && plan->head->cgroups_count > 0;
+    if (v2) {
+        cgroup = open(plan->cgroups[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (cgroup < 0) return -errno;
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)cgroup;
+    }
+    // Without CLONE_VM: this process is small, and the child may then run any code before exec.
+    const long pid = syscall(SYS_clone3, &args, sizeof args);
+    const int error = errno;
+    if (cgroup >= 0) close(cgroup);
+    return pid < 0 ? -error : (pid_t)pid;
+}
+
+static _Noreturn void give_up(const struct wiring* wiring, enum shim_stage stage) {
+    const struct failure failure = {.stage = stage, .error = errno};
+    (void)!write(wiring->failure[1], &failure, sizeof failure);
+    _exit(1);
+}
+
+// v1: nobody can be born in a cgroup, so each hierarchy is joined.
+static int join_cgroups(const struct plan* plan) {
+    if ((plan->head->flags & SHIM_CGROUP_V2) != 0) return 0;
+    char path[PATH_MAX];
+    for (uint32_t i = 0; i < plan->head->cgroups_count; ++i) {
+        snprintf(path, sizeof path, "%s/cgroup.procs", plan->cgroups[i]);
+        const int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0) return -1;
+        const ssize_t wrote = write(fd, "0", 1);
+        const int error = errno;
+        close(fd);
+        errno = error;
+        if (wrote != 1) return -1;
+    }
+    return 0;
+}
+
+static int set_limits(const struct plan* plan) {
+    for (uint32_t i = 0; i < plan->head->rlimits_count; ++i) {
+        const struct shim_rlimit* limit = &plan->rlimits[i];
+        const struct rlimit value = {.rlim_cur = limit->soft, .rlim_max = limit->hard};
+        if (setrlimit((__rlimit_resource_t)limit->resource, &value) != 0) return -1;
+    }
+    return 0;
+}
+
+static int become_user(const struct plan* plan) {
+    const struct shim_config* head = plan->head;
+    if ((head->flags & SHIM_SWITCH_USER) == 0) return 0;
+    if (setgroups(head->groups_count, plan->groups) != 0) return -1;
+    if (setresgid(head->gid, head->gid, head->gid) != 0) return -1;
+    return setresuid(head->uid, head->uid, head->uid);
+}
+
+static int set_stdio(const struct wiring* wiring) {
+    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0) return -1;
+    if (dup2(null, 0) < 0 || dup2(wiring->out[1], 1) < 0 || dup2(wiring->err[1], 2) < 0) return -1;
+    // Everything else goes at exec; until then the failure pipe is needed.
+    return (int)syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+static void reset_signals(void) {
+    for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn void task_run(const struct plan* plan, const struct wiring* wiring, uint64_t namespaces) {
+    setsid();
+    if ((namespaces & CLONE_NEWNS) != 0 &&
+        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
+        give_up(wiring, SHIM_STAGE_MOUNT);
+    if (join_cgroups(plan) != 0) give_up(wiring, SHIM_STAGE_CGROUP);
+    if (set_limits(plan) != 0) give_up(wiring, SHIM_STAGE_RLIMIT);
+    if (become_user(plan) != 0) give_up(wiring, SHIM_STAGE_USER);
+    // By descriptor: the path may lead elsewhere by now. As the user, who must be allowed in.
+    if (fchdir(plan->head->sandbox_fd) != 0) give_up(wiring, SHIM_STAGE_SANDBOX);
+    if (set_stdio(wiring) != 0) give_up(wiring, SHIM_STAGE_STDIO);
+    // After setresuid, which clears it. With a pid namespace init's death does the same, surely.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    reset_signals();
+    umask(022);
+    environ = plan->env;
+    execvp(plan->argv[0], plan->argv + 1);
+    // Mesos tells such a task as RUNNING and then FAILED with exit status 1; so do we.
+    dprintf(2, "Failed to execute '%s': %s\n", plan->argv[0], strerror(errno));
+    _exit(1);
+}
