@@ -7,6 +7,7 @@
 
 #include <google/protobuf/descriptor.pb.h>
 
+#include "base/assert.h"
 #include "wire/base64.h"
 #include "wire/json_writer.h"
 
@@ -74,6 +75,25 @@ void append_default(std::string& out, const FieldDescriptor& field) {
     }
 }
 
+/// Field number and encoding, as they stand before a value. Source: the protobuf encoding guide.
+std::uint32_t tag_of(const FieldDescriptor& field) {
+    const auto number = static_cast<std::uint32_t>(field.number()) << 3;
+    if (field.is_packed()) return number | 2;
+    switch (field.type()) {
+        case FieldDescriptor::TYPE_DOUBLE:
+        case FieldDescriptor::TYPE_FIXED64:
+        case FieldDescriptor::TYPE_SFIXED64: return number | 1;
+        case FieldDescriptor::TYPE_FLOAT:
+        case FieldDescriptor::TYPE_FIXED32:
+        case FieldDescriptor::TYPE_SFIXED32: return number | 5;
+        case FieldDescriptor::TYPE_STRING:
+        case FieldDescriptor::TYPE_BYTES:
+        case FieldDescriptor::TYPE_MESSAGE: return number | 2;
+        case FieldDescriptor::TYPE_GROUP: TEPUI_ASSERT_WHY(false, "our messages have no groups");
+        default: return number;  // Varints.
+    }
+}
+
 /// Builds the tables of a type and of all that it can hold, and keeps them for ever.
 class Registry {
 public:
@@ -96,6 +116,12 @@ private:
         for (int i = 0; i < descriptor.field_count(); ++i)
             table.fields.push_back(entry_of(*descriptor.field(i), keep_empty));
         for (const FieldEntry& entry : table.fields) table.by_name.emplace(entry.name, &entry);
+        for (std::size_t i = 0; i < table.fields.size(); ++i) {
+            const auto number = static_cast<std::size_t>(table.fields[i].field->number());
+            if (table.by_number.size() <= number)
+                table.by_number.resize(number + 1, MessageTable::no_field);
+            table.by_number[number] = static_cast<std::uint16_t>(i);
+        }
         return table;
     }
 
@@ -107,12 +133,16 @@ private:
         entry.is_map = field.is_map();
         entry.is_bytes = field.type() == FieldDescriptor::TYPE_BYTES;
         entry.required = field.is_required();
-        entry.keep_empty = keep_empty && entry.repeated && !field.options().deprecated();
+        entry.is_packed = field.is_packed();
+        entry.encoding = field.type();
+        entry.tag = tag_of(field);
         entry.name = field.name();
         entry.key = ",\"" + field.name() + "\":";
         if (field.has_default_value() && !field.options().deprecated()) {
             entry.absent = entry.key;
             append_default(entry.absent, field);
+        } else if (keep_empty && entry.repeated && !field.options().deprecated()) {
+            entry.absent = entry.key + "[]";
         }
         if (entry.type == FieldDescriptor::CPPTYPE_MESSAGE)
             entry.message = &build(*field.message_type());

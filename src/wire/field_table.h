@@ -31,11 +31,13 @@ struct FieldEntry {
     bool repeated = false;
     bool is_map = false;
     bool is_bytes = false;
+    bool is_packed = false;
     bool required = false;
-    bool keep_empty = false;  // A list that is written as [] when it has no elements.
+    google::protobuf::FieldDescriptor::Type encoding{};
+    std::uint32_t tag = 0;  // What stands before each value in protobuf bytes.
     std::string name;
     std::string key;     // `,"name":`
-    std::string absent;  // `,"name":default` if that is written for an unset field, else empty.
+    std::string absent;  // What is written for an unset field: `,"name":default`, or nothing.
     const MessageTable* message = nullptr;  // Of message fields.
     const EnumTable* names = nullptr;       // Of enum fields.
 };
@@ -53,6 +55,9 @@ struct MessageTable {
     TextForm text_form = TextForm::none;
     std::vector<FieldEntry> fields;  // In order of declaration.
     std::unordered_map<std::string_view, const FieldEntry*> by_name;
+    std::vector<std::uint16_t> by_number;  // Index in `fields`, or no_field.
+
+    static constexpr std::uint16_t no_field = 0xffff;
 
     /// The field with exactly this name, or null.
     const FieldEntry* find(std::string_view name) const;
