@@ -157,6 +157,11 @@ protected:
         return line;
     }
 
+    /// Reaps the shims that were children of an agent which "died": it was this same process.
+    static void reap_former_shims() {
+        while (::waitpid(-1, nullptr, 0) > 0) {}
+    }
+
     /// Waits for the process to be gone (not merely a zombie of somebody).
     static bool await_gone(std::int64_t pid) {
         const auto deadline = std::chrono::steady_clock::now() + k_deadline;

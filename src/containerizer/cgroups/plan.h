@@ -11,10 +11,10 @@ namespace tepui::containerizer::cgroups {
 
 /// What a container may use, in the words of the API.
 struct Limits {
-    std::optional<double> cpus;        // Share of the machine under contention.
-    std::optional<double> cpus_limit;  // Bandwidth; nothing: none.
-    std::optional<double> mem_mb;      // Hard limit.
-    std::optional<std::uint64_t> pids_max;
+    std::optional<double> cpus = std::nullopt;  // Share of the machine under contention.
+    std::optional<double> cpus_limit = std::nullopt;  // Bandwidth; nothing: none.
+    std::optional<double> mem_mb = std::nullopt;  // Hard limit.
+    std::optional<std::uint64_t> pids_max = std::nullopt;
 };
 
 /// One write to a control file of the container's cgroup.
