@@ -66,7 +66,7 @@ struct Framework {
     std::map<TaskId, Task> tasks;
     /// Lost sight of with their agents; bounded, the oldest go first. They block their ids.
     std::map<TaskId, std::shared_ptr<const mesos::v1::Task>> unreachable_tasks;
-    std::deque<TaskId> unreachable_order;  // May name tasks that came back.
+    std::deque<TaskId> unreachable_order;  // The same ids, oldest first.
     /// Ended; bounded, the oldest first.
     std::deque<std::shared_ptr<const mesos::v1::Task>> completed_tasks;
     std::set<OfferId> offers;
@@ -149,7 +149,12 @@ struct Offer {
 
 /// What a connection carries.
 struct Link {
-    std::set<AgentId> agents;
+    std::set<AgentId> agents;            // Bound to it.
+    std::set<PersistToken> registering;  // (Re)registrations over it that are being stored.
+    /// First registrations that it was answered, by channel: a repeated one is answered again.
+    std::map<std::optional<std::uint64_t>, AgentId> registered_channels;
+
+    bool empty() const { return agents.empty() && registering.empty(); }
 };
 
 /// What changed since the last take_changes(). An id that is not found in State was removed; a task

@@ -1,0 +1,223 @@
+#include "master/core/agent_loss.h"
+
+#include "master/core/ledger.h"
+#include "master/core/offers.h"
+#include "master/core/registry_codec.h"
+#include "master/core/tasks.h"
+
+namespace tepui::master {
+
+namespace {
+
+void tell_failure(Turn& turn, const AgentId& id) {
+    mesos::v1::scheduler::Event event;
+    event.set_type(mesos::v1::scheduler::Event::FAILURE);
+    event.mutable_failure()->mutable_agent_id()->set_value(id.value);
+    const auto shared = std::make_shared<const mesos::v1::scheduler::Event>(std::move(event));
+    for (const auto& [framework_id, framework] : turn.state.frameworks) {
+        if (framework.connected()) turn.send(framework, shared);
+    }
+}
+
+void release_executors(Turn& turn, Agent& agent, const FrameworkId& framework) {
+    const auto it = agent.executors.find(framework);
+    if (it == agent.executors.end()) return;
+    for (const auto& [id, executor] : it->second) {
+        release_used(turn, agent, framework, executor.resources);
+    }
+    agent.executors.erase(it);
+}
+
+// Takes the agent out of all tables. `end` is what becomes of each of its tasks.
+template <typename End>
+void dissolve(Turn& turn, Agent& agent, const End& end) {
+    turn.state.allocator->deactivate_agent(agent.id);
+    const std::set<TaskKey> tasks = agent.tasks;
+    for (const auto& [framework_id, task] : tasks) {
+        Framework& framework = turn.state.frameworks.at(framework_id);
+        MasterStatus status = end(framework);
+        status.task = task;
+        end_task(turn, framework, agent, std::move(status));
+    }
+    while (!agent.executors.empty()) {
+        release_executors(turn, agent, agent.executors.begin()->first);
+    }
+    rescind_offers_on(turn, agent);
+    close_account(turn, agent);
+    unbind_agent(turn, agent);
+    turn.state.timers.cancel({TimerKey::Kind::ping, agent.id.value});
+    turn.state.timers.cancel({TimerKey::Kind::agent_reregister, agent.id.value});
+    const auto address = turn.state.agents_by_address.find(agent_address(*agent.info));
+    if (address != turn.state.agents_by_address.end() && address->second == agent.id) {
+        turn.state.agents_by_address.erase(address);
+    }
+    const AgentId id = agent.id;
+    turn.state.agents.erase(id);
+    turn.changed(id);
+    tell_failure(turn, id);
+}
+
+}  // namespace
+
+void unbind_agent(Turn& turn, Agent& agent) {
+    if (!agent.link) return;
+    const auto it = turn.state.links.find(*agent.link);
+    if (it != turn.state.links.end()) {
+        it->second.agents.erase(agent.id);
+        std::erase_if(it->second.registered_channels,
+                      [&](const auto& entry) { return entry.second == agent.id; });
+        if (it->second.empty()) turn.state.links.erase(it);
+    }
+    agent.link.reset();
+    agent.channel.reset();
+    turn.changed(agent.id);
+}
+
+void disconnect_agent(Turn& turn, Agent& agent) {
+    if (!agent.connected()) return;
+    turn.log(Severity::warning, "Agent {} ({}) disconnected", agent.id, agent.info->hostname());
+    unbind_agent(turn, agent);
+    turn.state.allocator->deactivate_agent(agent.id);
+    rescind_offers_on(turn, agent);
+    // Without checkpointing nothing of the framework survives the agent: lost for partition-aware
+    // ones too, at once and without FAILURE (recorded in situations.json).
+    const std::set<TaskKey> tasks = agent.tasks;
+    for (const auto& [framework_id, task] : tasks) {
+        Framework& framework = turn.state.frameworks.at(framework_id);
+        if (framework.info->checkpoint()) continue;
+        end_task(turn, framework, agent,
+                 {.task = task,
+                  .state = mesos::v1::TASK_LOST,
+                  .reason = mesos::v1::TaskStatus::REASON_AGENT_DISCONNECTED,
+                  .message = fmt::format("Agent {} disconnected", agent.info->hostname())});
+    }
+    std::vector<FrameworkId> ended;
+    for (const auto& [framework_id, executors] : agent.executors) {
+        if (!turn.state.frameworks.at(framework_id).info->checkpoint()) {
+            ended.push_back(framework_id);
+        }
+    }
+    for (const FrameworkId& framework_id : ended) release_executors(turn, agent, framework_id);
+    turn.state.timers.set({TimerKey::Kind::agent_reregister, agent.id.value},
+                          turn.now.instant + turn.state.config.agent_reregister_timeout);
+}
+
+void begin_unreachable(Turn& turn, Agent& agent, std::string message) {
+    if (agent.marking_unreachable || agent.removing) return;
+    agent.marking_unreachable = true;
+    turn.count("slave_unreachable_scheduled");
+    turn.log(Severity::warning, "Marking agent {} ({}) unreachable: {}", agent.id,
+             agent.info->hostname(), message);
+    turn.persist({{agent_key(agent.id), encode_agent(*agent.info, agent.version,
+                                                     agent.registered_at, turn.now.wall)}},
+                 UnreachableStored{agent.id, std::move(message), turn.now.wall});
+}
+
+void on_unreachable_stored(Turn& turn, const UnreachableStored& stored) {
+    State& state = turn.state;
+    if (const auto it = state.recovered_agents.find(stored.agent);
+        it != state.recovered_agents.end()) {
+        // This master knows of no tasks there, so it can only tell that the agent failed.
+        state.unreachable_agents.emplace(stored.agent,
+                                         UnreachableAgent{it->second.info, stored.since});
+        state.recovered_agents.erase(it);
+        turn.count("recovery_slave_removals");
+        turn.count("slave_unreachable_completed");
+        turn.changed(stored.agent);
+        tell_failure(turn, stored.agent);
+        return;
+    }
+    Agent* agent = turn.find_agent(stored.agent);
+    if (agent == nullptr || !agent->marking_unreachable) return;
+    turn.count("slave_unreachable_completed");
+    turn.count("slave_removals");
+    turn.count("slave_removals/reason_unhealthy");
+    if (agent->connected()) {
+        // Only one direction may be broken: when this arrives, the agent registers again.
+        link::ToAgent frame;
+        frame.mutable_ping()->set_connected(false);
+        turn.send(*agent, std::move(frame));
+    }
+    state.unreachable_agents.insert_or_assign(agent->id,
+                                              UnreachableAgent{agent->info, stored.since});
+    dissolve(turn, *agent, [&](const Framework& framework) {
+        return MasterStatus{.task = {},
+                            .state = lost_state(framework, mesos::v1::TASK_UNREACHABLE),
+                            .reason = mesos::v1::TaskStatus::REASON_AGENT_REMOVED,
+                            .message = stored.message,
+                            .agent = std::nullopt,
+                            .unreachable_since = stored.since};
+    });
+}
+
+void begin_removal(Turn& turn, Agent& agent, std::string message, std::string counter) {
+    if (agent.removing) return;
+    agent.removing = true;
+    turn.log(Severity::info, "Removing agent {} ({}): {}", agent.id, agent.info->hostname(),
+             message);
+    turn.persist({{agent_key(agent.id), std::nullopt}},
+                 AgentRemovalStored{agent.id, std::move(message), std::move(counter)});
+}
+
+void on_agent_removal_stored(Turn& turn, const AgentRemovalStored& stored) {
+    turn.state.unreachable_agents.erase(stored.agent);
+    Agent* agent = turn.find_agent(stored.agent);
+    if (agent == nullptr) return;  // It became unreachable at the same time.
+    turn.count("slave_removals");
+    turn.count(stored.counter);
+    if (agent->connected()) {
+        link::ToAgent frame;
+        frame.mutable_shutdown_agent()->set_message(stored.message);
+        turn.send(*agent, std::move(frame));
+    }
+    dissolve(turn, *agent, [&](const Framework&) {
+        return MasterStatus{.task = {},
+                            .state = mesos::v1::TASK_LOST,  // For partition-aware ones too.
+                            .reason = mesos::v1::TaskStatus::REASON_AGENT_REMOVED,
+                            .message = stored.message};
+    });
+}
+
+void on_agent_reregister_due(Turn& turn, const AgentId& id) {
+    if (Agent* agent = turn.find_agent(id)) {
+        if (!agent->connected()) {
+            begin_unreachable(turn, *agent, "agent did not reregister in time");
+        }
+        return;
+    }
+    const auto it = turn.state.recovered_agents.find(id);
+    if (it == turn.state.recovered_agents.end() || it->second.marking_unreachable) return;
+    it->second.marking_unreachable = true;
+    turn.count("slave_unreachable_scheduled");
+    turn.log(Severity::warning, "Marking agent {} ({}) unreachable: not back since this master began",
+             id, it->second.info->hostname());
+    turn.persist({{agent_key(id), encode_agent(*it->second.info, "", it->second.registered_at,
+                                               turn.now.wall)}},
+                 UnreachableStored{id, "agent did not reregister in time", turn.now.wall});
+}
+
+void on_executor_exited(Turn& turn, Agent& agent, const link::ExecutorExited& exited) {
+    turn.count("messages_exited_executor");
+    const FrameworkId framework_id{exited.framework_id().value()};
+    const ExecutorId executor_id{exited.executor_id().value()};
+    const auto executors = agent.executors.find(framework_id);
+    if (executors == agent.executors.end() || !executors->second.contains(executor_id)) {
+        turn.log(Severity::info, "Ignoring the exit of unknown executor {} on agent {}",
+                 executor_id, agent.id);
+        return;
+    }
+    release_used(turn, agent, framework_id, executors->second.at(executor_id).resources);
+    executors->second.erase(executor_id);
+    if (executors->second.empty()) agent.executors.erase(executors);
+    const Framework* framework = turn.find_framework(framework_id);
+    if (framework == nullptr) return;
+    mesos::v1::scheduler::Event event;
+    event.set_type(mesos::v1::scheduler::Event::FAILURE);
+    auto& failure = *event.mutable_failure();
+    failure.mutable_agent_id()->set_value(agent.id.value);
+    failure.mutable_executor_id()->set_value(executor_id.value);
+    failure.set_status(exited.status());
+    turn.send(*framework, std::move(event));
+}
+
+}  // namespace tepui::master

@@ -1,0 +1,205 @@
+#include "master/core/calls.h"
+
+#include "master/core/accept.h"
+#include "master/core/framework_end.h"
+#include "master/core/framework_update.h"
+#include "master/core/offers.h"
+#include "master/core/reconciliation.h"
+#include "master/core/tasks.h"
+#include "master/core/validation.h"
+
+namespace tepui::master {
+
+namespace {
+
+using Call = mesos::v1::scheduler::Call;
+using RoleList = google::protobuf::RepeatedPtrField<std::string>;
+
+void on_kill(Turn& turn, Framework& framework, const Call::Kill& kill) {
+    turn.count("messages_kill_task");
+    const TaskId id{kill.task_id().value()};
+    const auto it = framework.tasks.find(id);
+    if (it == framework.tasks.end()) {
+        reconcile_task(turn, framework, id,
+                       kill.has_agent_id() ? std::optional{AgentId{kill.agent_id().value()}}
+                                           : std::nullopt);
+        return;
+    }
+    const Task& task = it->second;
+    if (kill.has_agent_id() && kill.agent_id().value() != task.agent.value) {
+        turn.log(Severity::warning, "Ignoring KILL of task {}: it is on agent {}, not {}", id,
+                 task.agent, kill.agent_id().value());
+        return;
+    }
+    if (is_terminal(task.info->state())) return;  // Its last update is on the way.
+    auto frame = std::make_shared<link::ToAgent>();
+    frame->set_agent_id(task.agent.value);
+    link::KillTask& wanted = *frame->mutable_kill_task();
+    wanted.mutable_framework_id()->set_value(framework.id.value);
+    wanted.mutable_task_id()->set_value(id.value);
+    if (kill.has_kill_policy()) *wanted.mutable_kill_policy() = kill.kill_policy();
+    Agent& agent = turn.state.agents.at(task.agent);
+    if (agent.connected()) turn.send(agent, frame);
+    // Remembered until the task ends: the frame may be lost with the connection.
+    agent.pending_kills.insert_or_assign(TaskKey{framework.id, id}, std::move(frame));
+}
+
+void on_message(Turn& turn, const Framework& framework, Call::Message message) {
+    turn.count("messages_framework_to_executor");
+    const Agent* agent = turn.find_agent(AgentId{message.agent_id().value()});
+    if (agent == nullptr || !agent->connected()) {
+        turn.count("invalid_framework_to_executor_messages");
+        turn.log(Severity::info, "Dropping a message to executor {}: agent {} is not connected",
+                 message.executor_id().value(), message.agent_id().value());
+        return;
+    }
+    turn.count("valid_framework_to_executor_messages");
+    link::ToAgent frame;
+    link::FrameworkMessage& forwarded = *frame.mutable_framework_message();
+    forwarded.mutable_framework_id()->set_value(framework.id.value);
+    *forwarded.mutable_executor_id() = std::move(*message.mutable_executor_id());
+    forwarded.set_data(std::move(*message.mutable_data()));
+    turn.send(*agent, std::move(frame));
+}
+
+void on_shutdown(Turn& turn, const Framework& framework, const Call::Shutdown& shutdown) {
+    const Agent* agent = turn.find_agent(AgentId{shutdown.agent_id().value()});
+    if (agent == nullptr || !agent->connected()) {
+        turn.log(Severity::info, "Ignoring SHUTDOWN of executor {}: agent {} is not connected",
+                 shutdown.executor_id().value(), shutdown.agent_id().value());
+        return;
+    }
+    link::ToAgent frame;
+    frame.mutable_shutdown_executor()->mutable_framework_id()->set_value(framework.id.value);
+    *frame.mutable_shutdown_executor()->mutable_executor_id() = shutdown.executor_id();
+    turn.send(*agent, std::move(frame));
+}
+
+// The roles meant, all for none; nothing when one is not the framework's: the call is dropped.
+std::optional<std::set<std::string>> meant_roles(Turn& turn, const Framework& framework,
+                                                 const RoleList& named, std::string_view call) {
+    if (named.empty()) return framework.roles;
+    std::set<std::string> roles;
+    for (const std::string& role : named) {
+        if (!framework.roles.contains(role)) {
+            turn.log(Severity::warning, "Dropping {} of framework {}: role '{}' is not its own",
+                     call, framework.id, role);
+            return std::nullopt;
+        }
+        roles.insert(role);
+    }
+    return roles;
+}
+
+void on_revive(Turn& turn, Framework& framework, const Call::Revive& revive) {
+    turn.count("messages_revive_offers");
+    const auto roles = meant_roles(turn, framework, revive.roles(), "REVIVE");
+    if (!roles) return;
+    for (const std::string& role : *roles) framework.suppressed_roles.erase(role);
+    turn.state.allocator->revive(framework.id, *roles);
+    turn.changed(framework.id);
+}
+
+void on_suppress(Turn& turn, Framework& framework, const Call::Suppress& suppress) {
+    turn.count("messages_suppress_offers");
+    const auto roles = meant_roles(turn, framework, suppress.roles(), "SUPPRESS");
+    if (!roles) return;
+    framework.suppressed_roles.insert(roles->begin(), roles->end());
+    turn.state.allocator->suppress(framework.id, *roles);
+    turn.changed(framework.id);
+}
+
+void dispatch(Turn& turn, Framework& framework, Call& call) {
+    switch (call.type()) {
+        case Call::TEARDOWN:
+            turn.count("messages_unregister_framework");
+            return begin_framework_end(turn, framework, "TEARDOWN");
+        case Call::ACCEPT: return on_accept(turn, framework, std::move(*call.mutable_accept()));
+        case Call::DECLINE: return on_decline(turn, framework, call.decline());
+        case Call::REVIVE: return on_revive(turn, framework, call.revive());
+        case Call::SUPPRESS: return on_suppress(turn, framework, call.suppress());
+        case Call::KILL: return on_kill(turn, framework, call.kill());
+        case Call::SHUTDOWN: return on_shutdown(turn, framework, call.shutdown());
+        case Call::ACKNOWLEDGE: return on_acknowledge(turn, framework, call.acknowledge());
+        case Call::RECONCILE: return on_reconcile(turn, framework, call.reconcile());
+        case Call::RECONCILE_OPERATIONS:
+            return on_reconcile_operations(turn, framework, call.reconcile_operations());
+        case Call::MESSAGE: return on_message(turn, framework, std::move(*call.mutable_message()));
+        case Call::UPDATE_FRAMEWORK:
+            return on_update_framework(turn, framework,
+                                       std::move(*call.mutable_update_framework()));
+        case Call::REQUEST:  // Accepted and without effect, as with Mesos' built-in allocator.
+            return turn.count("messages_resource_request");
+        case Call::ACCEPT_INVERSE_OFFERS:
+        case Call::DECLINE_INVERSE_OFFERS:
+        case Call::ACKNOWLEDGE_OPERATION_STATUS:
+            // This master has sent none, so they can only be about another master's.
+            turn.log(Severity::info, "Ignoring {} of framework {}: nothing of this id is known",
+                     Call::Type_Name(call.type()), framework.id);
+            return;
+        case Call::SUBSCRIBE:
+        case Call::UNKNOWN:
+            turn.log(Severity::error, "Ignoring {} of framework {}: not a call of a subscriber",
+                     Call::Type_Name(call.type()), framework.id);
+            return;
+    }
+}
+
+}  // namespace
+
+Result<void> check_scheduler_call(const State& state, const Call& call,
+                                  const std::optional<StreamId>& stream) {
+    TEPUI_CHECK_OK(validate_call(call));
+    const auto it = state.frameworks.find(FrameworkId{call.framework_id().value()});
+    if (it == state.frameworks.end() || it->second.phase == Framework::Phase::removing) {
+        return fail(Errc::invalid_argument, "Framework cannot be found");
+    }
+    const Framework& framework = it->second;
+    if (!framework.connected()) return fail(Errc::denied, "Framework is not subscribed");
+    if (!stream) {
+        return fail(Errc::invalid_argument,
+                    "All non-subscribe calls should include the 'Mesos-Stream-Id' header");
+    }
+    if (*stream != *framework.stream) {
+        return fail(Errc::invalid_argument,
+                    "The stream ID '{}' of this request is not that of the subscription of "
+                    "framework {}",
+                    *stream, framework.id);
+    }
+    if (call.type() == Call::UPDATE_FRAMEWORK) {
+        return judge_framework_update(state, framework, call.update_framework());
+    }
+    return {};
+}
+
+void on_scheduler_call(Turn& turn, SchedulerCalled called) {
+    if (const auto valid = check_scheduler_call(turn.state, called.call, called.stream); !valid) {
+        // It was judged when its 202 went out; what changed since, the client learns by its stream.
+        turn.count("dropped_messages");
+        turn.log(Severity::info, "Dropping {} of framework {}: {}",
+                 Call::Type_Name(called.call.type()), called.call.framework_id().value(),
+                 valid.error().text);
+        return;
+    }
+    dispatch(turn, *turn.find_framework(FrameworkId{called.call.framework_id().value()}),
+             called.call);
+}
+
+void on_executor_message(Turn& turn, const Agent& agent, link::ExecutorMessage message) {
+    turn.count("messages_executor_to_framework");
+    const Framework* framework = turn.find_framework(FrameworkId{message.framework_id().value()});
+    if (framework == nullptr || !framework->connected()) {
+        turn.count("invalid_executor_to_framework_messages");
+        return;
+    }
+    turn.count("valid_executor_to_framework_messages");
+    mesos::v1::scheduler::Event event;
+    event.set_type(mesos::v1::scheduler::Event::MESSAGE);
+    auto& forwarded = *event.mutable_message();
+    forwarded.mutable_agent_id()->set_value(agent.id.value);
+    *forwarded.mutable_executor_id() = std::move(*message.mutable_executor_id());
+    forwarded.set_data(std::move(*message.mutable_data()));
+    turn.send(*framework, std::move(event));
+}
+
+}  // namespace tepui::master

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "master/core/turn.h"
+
+// Scheduler calls other than SUBSCRIBE. The short ones live here; the rest have machines of their own.
+namespace tepui::master {
+
+/// Judges a call before its 202: see Core::check_call().
+Result<void> check_scheduler_call(const State& state, const mesos::v1::scheduler::Call& call,
+                                  const std::optional<StreamId>& stream);
+/// Performs a call that was let through; one of a framework that left meanwhile is dropped.
+void on_scheduler_call(Turn& turn, SchedulerCalled called);
+
+/// A message of an executor to its scheduler; best effort.
+void on_executor_message(Turn& turn, const Agent& agent, link::ExecutorMessage message);
+
+}  // namespace tepui::master

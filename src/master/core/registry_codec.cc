@@ -1,0 +1,111 @@
+#include "master/core/registry_codec.h"
+
+#include <charconv>
+#include <string_view>
+
+namespace tepui::master {
+
+namespace {
+
+constexpr std::string_view agents_prefix = "agents/";
+constexpr std::string_view frameworks_prefix = "frameworks/";
+
+bool is_plain(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '.' || c == '_' || c == '-';
+}
+
+std::string escaped(std::string_view prefix, std::string_view id) {
+    std::string key(prefix);
+    for (const char c : id) {
+        if (is_plain(c)) {
+            key += c;
+        } else {
+            key += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+    return key;
+}
+
+Result<std::uint64_t> decode_epoch(const std::string& text) {
+    std::uint64_t epoch = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, epoch);
+    if (error != std::errc{} || stop != end) {
+        return fail(Errc::corrupt, "registry key {}: '{}' is not a number", epoch_key, text);
+    }
+    return epoch;
+}
+
+std::string encode_framework(const mesos::v1::FrameworkInfo& info, WallTime registered_at,
+                             registry::FrameworkRecord::Phase phase,
+                             std::optional<WallTime> teardown_at) {
+    registry::FrameworkRecord record;
+    *record.mutable_framework() = info;
+    record.set_phase(phase);
+    record.set_registered_at_nanoseconds(registered_at.since_epoch.count());
+    if (teardown_at) record.set_teardown_at_nanoseconds(teardown_at->since_epoch.count());
+    return record.SerializeAsString();
+}
+
+}  // namespace
+
+std::string agent_key(const AgentId& id) { return escaped(agents_prefix, id.value); }
+std::string framework_key(const FrameworkId& id) { return escaped(frameworks_prefix, id.value); }
+
+Result<Registry> decode_registry(const std::map<std::string, std::string>& stored) {
+    Registry registry;
+    for (const auto& [key, value] : stored) {
+        if (key == epoch_key) {
+            registry.epoch = TEPUI_TRY(decode_epoch(value));
+        } else if (key.starts_with(agents_prefix)) {
+            registry::AgentRecord record;
+            if (!record.ParseFromString(value) || record.agent().id().value().empty()) {
+                return fail(Errc::corrupt, "registry key {}: not an agent record", key);
+            }
+            registry.agents.emplace(AgentId{record.agent().id().value()}, std::move(record));
+        } else if (key.starts_with(frameworks_prefix)) {
+            registry::FrameworkRecord record;
+            if (!record.ParseFromString(value) || record.framework().id().value().empty()) {
+                return fail(Errc::corrupt, "registry key {}: not a framework record", key);
+            }
+            registry.frameworks.emplace(FrameworkId{record.framework().id().value()},
+                                        std::move(record));
+        }
+    }
+    return registry;
+}
+
+std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& version,
+                         WallTime registered_at, std::optional<WallTime> unreachable_since) {
+    registry::AgentRecord record;
+    *record.mutable_agent() = info;
+    record.set_version(version);
+    record.set_registered_at_nanoseconds(registered_at.since_epoch.count());
+    if (unreachable_since) {
+        record.set_unreachable_since_nanoseconds(unreachable_since->since_epoch.count());
+    }
+    return record.SerializeAsString();
+}
+
+std::string encode_connected(const mesos::v1::FrameworkInfo& info, WallTime registered_at) {
+    return encode_framework(info, registered_at, registry::FrameworkRecord::CONNECTED, {});
+}
+
+std::string encode_disconnected(const mesos::v1::FrameworkInfo& info, WallTime registered_at,
+                                WallTime teardown_at) {
+    return encode_framework(info, registered_at, registry::FrameworkRecord::DISCONNECTED,
+                            teardown_at);
+}
+
+std::string encode_ended(const FrameworkId& id, WallTime ended_at) {
+    registry::FrameworkRecord record;
+    record.mutable_framework()->mutable_id()->set_value(id.value);
+    record.mutable_framework()->set_user("");
+    record.mutable_framework()->set_name("");
+    record.set_phase(registry::FrameworkRecord::ENDED);
+    record.set_ended_at_nanoseconds(ended_at.since_epoch.count());
+    return record.SerializeAsString();
+}
+
+}  // namespace tepui::master

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "mesos/v1/mesos.pb.h"
+#include "tepui/registry.pb.h"
+
+namespace tepui::master {
+
+/// The decoded registry. Keys of other owners (quota, weights, ...) are not touched.
+struct Registry {
+    std::uint64_t epoch = 0;
+    std::map<AgentId, registry::AgentRecord> agents;
+    std::map<FrameworkId, registry::FrameworkRecord> frameworks;
+};
+
+inline constexpr const char* epoch_key = "epoch";
+
+/// "agents/<id>" and "frameworks/<id>"; what is not a letter, digit, '.', '_' or '-' in an id that a
+/// client chose is written as %XX, so that keys are plain ASCII.
+std::string agent_key(const AgentId& id);
+std::string framework_key(const FrameworkId& id);
+
+/// Fails with corrupt; the text names the key.
+Result<Registry> decode_registry(const std::map<std::string, std::string>& stored);
+
+std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& version,
+                         WallTime registered_at, std::optional<WallTime> unreachable_since);
+std::string encode_connected(const mesos::v1::FrameworkInfo& info, WallTime registered_at);
+std::string encode_disconnected(const mesos::v1::FrameworkInfo& info, WallTime registered_at,
+                                WallTime teardown_at);
+/// Keeps the id only: an ended framework is remembered to be refused.
+std::string encode_ended(const FrameworkId& id, WallTime ended_at);
+
+}  // namespace tepui::master

@@ -1,0 +1,285 @@
+#include "master/core/tasks.h"
+
+#include <cctype>
+
+#include "base/assert.h"
+#include "master/core/ledger.h"
+
+namespace tepui::master {
+
+namespace {
+
+constexpr std::size_t uuid_bytes = 16;
+
+std::uint64_t& gauge(Turn& turn, mesos::v1::TaskState state) {
+    const auto index = static_cast<std::size_t>(state);
+    TEPUI_ASSERT(index < turn.state.tasks_by_state.size());
+    return turn.state.tasks_by_state[index];
+}
+
+// "tasks_finished" of TASK_FINISHED: the metric of a transition into a terminal state.
+std::string ended_counter(mesos::v1::TaskState state) {
+    std::string name = mesos::v1::TaskState_Name(state).substr(std::string_view("TASK_").size());
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return "tasks_" + name;
+}
+
+// Keeps the last of each run of equal states and no data: what state endpoints show.
+void record_status(mesos::v1::Task& task, const mesos::v1::TaskStatus& status) {
+    const int count = task.statuses_size();
+    if (count > 0 && task.statuses(count - 1).state() == status.state()) {
+        task.mutable_statuses()->RemoveLast();
+    }
+    mesos::v1::TaskStatus& added = *task.add_statuses();
+    added = status;
+    added.clear_data();
+}
+
+// Takes the task out of its framework's and agent's tables and gives its last version back.
+std::shared_ptr<const mesos::v1::Task> detach(Turn& turn, Framework& framework, Agent& agent,
+                                              const TaskId& id) {
+    const auto it = framework.tasks.find(id);
+    TEPUI_ASSERT(it != framework.tasks.end() && it->second.agent == agent.id);
+    TEPUI_ASSERT_WHY(!it->second.charged, "a task leaves only after its resources were freed");
+    std::shared_ptr<const mesos::v1::Task> info = std::move(it->second.info);
+    --gauge(turn, info->state());
+    const TaskKey key{framework.id, id};
+    agent.tasks.erase(key);
+    agent.pending_kills.erase(key);
+    framework.tasks.erase(it);
+    turn.changed(key);
+    turn.changed(agent.id);
+    turn.changed(framework.id);
+    return info;
+}
+
+void free_resources(Turn& turn, Framework& framework, Agent& agent, Task& task) {
+    if (!task.charged) return;
+    task.charged = false;
+    release_used(turn, agent, framework.id, task.resources);
+}
+
+void push_completed(Turn& turn, Framework& framework,
+                    std::shared_ptr<const mesos::v1::Task> info) {
+    framework.completed_tasks.push_back(std::move(info));
+    while (framework.completed_tasks.size() > turn.state.config.max_completed_tasks_per_framework) {
+        framework.completed_tasks.pop_front();
+    }
+}
+
+void push_unreachable(Turn& turn, Framework& framework, const TaskId& id,
+                      std::shared_ptr<const mesos::v1::Task> info) {
+    if (framework.unreachable_tasks.insert_or_assign(id, std::move(info)).second) {
+        framework.unreachable_order.push_back(id);
+        ++turn.state.unreachable_task_count;
+    }
+    const std::size_t most = turn.state.config.max_unreachable_tasks_per_framework;
+    while (framework.unreachable_tasks.size() > most) {
+        const TaskId oldest = std::move(framework.unreachable_order.front());
+        framework.unreachable_order.pop_front();
+        framework.unreachable_tasks.erase(oldest);
+        --turn.state.unreachable_task_count;
+        turn.changed(TaskKey{framework.id, oldest});
+    }
+}
+
+void record_update(Turn& turn, Framework& framework, Agent& agent,
+                   const link::StatusUpdate& update) {
+    const TaskId id{update.status().task_id().value()};
+    const auto it = framework.tasks.find(id);
+    if (it == framework.tasks.end() || it->second.agent != agent.id) return;
+    mesos::v1::Task& task = edit(it->second.info);
+    record_status(task, update.status());
+    task.set_status_update_state(update.status().state());
+    task.set_status_update_uuid(update.status().uuid());
+    set_state(turn, framework, agent, id, update.latest_state());
+    turn.changed(TaskKey{framework.id, id});
+}
+
+// An agent that still reports on an ended framework is told that nobody will acknowledge.
+void acknowledge_for_ended(Turn& turn, const Agent& agent, const link::StatusUpdate& update) {
+    link::ToAgent frame;
+    auto& acknowledge = *frame.mutable_acknowledge_update();
+    *acknowledge.mutable_framework_id() = update.framework_id();
+    *acknowledge.mutable_task_id() = update.status().task_id();
+    acknowledge.set_uuid(update.status().uuid());
+    turn.send(agent, std::move(frame));
+}
+
+}  // namespace
+
+bool is_terminal(mesos::v1::TaskState state) {
+    switch (state) {
+        case mesos::v1::TASK_FINISHED:
+        case mesos::v1::TASK_FAILED:
+        case mesos::v1::TASK_KILLED:
+        case mesos::v1::TASK_LOST:
+        case mesos::v1::TASK_ERROR:
+        case mesos::v1::TASK_DROPPED:
+        case mesos::v1::TASK_GONE:
+        case mesos::v1::TASK_GONE_BY_OPERATOR:
+            return true;
+        case mesos::v1::TASK_STAGING:
+        case mesos::v1::TASK_STARTING:
+        case mesos::v1::TASK_RUNNING:
+        case mesos::v1::TASK_KILLING:
+        case mesos::v1::TASK_UNREACHABLE:
+        case mesos::v1::TASK_UNKNOWN:
+            return false;
+    }
+    return false;
+}
+
+mesos::v1::TaskState lost_state(const Framework& framework,
+                                mesos::v1::TaskState partition_state) {
+    return framework.partition_aware ? partition_state : mesos::v1::TASK_LOST;
+}
+
+mesos::v1::TaskStatus make_status(const MasterStatus& status, WallTime now) {
+    mesos::v1::TaskStatus made;
+    made.mutable_task_id()->set_value(status.task.value);
+    made.set_state(status.state);
+    if (!status.message.empty()) made.set_message(status.message);
+    made.set_source(mesos::v1::TaskStatus::SOURCE_MASTER);
+    if (status.reason) made.set_reason(*status.reason);
+    if (status.agent) made.mutable_agent_id()->set_value(status.agent->value);
+    made.set_timestamp(now.seconds());
+    if (status.unreachable_since) {
+        made.mutable_unreachable_time()->set_nanoseconds(
+            status.unreachable_since->since_epoch.count());
+    }
+    return made;
+}
+
+void send_update(Turn& turn, const Framework& framework, mesos::v1::TaskStatus status) {
+    mesos::v1::scheduler::Event event;
+    event.set_type(mesos::v1::scheduler::Event::UPDATE);
+    *event.mutable_update()->mutable_status() = std::move(status);
+    turn.send(framework, std::move(event));
+}
+
+void add_task(Turn& turn, Framework& framework, Agent& agent, Task task) {
+    const TaskId id{task.info->task_id().value()};
+    const TaskKey key{framework.id, id};
+    if (framework.unreachable_tasks.erase(id) > 0) {
+        std::erase(framework.unreachable_order, id);
+        --turn.state.unreachable_task_count;
+    }
+    ++gauge(turn, task.info->state());
+    agent.tasks.insert(key);
+    const bool added = framework.tasks.emplace(id, std::move(task)).second;
+    TEPUI_ASSERT_WHY(added, "a task id is active at most once");
+    turn.changed(key);
+    turn.changed(framework.id);
+    turn.changed(agent.id);
+}
+
+void set_state(Turn& turn, Framework& framework, Agent& agent, const TaskId& id,
+               mesos::v1::TaskState state) {
+    const auto it = framework.tasks.find(id);
+    TEPUI_ASSERT(it != framework.tasks.end());
+    Task& task = it->second;
+    const mesos::v1::TaskState old = task.info->state();
+    if (old == state || is_terminal(old)) return;
+    edit(task.info).set_state(state);
+    --gauge(turn, old);
+    ++gauge(turn, state);
+    turn.changed(TaskKey{framework.id, id});
+    if (!is_terminal(state)) return;
+    turn.count(ended_counter(state));
+    agent.pending_kills.erase(TaskKey{framework.id, id});
+    free_resources(turn, framework, agent, task);
+}
+
+void complete_task(Turn& turn, Framework& framework, Agent& agent, const TaskId& id) {
+    push_completed(turn, framework, detach(turn, framework, agent, id));
+}
+
+void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus status) {
+    const auto it = framework.tasks.find(status.task);
+    TEPUI_ASSERT(it != framework.tasks.end());
+    Task& task = it->second;
+    if (is_terminal(task.info->state())) {
+        complete_task(turn, framework, agent, status.task);
+        return;
+    }
+    status.agent = agent.id;
+    mesos::v1::TaskStatus made = make_status(status, turn.now.wall);
+    if (task.info->has_executor_id()) *made.mutable_executor_id() = task.info->executor_id();
+    {
+        mesos::v1::Task& edited = edit(task.info);
+        record_status(edited, made);
+        edited.set_status_update_state(status.state);
+        edited.clear_status_update_uuid();
+    }
+    set_state(turn, framework, agent, status.task, status.state);
+    free_resources(turn, framework, agent, task);  // TASK_UNREACHABLE is not terminal.
+    if (framework.phase != Framework::Phase::removing) {
+        send_update(turn, framework, std::move(made));
+    }
+    auto info = detach(turn, framework, agent, status.task);
+    if (status.unreachable_since) {
+        push_unreachable(turn, framework, status.task, std::move(info));
+    } else {
+        push_completed(turn, framework, std::move(info));
+    }
+}
+
+void on_status_update(Turn& turn, Agent& agent, link::StatusUpdate update) {
+    turn.count("messages_status_update");
+    mesos::v1::TaskStatus& status = *update.mutable_status();
+    if (status.uuid().size() != uuid_bytes ||
+        (status.has_agent_id() && status.agent_id().value() != agent.id.value)) {
+        turn.count("invalid_status_updates");
+        turn.log(Severity::warning, "Ignoring an update of task {} from agent {}: bad uuid or agent id",
+                 status.task_id().value(), agent.id);
+        return;
+    }
+    status.mutable_agent_id()->set_value(agent.id.value);
+    const FrameworkId framework_id{update.framework_id().value()};
+    Framework* framework = turn.find_framework(framework_id);
+    if (framework == nullptr) {
+        turn.count("invalid_status_updates");
+        if (turn.state.ended_frameworks.contains(framework_id)) {
+            acknowledge_for_ended(turn, agent, update);
+        } else {
+            turn.log(Severity::warning, "Ignoring an update of task {} from agent {}: unknown framework {}",
+                     status.task_id().value(), agent.id, framework_id);
+        }
+        return;
+    }
+    turn.count("valid_status_updates");
+    record_update(turn, *framework, agent, update);
+    // While the framework is away the update is dropped: the agent repeats it until acknowledged.
+    if (framework->connected()) send_update(turn, *framework, std::move(status));
+}
+
+void on_acknowledge(Turn& turn, Framework& framework,
+                    const mesos::v1::scheduler::Call::Acknowledge& acknowledge) {
+    turn.count("messages_status_update_acknowledgement");
+    Agent* agent = turn.find_agent(AgentId{acknowledge.agent_id().value()});
+    if (agent == nullptr || !agent->connected()) {
+        turn.count("invalid_status_update_acknowledgements");
+        turn.log(Severity::info, "Dropping an acknowledgement of task {}: agent {} is not connected",
+                 acknowledge.task_id().value(), acknowledge.agent_id().value());
+        return;
+    }
+    turn.count("valid_status_update_acknowledgements");
+    link::ToAgent frame;
+    auto& forwarded = *frame.mutable_acknowledge_update();
+    forwarded.mutable_framework_id()->set_value(framework.id.value);
+    *forwarded.mutable_task_id() = acknowledge.task_id();
+    forwarded.set_uuid(acknowledge.uuid());
+    turn.send(*agent, std::move(frame));
+
+    const TaskId id{acknowledge.task_id().value()};
+    const auto it = framework.tasks.find(id);
+    if (it == framework.tasks.end() || it->second.agent != agent->id) return;
+    const mesos::v1::Task& task = *it->second.info;
+    if (task.status_update_uuid() == acknowledge.uuid() &&
+        is_terminal(task.status_update_state()) && is_terminal(task.state())) {
+        complete_task(turn, framework, *agent, id);
+    }
+}
+
+}  // namespace tepui::master
