@@ -18,6 +18,11 @@ struct Options {
     std::uint64_t seed = 1;  // For the order agents are visited in.
     Duration filter_min = std::chrono::seconds{1};  // A filter lasts at least one allocation interval.
     std::set<std::string> fair_sharing_excluded;    // Resource names that do not count for shares.
+    /// An offer holds all of at least one of these; empty: any offer will do.
+    std::vector<Quantities> min_allocatable = {{{"cpus", Quantity{10}}}, {{"mem", Quantity{32'000}}}};
+    bool filter_gpu_resources = true;  // Agents with gpus only to clients with gpu_resources.
+    /// Agents of other regions only to clients with region_aware. Unset: there is one region.
+    std::optional<mesos::v1::DomainInfo> master_domain;
 };
 
 struct Capabilities {
@@ -86,6 +91,8 @@ public:
     /// Empty roles: all.
     void revive(const FrameworkId& framework, const std::set<std::string>& roles);
     void suppress(const FrameworkId& framework, const std::set<std::string>& roles);
+    /// Above 0, else it is ignored; 1 for roles never set. Changes the order of what comes, not what
+    /// is allocated already.
     void set_weight(const std::string& role, double weight);
 
     /// Allocates what is dirty; an empty answer costs O(1).

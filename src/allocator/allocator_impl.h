@@ -1,0 +1,153 @@
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+#include <utility>
+
+#include "allocator/allocator.h"
+#include "allocator/amounts.h"
+#include "allocator/refusals.h"
+#include "allocator/role_tree.h"
+
+namespace tepui::allocator {
+
+/// The state behind Allocator. Membership and accounts are in allocator.cc, one round of allocation
+/// in allocator_round.cc.
+///
+/// Invariant that makes rounds cheap: an agent and a client that are both clean have nothing for each
+/// other. So whatever could give a client more on an agent must mark one of them, or the pair:
+/// free resources that grow and changed totals mark the agent; a client that becomes active, is
+/// revived or gets new capabilities is marked itself; the end of a refusal marks the pair.
+class Allocator::Impl {
+public:
+    explicit Impl(Options options);
+
+    void add_framework(const Client& client, bool active);
+    void update_framework(const Client& client);
+    void set_framework_active(const FrameworkId& id, bool active);
+    void remove_framework(const FrameworkId& id);
+
+    void add_agent(AgentOffering offering, const std::map<FrameworkId, Resources>& used);
+    void update_agent(const AgentId& id, const Resources& total);
+    void remove_agent(const AgentId& id);
+    void set_agent_active(const AgentId& id, bool active);
+
+    void recover(const FrameworkId& framework, const AgentId& agent, const Resources& resources,
+                 std::optional<Duration> refuse, Instant now);
+    void track(const FrameworkId& framework, const AgentId& agent, const Resources& resources);
+    void revive(const FrameworkId& id, const std::set<std::string>& roles);
+    void suppress(const FrameworkId& id, const std::set<std::string>& roles);
+    void set_weight(const std::string& role, double weight);
+
+    std::vector<Allocation> allocate(Instant now);
+    bool dirty() const;
+    Instant next_deadline() const { return deadlines_.next(); }
+
+private:
+    using FrameworkHandle = std::uint32_t;
+    using AgentHandle = std::uint32_t;
+
+    struct Role {
+        ClientHandle client = 0;
+        bool subscribed = false;  // Else only resources of an earlier subscription are left.
+        bool suppressed = false;
+    };
+    struct Framework {
+        FrameworkId id;
+        std::uint8_t capabilities = 0;
+        bool known = false;  // Else only seen as the holder of resources.
+        bool active = false;
+        std::uint32_t agents = 0;  // Where it holds something.
+        std::map<std::string, Role, std::less<>> roles;
+    };
+    /// What a walk looks at: kept small and dense.
+    struct ClientState {
+        FrameworkHandle framework = 0;
+        std::uint32_t stamp = 0;     // The visit whose agent has it pending.
+        std::uint32_t refusals = 0;  // On all agents.
+        std::uint8_t capabilities = 0;
+        bool active = false;
+        bool dirty = false;
+    };
+    struct Agent {
+        AgentId id;
+        std::uint64_t serial = 0;
+        bool active = true;
+        bool dirty = false;
+        std::uint8_t required = 0;  // Capabilities without which a client gets nothing here.
+        Resources total;
+        Resources shared;     // Of the total; offered even while in use.
+        Resources free;       // Not shared; right unless free_is_stale.
+        Resources allocated;  // Not shared, of all frameworks, without allocation roles.
+        bool free_is_stale = true;
+        std::vector<std::pair<FrameworkHandle, Resources>> used;
+        mesos::v1::AgentInfo info;
+        Refusals refusals;
+        std::vector<ClientHandle> pending;  // Clients whose refusal ended.
+        std::size_t giving_place = npos;
+    };
+    static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+    class Visit;
+
+    // Frameworks and clients.
+    FrameworkHandle framework_of(const FrameworkId& id);
+    Framework* find_framework(const FrameworkId& id);
+    void subscribe(FrameworkHandle handle, const Client& client);
+    Role& role_of(FrameworkHandle handle, const std::string& role);
+    void sync_activity(FrameworkHandle handle);
+    void forget_refusals(ClientHandle client);
+    /// Forgets roles that are neither subscribed nor hold anything, and a framework of nothing else.
+    void drop_unused(FrameworkHandle handle);
+    void mark_dirty(ClientHandle client);
+
+    // Agents.
+    Agent* find_agent(const AgentId& id);
+    void set_total(Agent& agent, const Resources& total);
+    void mark_dirty(Agent& agent);
+    void set_giving(Agent& agent, bool giving);
+    void charge(Agent& agent, FrameworkHandle framework, const Resources& resources);
+    /// Returns what of it was there.
+    Resources discharge(Agent& agent, FrameworkHandle framework, const Resources& resources);
+    void discharge_clients(FrameworkHandle framework, const Resources& resources);
+    void refuse(AgentHandle agent, FrameworkHandle framework, const Resources& resources,
+                Instant deadline);
+
+    // Rounds.
+    void expire(Instant now);
+    void tidy_dirty_clients();
+    std::vector<AgentHandle> agents_to_visit();
+    bool is_allocatable(const Resources& resources) const;
+
+    const Options options_;
+    Capacity capacity_;
+    RoleTree tree_;
+    std::unordered_map<FrameworkId, FrameworkHandle> framework_handles_;
+    std::deque<Framework> frameworks_;
+    std::vector<FrameworkHandle> unused_frameworks_;
+    std::vector<ClientState> clients_;
+    std::unordered_map<AgentId, AgentHandle> agent_handles_;
+    std::vector<std::unique_ptr<Agent>> agents_;  // Null where unused.
+    std::vector<AgentHandle> unused_agents_;
+    std::uint64_t next_serial_ = 0;
+    std::uint64_t round_ = 0;
+    std::uint32_t visits_ = 0;
+    bool shares_are_stale_ = false;
+
+    std::vector<AgentHandle> giving_;          // Agents with something to give.
+    std::vector<AgentHandle> dirty_agents_;    // Also those with pending clients.
+    std::vector<ClientHandle> dirty_clients_;
+    Deadlines deadlines_;
+    std::size_t refusal_count_ = 0;
+};
+
+/// Capabilities as bits.
+enum : std::uint8_t {
+    has_gpu = 1,
+    has_region = 2,
+    has_revocable = 4,
+    has_shared = 8,
+    has_refinement = 16,
+};
+
+}  // namespace tepui::allocator

@@ -1,0 +1,317 @@
+#include "allocator/reference_testing.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "allocator/visit_order.h"
+#include "resources/entry.h"
+
+namespace tepui::allocator {
+
+namespace {
+
+std::vector<std::string> with_ancestors(const std::string& role) {
+    std::vector<std::string> roles{role};
+    for (auto slash = role.rfind('/'); slash != std::string::npos; slash = roles.back().rfind('/')) {
+        roles.push_back(roles.back().substr(0, slash));
+    }
+    return roles;
+}
+
+std::string parent_of(const std::string& role) {
+    const auto slash = role.rfind('/');
+    return slash == std::string::npos ? "" : role.substr(0, slash);
+}
+
+void add(Quantities& to, const Quantities& more) {
+    for (const auto& [name, quantity] : more) to[name] += quantity;
+}
+
+}  // namespace
+
+void ReferenceAllocator::add_framework(const Client& client, bool active) {
+    frameworks_[client.framework].active = active;
+    update_framework(client);
+}
+
+void ReferenceAllocator::update_framework(const Client& client) {
+    const auto it = frameworks_.find(client.framework);
+    if (it == frameworks_.end()) return;
+    it->second.client = client;
+    std::erase_if(filters_, [&](const Filter& filter) {
+        return filter.pair.second == client.framework && !client.roles.contains(filter.pair.first);
+    });
+    forget_unused();
+}
+
+void ReferenceAllocator::set_framework_active(const FrameworkId& framework, bool active) {
+    const auto it = frameworks_.find(framework);
+    if (it == frameworks_.end()) return;
+    it->second.active = active;
+    if (!active) drop_filters(framework, nullptr);
+}
+
+void ReferenceAllocator::remove_framework(const FrameworkId& framework) {
+    frameworks_.erase(framework);
+    drop_filters(framework, nullptr);
+    for (auto& [id, agent] : agents_) agent.used.erase(framework);
+    forget_unused();
+}
+
+void ReferenceAllocator::add_agent(const AgentOffering& offering,
+                                   const std::map<FrameworkId, Resources>& used) {
+    remove_agent(offering.agent);
+    auto& agent = agents_[offering.agent];
+    agent.offering = offering;
+    agent.serial = next_serial_++;
+    for (const auto& [framework, resources] : used) charge(agent, framework, resources);
+    forget_unused();
+}
+
+void ReferenceAllocator::update_agent(const AgentId& agent, const Resources& total) {
+    const auto it = agents_.find(agent);
+    if (it != agents_.end()) it->second.offering.total = total;
+}
+
+void ReferenceAllocator::remove_agent(const AgentId& agent) {
+    agents_.erase(agent);
+    std::erase_if(filters_, [&](const Filter& filter) { return filter.agent == agent; });
+    forget_unused();
+}
+
+void ReferenceAllocator::set_agent_active(const AgentId& agent, bool active) {
+    const auto it = agents_.find(agent);
+    if (it != agents_.end()) it->second.active = active;
+}
+
+void ReferenceAllocator::charge(Agent& agent, const FrameworkId& framework,
+                                const Resources& resources) {
+    agent.used[framework] += resources;
+    for (const auto& [role, part] : resources.by_allocation_role()) {
+        ++pair_allocations_[{role, framework}];
+        ++own_allocations_[role];
+        for (const auto& above : with_ancestors(role)) ++subtree_allocations_[above];
+    }
+}
+
+void ReferenceAllocator::recover(const FrameworkId& framework, const AgentId& agent_id,
+                                 const Resources& resources, std::optional<Duration> refuse,
+                                 Instant now) {
+    const auto agent = agents_.find(agent_id);
+    if (agent == agents_.end()) return;
+    if (agent->second.used.contains(framework)) agent->second.used[framework] -= resources;
+    const auto it = frameworks_.find(framework);
+    if (refuse && it != frameworks_.end()) {
+        for (const auto& [role, part] : resources.by_allocation_role()) {
+            if (!it->second.client.roles.contains(role)) continue;
+            filters_.push_back({{role, framework}, agent_id, part.unallocated(),
+                                now + std::max(*refuse, options_.filter_min)});
+        }
+    }
+    forget_unused();
+}
+
+void ReferenceAllocator::track(const FrameworkId& framework, const AgentId& agent,
+                               const Resources& resources) {
+    const auto it = agents_.find(agent);
+    if (it != agents_.end()) charge(it->second, framework, resources);
+    forget_unused();
+}
+
+void ReferenceAllocator::drop_filters(const FrameworkId& framework, const std::set<std::string>* roles) {
+    std::erase_if(filters_, [&](const Filter& filter) {
+        return filter.pair.second == framework && (!roles || roles->contains(filter.pair.first));
+    });
+}
+
+void ReferenceAllocator::revive(const FrameworkId& framework, const std::set<std::string>& roles) {
+    const auto it = frameworks_.find(framework);
+    if (it == frameworks_.end()) return;
+    drop_filters(framework, roles.empty() ? nullptr : &roles);
+    auto& suppressed = it->second.client.suppressed_roles;
+    std::erase_if(suppressed, [&](const auto& role) { return roles.empty() || roles.contains(role); });
+}
+
+void ReferenceAllocator::suppress(const FrameworkId& framework, const std::set<std::string>& roles) {
+    const auto it = frameworks_.find(framework);
+    if (it == frameworks_.end()) return;
+    auto& client = it->second.client;
+    for (const auto& role : client.roles) {
+        if (roles.empty() || roles.contains(role)) client.suppressed_roles.insert(role);
+    }
+}
+
+std::map<ReferenceAllocator::Pair, Quantities> ReferenceAllocator::held() const {
+    std::map<Pair, Quantities> held;
+    for (const auto& [id, framework] : frameworks_) {
+        for (const auto& role : framework.client.roles) held[{role, id}];
+    }
+    for (const auto& [agent_id, agent] : agents_) {
+        for (const auto& [framework, resources] : agent.used) {
+            for (const auto& [role, part] : resources.nonshared().by_allocation_role()) {
+                const auto scalars = part.scalars();
+                if (!scalars.empty()) add(held[{role, framework}], scalars);
+            }
+        }
+    }
+    return held;
+}
+
+/// How often a client or role was served counts as long as it is there: subscribed or holding.
+void ReferenceAllocator::forget_unused() {
+    std::set<std::string> roles;
+    const auto present = held();
+    for (const auto& [pair, quantities] : present) {
+        for (const auto& role : with_ancestors(pair.first)) roles.insert(role);
+    }
+    std::erase_if(pair_allocations_, [&](const auto& item) { return !present.contains(item.first); });
+    std::erase_if(own_allocations_, [&](const auto& item) { return !roles.contains(item.first); });
+    std::erase_if(subtree_allocations_, [&](const auto& item) { return !roles.contains(item.first); });
+}
+
+Quantities ReferenceAllocator::capacity() const {
+    Quantities totals;
+    for (const auto& [id, agent] : agents_) add(totals, agent.offering.total.nonshared().scalars());
+    return totals;
+}
+
+double ReferenceAllocator::share(const Quantities& held, const Quantities& totals) const {
+    double share = 0;
+    for (const auto& [name, quantity] : held) {
+        if (options_.fair_sharing_excluded.contains(name) || !totals.contains(name)) continue;
+        share = std::max(share, static_cast<double>(quantity.milli) /
+                                    static_cast<double>(totals.at(name).milli));
+    }
+    return share;
+}
+
+bool ReferenceAllocator::may_be_offered(const Pair& pair) const {
+    const auto it = frameworks_.find(pair.second);
+    return it != frameworks_.end() && it->second.active &&
+           it->second.client.roles.contains(pair.first) &&
+           !it->second.client.suppressed_roles.contains(pair.first);
+}
+
+void ReferenceAllocator::order_below(const std::string& role, const Holdings& held,
+                                     std::vector<Pair>& order) const {
+    // What competes here: the roles right below, and ("") the clients of the role itself.
+    using Place = std::tuple<double, std::uint64_t, std::string>;
+    std::set<Place> places;
+    std::set<std::pair<Place, FrameworkId>> clients;
+    const auto count = [](const auto& counts, const auto& key) {
+        const auto it = counts.find(key);
+        return it == counts.end() ? std::uint64_t{0} : it->second;
+    };
+    const auto weight_of = [&](const std::string& name) {
+        const auto it = weights_.find(name);
+        return it == weights_.end() ? 1.0 : it->second;
+    };
+    std::set<std::string> children;
+    Quantities own;
+    for (const auto& [pair, quantities] : held.pairs) {
+        for (const auto& above : with_ancestors(pair.first)) {
+            if (above != role && parent_of(above) == role) children.insert(above);
+        }
+        if (pair.first != role) continue;
+        add(own, quantities);
+        clients.insert({{share(quantities, held.capacity), count(pair_allocations_, pair), pair.second.value}, pair.second});
+    }
+    for (const auto& child : children) {
+        Quantities subtree;
+        for (const auto& [pair, quantities] : held.pairs) {
+            if (role_is_within(pair.first, child)) add(subtree, quantities);
+        }
+        places.insert({share(subtree, held.capacity) / weight_of(child), count(subtree_allocations_, child), child});
+    }
+    if (!role.empty()) {
+        places.insert({share(own, held.capacity) / weight_of(role), count(own_allocations_, role), ""});
+    }
+    for (const auto& [key, allocations, name] : places) {
+        if (!name.empty()) {
+            order_below(name, held, order);
+            continue;
+        }
+        for (const auto& [place, framework] : clients) order.emplace_back(role, framework);
+    }
+}
+
+std::vector<ReferenceAllocator::Pair> ReferenceAllocator::order() const {
+    std::vector<Pair> order;
+    order_below("", {held(), capacity()}, order);
+    std::erase_if(order, [&](const Pair& pair) { return !may_be_offered(pair); });
+    return order;
+}
+
+bool ReferenceAllocator::is_allocatable(const Resources& resources) const {
+    if (resources.empty()) return false;
+    if (options_.min_allocatable.empty()) return true;
+    for (const auto& minimum : options_.min_allocatable) {
+        bool enough = true;
+        for (const auto& [name, quantity] : minimum) {
+            enough = enough && resources.scalar(name) >= quantity;
+        }
+        if (enough) return true;
+    }
+    return false;
+}
+
+Resources ReferenceAllocator::offer_for(const Pair& pair, const Agent& agent,
+                                        const Resources& remaining) const {
+    const auto& capabilities = frameworks_.at(pair.second).client.capabilities;
+    const auto& offering = agent.offering;
+    if (options_.filter_gpu_resources && offering.total.scalar("gpus").milli > 0 &&
+        !capabilities.gpu_resources) {
+        return {};
+    }
+    const auto& domain = options_.master_domain;
+    if (domain && domain->has_fault_domain() && offering.info.domain().has_fault_domain() &&
+        domain->fault_domain().region().name() !=
+            offering.info.domain().fault_domain().region().name() &&
+        !capabilities.region_aware) {
+        return {};
+    }
+    auto offer = remaining.offerable_to(pair.first);
+    if (!capabilities.revocable_resources) offer = offer.nonrevocable();
+    if (!capabilities.shared_resources) offer = offer.nonshared();
+    if (!capabilities.reservation_refinement) {
+        offer = offer.filter([](const Resources::Entry& entry) { return !entry.is_refined(); });
+    }
+    if (!is_allocatable(offer)) return {};
+    for (const auto& filter : filters_) {
+        if (filter.pair == pair && filter.agent == offering.agent && filter.refused.contains(offer)) {
+            return {};
+        }
+    }
+    return offer;
+}
+
+void ReferenceAllocator::visit(Agent& agent, std::vector<Allocation>& allocations) {
+    auto remaining = agent.offering.total.nonshared().unallocated();
+    Resources used;
+    for (const auto& [framework, resources] : agent.used) used += resources.nonshared().unallocated();
+    remaining -= used;
+    remaining += agent.offering.total.shared().unallocated();
+    // The order is that at the beginning of the visit.
+    for (const auto& pair : order()) {
+        const auto offer = offer_for(pair, agent, remaining);
+        if (offer.empty()) continue;
+        remaining -= offer;
+        allocations.push_back(
+            {pair.second, pair.first, agent.offering.agent, offer.allocated_to(pair.first)});
+        charge(agent, pair.second, allocations.back().resources);
+    }
+}
+
+std::vector<Allocation> ReferenceAllocator::allocate(Instant now) {
+    ++round_;
+    std::erase_if(filters_, [&](const Filter& filter) { return filter.deadline <= now; });
+    std::map<std::uint64_t, AgentId> agents;
+    for (const auto& [id, agent] : agents_) {
+        if (agent.active) agents.emplace(visit_key(options_.seed, round_, agent.serial), id);
+    }
+    std::vector<Allocation> allocations;
+    for (const auto& [key, id] : agents) visit(agents_.at(id), allocations);
+    return allocations;
+}
+
+}  // namespace tepui::allocator

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allocator/allocator.h"
+
+namespace tepui::allocator {
+
+/// The same rules as Allocator, written to be read: every round looks at every agent and every
+/// client, and shares are summed anew each time. Tests compare the two.
+class ReferenceAllocator {
+public:
+    explicit ReferenceAllocator(Options options) : options_(std::move(options)) {}
+
+    void add_framework(const Client& client, bool active);
+    void update_framework(const Client& client);
+    void set_framework_active(const FrameworkId& framework, bool active);
+    void remove_framework(const FrameworkId& framework);
+    void add_agent(const AgentOffering& agent, const std::map<FrameworkId, Resources>& used);
+    void update_agent(const AgentId& agent, const Resources& total);
+    void remove_agent(const AgentId& agent);
+    void set_agent_active(const AgentId& agent, bool active);
+    void recover(const FrameworkId& framework, const AgentId& agent, const Resources& resources,
+                 std::optional<Duration> refuse, Instant now);
+    void track(const FrameworkId& framework, const AgentId& agent, const Resources& resources);
+    void revive(const FrameworkId& framework, const std::set<std::string>& roles);
+    void suppress(const FrameworkId& framework, const std::set<std::string>& roles);
+    void set_weight(const std::string& role, double weight) { weights_[role] = weight; }
+    std::vector<Allocation> allocate(Instant now);
+
+private:
+    /// A framework in a role.
+    using Pair = std::pair<std::string, FrameworkId>;
+    struct Framework {
+        Client client;
+        bool active = false;
+    };
+    struct Agent {
+        AgentOffering offering;
+        std::uint64_t serial = 0;
+        bool active = true;
+        std::map<FrameworkId, Resources> used;
+    };
+    struct Filter {
+        Pair pair;
+        AgentId agent;
+        Resources refused;
+        Instant deadline;
+    };
+
+    void charge(Agent& agent, const FrameworkId& framework, const Resources& resources);
+    void drop_filters(const FrameworkId& framework, const std::set<std::string>* roles);
+    void forget_unused();
+    bool may_be_offered(const Pair& pair) const;
+    std::map<Pair, Quantities> held() const;
+    Quantities capacity() const;
+    struct Holdings {
+        std::map<Pair, Quantities> pairs;
+        Quantities capacity;
+    };
+    double share(const Quantities& held, const Quantities& capacity) const;
+    std::vector<Pair> order() const;
+    void order_below(const std::string& role, const Holdings& held, std::vector<Pair>& order) const;
+    Resources offer_for(const Pair& pair, const Agent& agent, const Resources& remaining) const;
+    bool is_allocatable(const Resources& resources) const;
+    void visit(Agent& agent, std::vector<Allocation>& allocations);
+
+    Options options_;
+    std::map<FrameworkId, Framework> frameworks_;
+    std::map<AgentId, Agent> agents_;
+    std::vector<Filter> filters_;
+    std::map<std::string, double> weights_;
+    std::map<Pair, std::uint64_t> pair_allocations_;
+    std::map<std::string, std::uint64_t> own_allocations_;      // By the role's own clients.
+    std::map<std::string, std::uint64_t> subtree_allocations_;  // And those of roles below.
+    std::uint64_t next_serial_ = 0;
+    std::uint64_t round_ = 0;
+};
+
+}  // namespace tepui::allocator
