@@ -28,6 +28,15 @@ private:
 
 }  // namespace
 
+class Connection::Upload final : public BodyReader {
+public:
+    explicit Upload(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+    asio::awaitable<Result<std::string>> read() override { return connection_->read_upload(); }
+
+private:
+    const std::shared_ptr<Connection> connection_;
+};
+
 std::shared_ptr<Seat> Seat::take(const std::shared_ptr<ServerCore>& core, std::string ip) {
     const std::lock_guard lock(core->mutex);
     if (core->seats_taken >= core->options.connections_max) return nullptr;
@@ -135,7 +144,12 @@ asio::awaitable<bool> Connection::serve_one() {
     core_->requests_total.fetch_add(1, std::memory_order_relaxed);
     Request request = parser_.take();
     request.remote = remote_;
+    if (is_upload_) {
+        upload_begin_ = std::exchange(request.body, {});
+        request.upload = std::make_shared<Upload>(shared_from_this());
+    }
     Response response = co_await handle(std::move(request));
+    is_upload_ = false;
     // A body that nobody read to its end would be taken for the next request.
     if (!parser_.done() || core_->is_stopping || is_stopping_) keep_alive_ = false;
     if (is_given_up_) {
@@ -170,7 +184,35 @@ asio::awaitable<bool> Connection::read_request() {
     target_.assign(request.target);
     const auto encodings = request.headers.find("Accept-Encoding");
     accepts_gzip_ = encodings && accepts_gzip(*encodings);
-    co_return co_await read_body();
+    is_upload_ = false;
+    if (parser_.wants_upload()) {
+        const Router::Route* route = core_->router.find(request.path);
+        is_upload_ = route != nullptr && route->takes_uploads;
+    }
+    if (!is_upload_) co_return co_await read_body();
+    parser_.lift_body_limit();
+    co_return co_await invite_body();
+}
+
+/// Says that the body may come, to a client that waits for the word.
+asio::awaitable<bool> Connection::invite_body() {
+    if (parser_.done() || !parser_.expects_continue()) co_return true;
+    co_return co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+asio::awaitable<Result<std::string>> Connection::read_upload() {
+    const auto self = shared_from_this();
+    if (!upload_begin_.empty()) co_return std::exchange(upload_begin_, {});
+    for (;;) {
+        if (!is_upload_) co_return fail(Errc::cancelled, "the request of {} is over", remote_);
+        if (parser_.failure())
+            co_return fail(Errc::invalid_argument, "{}", parser_.failure()->text);
+        std::string bytes = parser_.take_body();
+        if (!bytes.empty() || parser_.done()) co_return bytes;
+        if (co_await fill() != Filled::some)
+            co_return fail(Errc::io, "{} closed the connection in the middle of its input", remote_);
+        feed();
+    }
 }
 
 void Connection::feed() {
@@ -198,9 +240,7 @@ asio::awaitable<bool> Connection::read_head() {
 
 asio::awaitable<bool> Connection::read_body() {
     if (!parser_.done()) {
-        set_deadline(Phase::receiving, core_->options.body_deadline);
-        if (parser_.expects_continue() && !co_await write("HTTP/1.1 100 Continue\r\n\r\n"))
-            co_return false;
+        if (!co_await invite_body()) co_return false;
         set_deadline(Phase::receiving, core_->options.body_deadline);
     }
     while (!parser_.done()) {

@@ -81,6 +81,7 @@ public:
     void close_now();
 
 private:
+    class Upload;
     enum class Phase : std::uint8_t { idle, receiving, handling, writing, streaming, lingering };
     enum class Filled : std::uint8_t { some, closed, expired };
     using Clock = std::chrono::steady_clock;
@@ -91,6 +92,8 @@ private:
     asio::awaitable<bool> read_request();
     asio::awaitable<bool> read_head();
     asio::awaitable<bool> read_body();
+    asio::awaitable<bool> invite_body();
+    asio::awaitable<Result<std::string>> read_upload();
     asio::awaitable<Filled> fill();
     asio::awaitable<Response> handle(Request request);
     void feed();
@@ -139,6 +142,8 @@ private:
     bool is_http10_ = false;
     bool accepts_gzip_ = false;
     bool keep_alive_ = true;
+    bool is_upload_ = false;     // The handler reads the body.
+    std::string upload_begin_;   // What came of it with the head.
 
     std::string out_;  // The head being written, and a small body.
     std::shared_ptr<QueuedStream> stream_;

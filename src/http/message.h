@@ -37,6 +37,15 @@ private:
     std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+/// The body of a request while it comes. Read it in the handler's own coroutine, before that returns.
+class BodyReader {
+public:
+    virtual ~BodyReader() = default;
+    /// Some bytes (no relation to chunks), or an empty string at the end; fails when the peer left or
+    /// sent what is not HTTP.
+    virtual asio::awaitable<Result<std::string>> read() = 0;
+};
+
 struct Request {
     std::string method;  // Upper case: "GET".
     std::string target;  // As it came: "/files/read?path=%2Fa".
@@ -46,6 +55,9 @@ struct Request {
     std::string body;       // Whole, with any Content-Encoding: gzip undone.
     std::string remote;     // "ip:port" of the peer.
     bool keep_alive = true;
+    /// Instead of body, on routes that take uploads and for Content-Type application/recordio only:
+    /// an interactive input that may stay open for hours, without limit of size or time.
+    std::shared_ptr<BodyReader> upload;
 
     /// The first query parameter of that name.
     std::optional<std::string_view> query_value(std::string_view name) const;

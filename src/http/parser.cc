@@ -230,6 +230,7 @@ Request RequestParser::take() {
     return std::move(sink.request);
 }
 
+void RequestParser::lift_body_limit() { impl_->sink->body_limit(boost::none); }
 std::string RequestParser::take_body() { return std::exchange(impl_->sink->body, {}); }
 
 void RequestParser::decode_body() {

@@ -50,8 +50,10 @@ public:
     const Request& head() const;
     /// Moves the request out, with its body.
     Request take();
-    /// Moves out what came of the body since the last call.
+    /// Moves out what came of the body since the last call; with lift_body_limit(), a body may so
+    /// be read that has no end in sight.
     std::string take_body();
+    void lift_body_limit();
     /// Undoes gzip in the whole body; sets failure() when that is not possible. After done().
     void decode_body();
 

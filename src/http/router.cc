@@ -59,10 +59,12 @@ Response method_not_allowed(const Router::Route& route, std::string_view method)
 
 }  // namespace
 
-void Router::add(std::string path, std::set<std::string> methods, Handler handler) {
+void Router::add(std::string path, std::set<std::string> methods, Handler handler,
+                 bool takes_uploads) {
     TEPUI_ASSERT_WHY(path.starts_with('/'), "a route without a slash could never match");
     path = std::string(without_trailing_slashes(path));
-    Route route{path.empty() ? "/" : path, std::move(methods), std::move(handler)};
+    Route route{path.empty() ? "/" : path, std::move(methods), std::move(handler),
+                takes_uploads};
     routes_.insert_or_assign(std::move(path), std::move(route));
 }
 

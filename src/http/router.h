@@ -21,13 +21,16 @@ public:
     explicit Router(std::vector<std::string> prefixes = {}) : prefixes_(std::move(prefixes)) {}
 
     /// `methods` are upper case; HEAD follows GET. A method outside them is answered 405 with Allow.
-    /// A path added twice replaces the first.
-    void add(std::string path, std::set<std::string> methods, Handler handler);
+    /// A path added twice replaces the first. A route that `takes_uploads` gets a body of type
+    /// application/recordio as Request::upload, before it has come to its end.
+    void add(std::string path, std::set<std::string> methods, Handler handler,
+             bool takes_uploads = false);
 
     struct Route {
         std::string path;
         std::set<std::string> methods;
         Handler handler;
+        bool takes_uploads = false;
     };
     /// Null when nothing matches.
     const Route* find(std::string_view path) const;

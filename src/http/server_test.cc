@@ -182,6 +182,56 @@ TEST(Server, UndoesGzipOfRequests) {
     EXPECT_EQ(body_of(client.read_response()), std::string(5'000, 'b'));
 }
 
+TEST(Server, HandsAnUploadOnWhileItComes) {
+    std::promise<void> entered;
+    Router router;
+    auto count = [&](Request request) -> asio::awaitable<Response> {
+        entered.set_value();
+        EXPECT_EQ(request.body, "");
+        std::string all;
+        for (;;) {
+            const auto part = co_await request.upload->read();
+            if (!part) co_return Response::error(part.error());
+            if (part->empty()) break;
+            all += *part;
+        }
+        co_return Response::text(200, fmt::format("{} bytes", all.size()));
+    };
+    router.add("/upload", {"POST"}, count, /*takes_uploads=*/true);
+    ServerOptions options;
+    options.body_bytes_max = 100;  // An input that is not kept has no limit.
+    Running running(options, router);
+    RawClient client(running.server.port());
+    client.send("POST /upload HTTP/1.1\r\nContent-Type: application/recordio\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n4\r\nwith\r\n");
+    entered.get_future().wait();  // The handler runs before the body ends.
+    for (int i = 0; i < 20; ++i) client.send("a\r\n0123456789\r\n");
+    client.send("0\r\n\r\nPOST /upload HTTP/1.1\r\nContent-Length: 101\r\n\r\n");
+    EXPECT_EQ(body_of(client.read_response()), "204 bytes");
+    EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 413"));
+}
+
+TEST(Server, UploadFailsWhenThePeerLeaves) {
+    std::promise<Errc> failed;
+    Router router;
+    auto read = [&](Request request) -> asio::awaitable<Response> {
+        Result<std::string> part;
+        do {
+            part = co_await request.upload->read();
+        } while (part && !part->empty());
+        failed.set_value(part ? Errc::internal : part.error().code);
+        co_return Response::empty(200);
+    };
+    router.add("/upload", {"POST"}, read, /*takes_uploads=*/true);
+    Running running({}, router);
+    {
+        RawClient client(running.server.port());
+        client.send("POST /upload HTTP/1.1\r\nContent-Type: application/recordio\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n4\r\nwith\r\n");
+    }
+    EXPECT_EQ(failed.get_future().get(), Errc::io);
+}
+
 TEST(Server, TakesLargeBodies) {
     Running running;
     RawClient client(running.server.port());
