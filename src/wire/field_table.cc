@@ -112,17 +112,23 @@ private:
         table.text_form = text_form_of(descriptor.full_name());
         const bool keep_empty =
             std::ranges::find(lists_kept_empty, descriptor.full_name()) != lists_kept_empty.end();
+        TEPUI_ASSERT(static_cast<std::size_t>(descriptor.field_count()) <= fields_max);
         table.fields.reserve(static_cast<std::size_t>(descriptor.field_count()));
         for (int i = 0; i < descriptor.field_count(); ++i)
             table.fields.push_back(entry_of(*descriptor.field(i), keep_empty));
         for (const FieldEntry& entry : table.fields) table.by_name.emplace(entry.name, &entry);
-        for (std::size_t i = 0; i < table.fields.size(); ++i) {
-            const auto number = static_cast<std::size_t>(table.fields[i].field->number());
-            if (table.by_number.size() <= number)
-                table.by_number.resize(number + 1, MessageTable::no_field);
-            table.by_number[number] = static_cast<std::uint16_t>(i);
-        }
+        for (std::size_t i = 0; i < table.fields.size(); ++i) number_field(table, i);
         return table;
+    }
+
+    static void number_field(MessageTable& table, std::size_t index) {
+        const FieldEntry& entry = table.fields[index];
+        const auto number = static_cast<std::size_t>(entry.field->number());
+        if (table.by_number.size() <= number) table.by_number.resize(number + 1);
+        table.by_number[number] = {entry.tag, static_cast<std::uint16_t>(index),
+                                   entry.names != nullptr && !entry.is_packed};
+        if (!entry.absent.empty())
+            table.written_when_absent[index / 64] |= std::uint64_t{1} << index % 64;
     }
 
     FieldEntry entry_of(const FieldDescriptor& field, bool keep_empty) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -50,14 +52,24 @@ enum class TextForm : std::uint8_t {
     google_duration,  // google.protobuf.Duration: "10mins".
 };
 
+/// Which of a message's fields; a bit is an index in MessageTable::fields.
+inline constexpr std::size_t fields_max = 128;
+using FieldSet = std::array<std::uint64_t, fields_max / 64>;
+
+/// What the writer needs to know of a field before it writes it; small, to stay in the cache.
+struct Numbered {
+    std::uint32_t tag = 0;  // 0: no field has this number.
+    std::uint16_t index = 0;
+    bool is_enum = false;  // Neither packed.
+};
+
 struct MessageTable {
     const google::protobuf::Descriptor* descriptor = nullptr;
     TextForm text_form = TextForm::none;
     std::vector<FieldEntry> fields;  // In order of declaration.
     std::unordered_map<std::string_view, const FieldEntry*> by_name;
-    std::vector<std::uint16_t> by_number;  // Index in `fields`, or no_field.
-
-    static constexpr std::uint16_t no_field = 0xffff;
+    std::vector<Numbered> by_number;
+    FieldSet written_when_absent;
 
     /// The field with exactly this name, or null.
     const FieldEntry* find(std::string_view name) const;

@@ -3,6 +3,7 @@
 // with the field tables: one pass to find where each field is, one to write them as declared.
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <vector>
@@ -24,19 +25,23 @@ public:
     explicit Transcoder(std::string& out) : out_(out) {}
 
     void append_message(std::string_view bytes, const MessageTable& table) {
-        const std::size_t base = found_.size();
-        found_.resize(base + table.fields.size());
-        find_fields(bytes, table, base);
+        const std::size_t base = top_;
+        top_ += table.fields.size();
+        if (found_.size() < top_) found_.resize(2 * top_);
+        const FieldSet present = find_fields(bytes, table, base);
         const std::size_t start = out_.size();
         // Every field brings its own comma; the first one is turned into the brace afterwards.
-        for (std::size_t i = 0; i < table.fields.size(); ++i) {
-            const FieldEntry& entry = table.fields[i];
-            const std::string_view rest = found_[base + i];
-            if (rest.data() != nullptr) {
+        for (std::size_t word = 0; word < present.size(); ++word) {
+            std::uint64_t left = present[word] | table.written_when_absent[word];
+            for (; left != 0; left &= left - 1) {
+                const auto bit = static_cast<std::size_t>(std::countr_zero(left));
+                const FieldEntry& entry = table.fields[word * 64 + bit];
+                if ((present[word] >> bit & 1) == 0) {
+                    out_.append(entry.absent);
+                    continue;
+                }
                 out_.append(entry.key);
-                append_field(rest, entry);
-            } else {
-                out_.append(entry.absent);
+                append_field(found_[base + word * 64 + bit], entry);
             }
         }
         if (out_.size() == start) {
@@ -45,31 +50,35 @@ public:
             out_[start] = '{';
         }
         out_.push_back('}');
-        found_.resize(base);
+        top_ = base;
     }
 
 private:
-    /// Notes for each field the bytes from its first value on.
-    void find_fields(std::string_view bytes, const MessageTable& table, std::size_t base) {
+    /// Notes for each field the bytes from its first value on, and says which fields there are.
+    FieldSet find_fields(std::string_view bytes, const MessageTable& table, std::size_t base) {
+        FieldSet present{};
         for (ProtobufCursor cursor(bytes); !cursor.done();) {
             const std::uint64_t tag = cursor.varint();
             const std::uint64_t number = tag >> 3;
-            const std::size_t index =
-                number < table.by_number.size() ? table.by_number[number] : MessageTable::no_field;
             // A known number with an encoding that isn't the field's is an unknown field.
-            if (index != MessageTable::no_field && table.fields[index].tag == tag) {
-                std::string_view& found = found_[base + index];
-                if (found.data() == nullptr && is_known(cursor, table.fields[index]))
-                    found = cursor.rest();
+            if (number < table.by_number.size() && table.by_number[number].tag == tag) {
+                const Numbered field = table.by_number[number];
+                std::uint64_t& word = present[field.index / 64];
+                const std::uint64_t bit = std::uint64_t{1} << field.index % 64;
+                if ((word & bit) == 0 &&
+                    (!field.is_enum || is_known(cursor, table.fields[field.index]))) {
+                    word |= bit;
+                    found_[base + field.index] = cursor.rest();
+                }
             }
             cursor.skip(tag);
         }
+        return present;
     }
 
     /// libprotobuf keeps a number that an enum doesn't have as an unknown field under its own tag.
     static bool is_known(ProtobufCursor cursor, const FieldEntry& entry) {
-        return entry.names == nullptr || entry.is_packed ||
-               !entry.names->quoted(static_cast<int>(cursor.varint())).empty();
+        return !entry.names->quoted(static_cast<int>(cursor.varint())).empty();
     }
 
     void append_field(std::string_view rest, const FieldEntry& entry) {
@@ -89,7 +98,7 @@ private:
     void append_list(ProtobufCursor cursor, const FieldEntry& entry) {
         out_.push_back('[');
         do {
-            if (!is_known(cursor, entry)) {
+            if (entry.names != nullptr && !is_known(cursor, entry)) {
                 cursor.varint();
                 continue;
             }
@@ -190,7 +199,9 @@ private:
     }
 
     std::string& out_;
-    std::vector<std::string_view> found_;  // A stack: the fields of the messages being written.
+    // A stack of the fields of the messages that are being written; it never shrinks.
+    std::vector<std::string_view> found_;
+    std::size_t top_ = 0;
 };
 
 }  // namespace
