@@ -1,0 +1,107 @@
+#include "master/agent_links.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include "wire/media.h"
+#include "wire/recordio.h"
+
+namespace tepui::master {
+
+std::string ip_of_remote(std::string_view remote) {
+    const std::size_t colon = remote.rfind(':');
+    std::string_view ip = colon == std::string_view::npos ? remote : remote.substr(0, colon);
+    if (ip.size() >= 2 && ip.front() == '[' && ip.back() == ']') ip = ip.substr(1, ip.size() - 2);
+    return std::string(ip);
+}
+
+AgentLinks::AgentLinks(std::function<void(Event)> post, std::shared_ptr<Log> log)
+    : post_(std::move(post)), log_(std::move(log)) {}
+
+void AgentLinks::attach(std::shared_ptr<http::Duplex> connection, asio::any_io_executor io) {
+    LinkId id;
+    {
+        const std::scoped_lock lock(mutex_);
+        id = LinkId{++last_id_};
+        connections_.emplace(id, std::make_shared<Connection>(
+                                     Connection{asio::make_strand(io), connection}));
+    }
+    asio::co_spawn(io, read(shared_from_this(), id, std::move(connection)), asio::detached);
+}
+
+asio::awaitable<void> AgentLinks::read(std::shared_ptr<AgentLinks> self, LinkId id,
+                                       std::shared_ptr<http::Duplex> duplex) {
+    Result<void> result;
+    try {
+        result = co_await self->read_frames(id, duplex);
+    } catch (const std::exception& exception) {
+        result = fail(Errc::internal, "{}", exception.what());
+    }
+    if (!result)
+        self->log_->warning(fmt::format("the connection of an agent at {} ended: {}", duplex->remote(),
+                                  result.error().text));
+    duplex->close();
+    {
+        const std::scoped_lock lock(self->mutex_);
+        self->connections_.erase(id);
+    }
+    self->post_(AgentLinkClosed{id});
+}
+
+asio::awaitable<Result<void>> AgentLinks::read_frames(LinkId id, std::shared_ptr<http::Duplex> duplex) {
+    const std::string peer_ip = ip_of_remote(duplex->remote());
+    wire::RecordDecoder decoder(frame_bytes_max);
+    for (;;) {
+        TEPUI_CO_ASSIGN(const std::string bytes, co_await duplex->read());
+        if (bytes.empty()) co_return Result<void>{};
+        TEPUI_CO_CHECK_OK(decoder.feed(bytes));
+        while (const auto record = decoder.next()) {
+            AgentFrameReceived received{id, {}, peer_ip};
+            const Result<void> decoded = wire::decode(wire::Media::protobuf, *record, received.frame);
+            if (!decoded) co_return fail_with("a frame that is not one of ours", decoded.error());
+            post_(std::move(received));
+        }
+    }
+}
+
+void AgentLinks::send(LinkId id, std::shared_ptr<const link::ToAgent> frame) {
+    auto connection = find(id);
+    if (!connection) return;  // Its end is on the way to the core.
+    auto& strand = connection->strand;
+    asio::post(strand, [connection = std::move(connection), frame = std::move(frame)] {
+        const bool taken =
+            connection->duplex->push(wire::encode_record(wire::encode(wire::Media::protobuf, *frame)));
+        // An agent that misses one frame must not get the next: it registers anew.
+        if (!taken) connection->duplex->close();
+    });
+}
+
+void AgentLinks::close(LinkId id) {
+    auto connection = find(id);
+    if (!connection) return;
+    auto& strand = connection->strand;  // After what was sent: a ShutdownAgent still goes out.
+    asio::post(strand, [connection = std::move(connection)] { connection->duplex->close(); });
+}
+
+void AgentLinks::close_all() {
+    std::map<LinkId, std::shared_ptr<Connection>> connections;
+    {
+        const std::scoped_lock lock(mutex_);
+        connections = connections_;
+    }
+    for (const auto& [id, connection] : connections) connection->duplex->close();
+}
+
+std::size_t AgentLinks::size() const {
+    const std::scoped_lock lock(mutex_);
+    return connections_.size();
+}
+
+std::shared_ptr<AgentLinks::Connection> AgentLinks::find(LinkId id) const {
+    const std::scoped_lock lock(mutex_);
+    const auto it = connections_.find(id);
+    return it == connections_.end() ? nullptr : it->second;
+}
+
+}  // namespace tepui::master

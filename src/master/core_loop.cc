@@ -1,0 +1,213 @@
+#include "master/core_loop.h"
+
+#include <boost/asio/post.hpp>
+
+#include "base/overloaded.h"
+#include "master/core/state.h"
+
+namespace tepui::master {
+namespace {
+
+/// Beyond it the batch is committed and the rest waits for the next: a flood of events must not keep
+/// what is ready from being written.
+constexpr std::size_t batch_events_max = 1024;
+
+}  // namespace
+
+CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
+                   const env::Clock& clock, Outlets& outlets)
+    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets) {}
+
+CoreLoop::~CoreLoop() { stop(); }
+
+void CoreLoop::start() {
+    asio::post(io_, [this] {
+        perform(core_->start(clock_.now()));
+        commit();
+        end_batch();
+    });
+    thread_ = std::thread([this] { io_.run(); });
+}
+
+void CoreLoop::stop() {
+    std::deque<Item> left;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (stopped_) return;
+        stopped_ = true;
+        left.swap(queue_);
+    }
+    work_.reset();
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+    store_.reset();  // Writes what was committed; its completions find the loop stopped.
+    const Error ending{Errc::cancelled, "the master is shutting down"};
+    for (Item& item : left) {
+        if (auto* call = std::get_if<CallItem>(&item)) call->done(std::unexpected(ending));
+        if (auto* teardown = std::get_if<TeardownItem>(&item)) teardown->done(std::unexpected(ending));
+    }
+    for (auto& [token, done] : requests_) done(std::unexpected(ending));
+    requests_.clear();
+}
+
+void CoreLoop::post(Event event) { push(std::move(event)); }
+
+void CoreLoop::post_call(mesos::v1::scheduler::Call call, std::optional<StreamId> stream,
+                         std::function<void(Result<void>)> done) {
+    push(CallItem{std::move(call), std::move(stream), std::move(done)});
+}
+
+void CoreLoop::post_teardown(FrameworkId framework, std::function<void(Result<void>)> done) {
+    push(TeardownItem{std::move(framework), std::move(done)});
+}
+
+void CoreLoop::wake() { push(WakeItem{}); }
+
+LoopStats CoreLoop::stats() const {
+    const std::scoped_lock lock(mutex_);
+    LoopStats stats = stats_;
+    stats.queued = queue_.size();
+    return stats;
+}
+
+void CoreLoop::push(Item item) {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (!stopped_) {
+            queue_.push_back(std::move(item));
+            if (std::exchange(drain_posted_, true)) return;
+            asio::post(io_, [this] { drain(); });
+            return;
+        }
+    }
+    const Error ending{Errc::cancelled, "the master is shutting down"};
+    if (auto* call = std::get_if<CallItem>(&item)) call->done(std::unexpected(ending));
+    if (auto* teardown = std::get_if<TeardownItem>(&item)) teardown->done(std::unexpected(ending));
+}
+
+void CoreLoop::drain() {
+    std::deque<Item> batch;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (failed_) return;
+        if (queue_.size() <= batch_events_max) {
+            batch.swap(queue_);
+            drain_posted_ = false;
+        } else {
+            for (std::size_t i = 0; i < batch_events_max; ++i) {
+                batch.push_back(std::move(queue_.front()));
+                queue_.pop_front();
+            }
+            asio::post(io_, [this] { drain(); });
+        }
+        stats_.events += batch.size();
+        ++stats_.batches;
+    }
+    for (Item& item : batch) handle(std::move(item));
+    // What the batch made due (allocation) is done before anything else is looked at.
+    if (core_->next_deadline() <= clock_.now().instant) step(Tick{});
+    commit();
+    end_batch();
+}
+
+void CoreLoop::handle(Item item) {
+    std::visit(Overloaded{
+                   [this](Event& event) { step(std::move(event)); },
+                   [this](CallItem& item) {
+                       const Result<void> judgement = core_->check_call(item.call, item.stream);
+                       if (judgement)
+                           step(SchedulerCalled{item.stream.value_or(StreamId{}), std::move(item.call)});
+                       item.done(judgement);
+                   },
+                   [this](TeardownItem& item) {
+                       const RequestToken token{++last_request_};
+                       requests_.emplace(token, std::move(item.done));
+                       step(TeardownRequested{token, std::move(item.framework)});
+                   },
+                   [](WakeItem) {},
+               },
+               item);
+}
+
+void CoreLoop::step(Event event) { perform(core_->step(std::move(event), clock_.now())); }
+
+void CoreLoop::perform(Effects effects) {
+    for (Effect& effect : effects) perform(effect);
+}
+
+void CoreLoop::perform(Effect& effect) {
+    std::visit(Overloaded{
+                   [this](SendToScheduler& send) {
+                       outlets_.send_to_scheduler(send.stream, std::move(send.event));
+                   },
+                   [this](CloseScheduler& close) { outlets_.close_scheduler(close.stream); },
+                   [this](SendToAgent& send) { outlets_.send_to_agent(send.link, std::move(send.frame)); },
+                   [this](CloseAgentLink& close) { outlets_.close_agent_link(close.link); },
+                   [this](PersistWrites& persist) {
+                       tokens_.push_back(persist.token);
+                       for (RegistryWrite& write : persist.writes)
+                           writes_.push_back({std::move(write.key), std::move(write.value)});
+                   },
+                   [this](AnswerRequest& answer) {
+                       auto request = requests_.extract(answer.request);
+                       if (request) request.mapped()(std::move(answer.result));
+                   },
+                   [this](LogLine& line) { outlets_.log(line.severity, line.text); },
+               },
+               effect);
+}
+
+void CoreLoop::commit() {
+    if (tokens_.empty()) return;
+    const Instant begin = clock_.now().instant;
+    auto tokens = std::exchange(tokens_, {});
+    auto done = [this, begin, tokens = std::move(tokens)](Result<void> result) {
+        if (!result) {
+            {
+                const std::scoped_lock lock(mutex_);
+                if (std::exchange(failed_, true)) return;  // One of several commits that failed.
+            }
+            outlets_.store_failed(result.error());
+            return;
+        }
+        const double ms = seconds(clock_.now().instant - begin) * 1000;
+        {
+            const std::scoped_lock lock(mutex_);
+            ++stats_.commits;
+            --stats_.commits_waiting;
+            stats_.store_ms_last = ms;
+            stats_.store_ms_max = std::max(stats_.store_ms_max, ms);
+        }
+        for (const PersistToken token : tokens) post(WritesPersisted{token});
+    };
+    {
+        const std::scoped_lock lock(mutex_);
+        ++stats_.commits_waiting;
+    }
+    store_->commit(std::exchange(writes_, {}), std::move(done));
+}
+
+void CoreLoop::end_batch() {
+    recovered_.store(core_->recovered(), std::memory_order_release);
+    outlets_.batch_ended(core_->state(), core_->take_changes());
+    arm_timer();
+}
+
+void CoreLoop::arm_timer() {
+    const Instant due = core_->next_deadline();
+    if (due == timer_due_) return;
+    timer_due_ = due;
+    if (due == Instant::max()) {
+        timer_.cancel();
+        return;
+    }
+    const Duration wait = std::max(due - clock_.now().instant, Duration::zero());
+    timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(wait));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        timer_due_ = Instant::max();
+        wake();  // drain() ticks when something is due.
+    });
+}
+
+}  // namespace tepui::master

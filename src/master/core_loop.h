@@ -1,0 +1,126 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/result.h"
+#include "coord/store.h"
+#include "env/clock.h"
+#include "master/core/core.h"
+
+namespace tepui::master {
+
+namespace asio = boost::asio;
+
+/// Where the effects of the core that leave the process go. Called on the loop's thread, in the order
+/// of the effects; must hand over and return.
+class Outlets {
+public:
+    virtual ~Outlets() = default;
+    virtual void send_to_scheduler(const StreamId& stream,
+                                   std::shared_ptr<const mesos::v1::scheduler::Event> event) = 0;
+    virtual void close_scheduler(const StreamId& stream) = 0;
+    virtual void send_to_agent(LinkId link, std::shared_ptr<const link::ToAgent> frame) = 0;
+    virtual void close_agent_link(LinkId link) = 0;
+    virtual void log(Severity severity, const std::string& text) = 0;
+    /// A batch of events was stepped through; `state` may be read until this returns.
+    virtual void batch_ended(const State& state, const Changes& changes) = 0;
+    /// The store failed: what is on the disk is unknown, the process has to end.
+    virtual void store_failed(const Error& error) = 0;
+};
+
+/// How much the loop did since its start; read from any thread.
+struct LoopStats {
+    std::uint64_t events = 0;
+    std::uint64_t batches = 0;
+    std::uint64_t commits = 0;
+    std::uint64_t queued = 0;           // Events now waiting.
+    std::uint64_t commits_waiting = 0;  // Given to the store and not yet durable.
+    double store_ms_last = 0;  // Duration of the last commit.
+    double store_ms_max = 0;
+};
+
+/// The one thread that owns the core. Events are posted from any thread, stepped in batches, and the
+/// writes of one batch go to the store as one commit.
+class CoreLoop {
+public:
+    CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store, const env::Clock& clock,
+             Outlets& outlets);
+    ~CoreLoop();  // Stops.
+
+    void start();
+    /// Ends the thread after the running batch, and waits until what was committed is written.
+    /// What waits in the queue is answered with cancelled. Idempotent.
+    void stop();
+
+    void post(Event event);
+    /// Judges a call (Core::check_call) and, if it passes, steps it; `done` gets the judgement.
+    void post_call(mesos::v1::scheduler::Call call, std::optional<StreamId> stream,
+                   std::function<void(Result<void>)> done);
+    /// Tears a framework down; `done` gets the core's answer.
+    void post_teardown(FrameworkId framework, std::function<void(Result<void>)> done);
+    /// Ends a batch soon even without events, so that Outlets::batch_ended() runs.
+    void wake();
+
+    /// Core::recovered(), as of the last batch.
+    bool recovered() const { return recovered_.load(std::memory_order_acquire); }
+    LoopStats stats() const;
+
+private:
+    struct CallItem {
+        mesos::v1::scheduler::Call call;
+        std::optional<StreamId> stream;
+        std::function<void(Result<void>)> done;
+    };
+    struct TeardownItem {
+        FrameworkId framework;
+        std::function<void(Result<void>)> done;
+    };
+    struct WakeItem {};
+    using Item = std::variant<Event, CallItem, TeardownItem, WakeItem>;
+
+    void push(Item item);
+    void drain();
+    void handle(Item item);
+    void step(Event event);
+    void perform(Effects effects);
+    void perform(Effect& effect);
+    void commit();
+    void end_batch();
+    void arm_timer();
+
+    std::unique_ptr<Core> core_;
+    std::unique_ptr<coord::Store> store_;
+    const env::Clock& clock_;
+    Outlets& outlets_;
+
+    asio::io_context io_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+    asio::steady_timer timer_{io_};
+    Instant timer_due_ = Instant::max();
+    std::thread thread_;
+
+    mutable std::mutex mutex_;
+    std::deque<Item> queue_;
+    bool drain_posted_ = false;
+    bool stopped_ = false;
+    bool failed_ = false;  // The store failed: nothing is stepped any more.
+    LoopStats stats_;
+
+    // Of the running batch; the loop's thread only.
+    std::vector<PersistToken> tokens_;
+    std::vector<coord::Write> writes_;
+    std::map<RequestToken, std::function<void(Result<void>)>> requests_;
+    std::uint64_t last_request_ = 0;
+
+    std::atomic<bool> recovered_{false};
+};
+
+}  // namespace tepui::master

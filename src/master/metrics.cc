@@ -1,0 +1,163 @@
+#include "master/metrics.h"
+
+#include <stdlib.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "wire/json_writer.h"
+
+namespace tepui::master {
+namespace {
+
+using Metrics = std::map<std::string, double>;
+
+double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
+
+void add_agents(Metrics& metrics, const Snapshot& snapshot) {
+    double connected = 0;
+    double active = 0;
+    snapshot.agents.for_each([&](const AgentId&, const auto& agent) {
+        connected += agent->connected ? 1 : 0;
+        active += agent->active ? 1 : 0;
+    });
+    const auto all = static_cast<double>(snapshot.agents.size());
+    metrics["master/slaves_connected"] = connected;
+    metrics["master/slaves_disconnected"] = all - connected;
+    metrics["master/slaves_active"] = active;
+    metrics["master/slaves_inactive"] = all - active;
+    metrics["master/slaves_unreachable"] = static_cast<double>(snapshot.unreachable_agents.size());
+}
+
+void add_frameworks(Metrics& metrics, const Snapshot& snapshot) {
+    double connected = 0;
+    double active = 0;
+    snapshot.frameworks.for_each([&](const FrameworkId&, const auto& framework) {
+        connected += framework->connected ? 1 : 0;
+        active += framework->active ? 1 : 0;
+    });
+    const auto all = static_cast<double>(snapshot.frameworks.size());
+    metrics["master/frameworks_connected"] = connected;
+    metrics["master/frameworks_disconnected"] = all - connected;
+    metrics["master/frameworks_active"] = active;
+    metrics["master/frameworks_inactive"] = all - active;
+    metrics["master/outstanding_offers"] = static_cast<double>(snapshot.offers.size());
+}
+
+void add_tasks(Metrics& metrics, const Snapshot& snapshot) {
+    double staging = 0;
+    double starting = 0;
+    double running = 0;
+    double killing = 0;
+    snapshot.tasks.for_each([&](const TaskKey&, const auto& task) {
+        switch (task->info->state()) {
+            case mesos::v1::TASK_STAGING: ++staging; break;
+            case mesos::v1::TASK_STARTING: ++starting; break;
+            case mesos::v1::TASK_RUNNING: ++running; break;
+            case mesos::v1::TASK_KILLING: ++killing; break;
+            default: break;
+        }
+    });
+    metrics["master/tasks_staging"] = staging;
+    metrics["master/tasks_starting"] = starting;
+    metrics["master/tasks_running"] = running;
+    metrics["master/tasks_killing"] = killing;
+    metrics["master/tasks_unreachable"] = static_cast<double>(snapshot.unreachable_tasks.size());
+}
+
+void add_resources(Metrics& metrics, const Totals& totals) {
+    const auto add = [&](const std::string& name, const std::string& kind, const Resources& total,
+                         const Resources& used) {
+        const double whole = total.scalar(name).to_double();
+        const double part = used.scalar(name).to_double();
+        metrics["master/" + name + kind + "_total"] = whole;
+        metrics["master/" + name + kind + "_used"] = part;
+        metrics["master/" + name + kind + "_percent"] = ratio(part, whole);
+    };
+    const Resources total = totals.total.nonrevocable();
+    const Resources used = totals.used.nonrevocable();
+    const Resources revocable_total = totals.total.revocable();
+    const Resources revocable_used = totals.used.revocable();
+    for (const char* name : {"cpus", "gpus", "mem", "disk"}) {
+        add(name, "", total, used);
+        add(name, "_revocable", revocable_total, revocable_used);
+    }
+}
+
+void add_allocator(Metrics& metrics, const Totals& totals) {
+    const Quantities total = totals.total.scalars();
+    Quantities taken;
+    for (const auto& [id, share] : totals.frameworks) {
+        for (const auto& [name, quantity] : (share.used + share.offered).scalars()) taken[name] += quantity;
+    }
+    for (const char* name : {"cpus", "mem", "disk"}) {
+        const auto amount = [name](const Quantities& quantities) {
+            const auto it = quantities.find(name);
+            return it == quantities.end() ? 0.0 : it->second.to_double();
+        };
+        const std::string prefix = std::string("allocator/mesos/resources/") + name;
+        metrics[prefix + "/total"] = amount(total);
+        metrics[prefix + "/offered_or_allocated"] = amount(taken);
+    }
+    for (const auto& [role, share] : totals.roles) {
+        double dominant = 0;
+        for (const auto& [name, whole] : total) {
+            double part = 0;
+            if (const auto it = share.allocated.find(name); it != share.allocated.end())
+                part += it->second.to_double();
+            if (const auto it = share.offered.find(name); it != share.offered.end())
+                part += it->second.to_double();
+            dominant = std::max(dominant, ratio(part, whole.to_double()));
+        }
+        metrics["allocator/mesos/roles/" + role + "/shares/dominant"] = dominant;
+    }
+}
+
+void add_system(Metrics& metrics) {
+    metrics["system/cpus_total"] = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
+    double loads[3];
+    if (::getloadavg(loads, 3) == 3) {
+        metrics["system/load_1min"] = loads[0];
+        metrics["system/load_5min"] = loads[1];
+        metrics["system/load_15min"] = loads[2];
+    }
+    struct sysinfo info{};
+    if (::sysinfo(&info) == 0) {
+        metrics["system/mem_total_bytes"] = static_cast<double>(info.totalram) * info.mem_unit;
+        metrics["system/mem_free_bytes"] = static_cast<double>(info.freeram) * info.mem_unit;
+    }
+}
+
+}  // namespace
+
+Metrics collect_metrics(const MetricsInput& input) {
+    Metrics metrics;
+    for (const auto& [name, count] : input.counters) metrics["master/" + name] = static_cast<double>(count);
+    const Snapshot& snapshot = *input.snapshot;
+    metrics["master/uptime_secs"] = seconds(input.now.since_epoch - snapshot.facts->started_at.since_epoch);
+    metrics["master/elected"] = 1;
+    metrics["master/event_queue_messages"] = static_cast<double>(input.loop.queued);
+    metrics["master/event_queue_dispatches"] = 0;  // One queue holds all there is.
+    metrics["master/event_queue_http_requests"] = 0;
+    metrics["registrar/queued_operations"] = static_cast<double>(input.loop.commits_waiting);
+    metrics["registrar/state_store_ms"] = input.loop.store_ms_last;
+    metrics["registrar/state_store_ms/count"] = static_cast<double>(input.loop.commits);
+    metrics["registrar/state_store_ms/max"] = input.loop.store_ms_max;
+    add_agents(metrics, snapshot);
+    add_frameworks(metrics, snapshot);
+    add_tasks(metrics, snapshot);
+    add_resources(metrics, snapshot.totals());
+    add_allocator(metrics, snapshot.totals());
+    add_system(metrics);
+    return metrics;
+}
+
+std::string render_metrics(const Metrics& metrics) {
+    std::string out;
+    wire::JsonWriter json(out);
+    json.begin_object();
+    for (const auto& [name, value] : metrics) json.key(name).value(value);
+    json.end_object();
+    return out;
+}
+
+}  // namespace tepui::master

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "master/core_loop.h"
+#include "master/snapshot/snapshot.h"
+
+namespace tepui::master {
+
+/// What the numbers of /metrics/snapshot come from.
+struct MetricsInput {
+    std::shared_ptr<const Snapshot> snapshot;
+    Counters counters;
+    LoopStats loop;
+    WallTime now;
+};
+
+/// Name to number, under Mesos' names; those that have a meaning here.
+std::map<std::string, double> collect_metrics(const MetricsInput& input);
+
+/// {"name":number,…}
+std::string render_metrics(const std::map<std::string, double>& metrics);
+
+}  // namespace tepui::master

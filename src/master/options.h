@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "http/server.h"
+#include "master/core/core.h"
+
+namespace tepui::master {
+
+/// Where the master keeps what it must not forget.
+enum class RegistryKind : std::uint8_t {
+    sqlite,     // `work_dir`/registry.db
+    in_memory,  // Forgotten with the process.
+};
+
+struct LogOptions {
+    bool to_stderr = true;
+    bool to_file = true;  // `work_dir`/log/master.log, rotated; only with a work_dir.
+    std::size_t file_bytes_max = std::size_t{64} << 20;
+    std::size_t files_max = 5;
+    bool quiet = false;  // Errors only.
+};
+
+/// What a master is started with. Flags are read elsewhere.
+struct MasterOptions {
+    std::string ip = "127.0.0.1";  // To bind; 0.0.0.0 is told to clients as the hostname's address.
+    std::uint16_t port = 5050;     // 0 takes a free one.
+    std::string hostname;          // As clients are told; empty takes the ip.
+    std::string work_dir;          // Made if missing; needed with sqlite.
+    RegistryKind registry = RegistryKind::sqlite;
+    std::string cluster;           // Shown to people; may be empty.
+    CoreConfig core;
+    http::ServerOptions http;      // ip and port in it are replaced by those above.
+    LogOptions log;
+    /// Shown by /flags as they were given, beside those that follow from these options.
+    std::map<std::string, std::string> flags;
+};
+
+}  // namespace tepui::master

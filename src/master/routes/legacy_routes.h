@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+
+#include "http/router.h"
+#include "master/file_view.h"
+#include "master/routes/reader.h"
+
+namespace tepui::master {
+
+/// The endpoints from before the v1 API: /state, /slaves, /tasks, /metrics/snapshot, /files/… and the
+/// like. All bodies are JSON; `jsonp` wraps them where they are read with GET.
+class LegacyRoutes {
+public:
+    LegacyRoutes(CoreLoop& loop, Reader& reader, const FileView& files,
+                 std::shared_ptr<const MasterFacts> facts)
+        : loop_(loop), reader_(reader), files_(files), facts_(std::move(facts)) {}
+
+    using Response = http::Response;
+    using Request = http::Request;
+    using Call = std::function<asio::awaitable<Response>(LegacyRoutes&, Request)>;
+
+    /// Adds them all. `bind` makes a handler of a call on an object that may come to exist later.
+    static void add_to(http::Router& router, const std::function<http::Handler(Call)>& bind);
+
+private:
+
+    asio::awaitable<Response> whole(Request request, const char* name,
+                                    std::string (*render)(const Snapshot&));
+    asio::awaitable<Response> filtered(Request request, const char* name, const char* parameter,
+                                       std::string (*render)(const Snapshot&,
+                                                             const std::optional<std::string>&));
+    asio::awaitable<Response> tasks(Request request);
+    asio::awaitable<Response> metrics(Request request);
+    asio::awaitable<Response> redirect(Request request);
+    asio::awaitable<Response> teardown(Request request);
+    asio::awaitable<Response> browse(Request request);
+    asio::awaitable<Response> read(Request request);
+    asio::awaitable<Response> download(Request request);
+    asio::awaitable<Response> debug(Request request);
+
+    CoreLoop& loop_;
+    Reader& reader_;
+    const FileView& files_;
+    const std::shared_ptr<const MasterFacts> facts_;
+};
+
+/// `body` as JSON, or wrapped as the request's `jsonp` asks; 400 when that is no function name.
+http::Response json_response(const http::Request& request, Body body);
+
+}  // namespace tepui::master

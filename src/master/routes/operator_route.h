@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+
+#include "http/router.h"
+#include "master/file_view.h"
+#include "master/routes/reader.h"
+#include "mesos/v1/master/master.pb.h"
+#include "wire/media.h"
+
+namespace tepui::master {
+
+/// POST /api/v1: the operator API. Calls that are not served yet answer 501 and name themselves.
+class OperatorRoute {
+public:
+    OperatorRoute(CoreLoop& loop, Reader& reader, const FileView& files,
+                  std::shared_ptr<const MasterFacts> facts)
+        : loop_(loop), reader_(reader), files_(files), facts_(std::move(facts)) {}
+
+    asio::awaitable<http::Response> handle(http::Request request);
+
+private:
+    asio::awaitable<http::Response> dispatch(mesos::v1::master::Call call, wire::Media media);
+    asio::awaitable<http::Response> view(const char* name, wire::Media media,
+                                         std::string (*render)(const Snapshot&, wire::Media));
+    asio::awaitable<http::Response> read_file(mesos::v1::master::Call::ReadFile call, wire::Media media);
+    asio::awaitable<http::Response> get_metrics(wire::Media media);
+    asio::awaitable<http::Response> teardown(FrameworkId framework);
+    http::Response list_files(const std::string& path, wire::Media media) const;
+
+    CoreLoop& loop_;
+    Reader& reader_;
+    const FileView& files_;
+    const std::shared_ptr<const MasterFacts> facts_;
+};
+
+}  // namespace tepui::master

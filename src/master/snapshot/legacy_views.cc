@@ -1,0 +1,401 @@
+#include "master/snapshot/legacy_views.h"
+
+#include "master/snapshot/legacy_json.h"
+#include "wire/json_writer.h"
+
+namespace tepui::master {
+namespace {
+
+using mesos::v1::FrameworkInfo;
+using wire::JsonWriter;
+
+const Totals::Share& share_of(const Snapshot& snapshot, const FrameworkId& id) {
+    static const Totals::Share none;
+    const auto& shares = snapshot.totals().frameworks;
+    const auto it = shares.find(id);
+    return it == shares.end() ? none : it->second;
+}
+
+void write_version(JsonWriter& json, const mesos::v1::VersionInfo& version) {
+    json.key("version").value(version.version());
+    if (version.has_git_sha()) json.key("git_sha").value(version.git_sha());
+    if (version.has_git_branch()) json.key("git_branch").value(version.git_branch());
+    if (version.has_git_tag()) json.key("git_tag").value(version.git_tag());
+    json.key("build_date").value(version.build_date());
+    json.key("build_time").value(version.build_time());
+    json.key("build_user").value(version.build_user());
+}
+
+void write_flags(JsonWriter& json, const MasterFacts& facts) {
+    json.key("flags").begin_object();
+    for (const auto& [name, value] : facts.flags) json.key(name).value(value);
+    json.end_object();
+}
+
+void write_framework_summary(JsonWriter& json, const Snapshot& snapshot, const FrameworkItem& framework) {
+    const FrameworkInfo& info = *framework.info;
+    const Totals::Share& share = share_of(snapshot, FrameworkId(info.id().value()));
+    json.key("id").value(info.id().value());
+    json.key("name").value(info.name());
+    json.key("used_resources");
+    write_resources(json, share.used.to_proto());
+    json.key("offered_resources");
+    write_resources(json, share.offered.to_proto());
+    json.key("capabilities").begin_array();
+    for (const auto& capability : info.capabilities())
+        json.value(FrameworkInfo::Capability::Type_Name(capability.type()));
+    json.end_array();
+    json.key("hostname").value(info.hostname());
+    json.key("webui_url").value(info.webui_url());
+    json.key("active").value(framework.active);
+    json.key("connected").value(framework.connected);
+    json.key("recovered").value(framework.recovered);
+}
+
+void write_roles(JsonWriter& json, const FrameworkItem& framework) {
+    const FrameworkInfo& info = *framework.info;
+    if (framework.has_capability(FrameworkInfo::Capability::MULTI_ROLE)) {
+        json.key("roles").begin_array();
+        for (const std::string& role : info.roles()) json.value(role);
+        json.end_array();
+        return;
+    }
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"  // Frameworks of before MULTI_ROLE.
+    json.key("role").value(info.role());
+#pragma clang diagnostic pop
+}
+
+void write_task_list(JsonWriter& json, const TaskItems* tasks) {
+    json.begin_array();
+    if (tasks != nullptr) {
+        for (const auto& task : *tasks) json.raw(task->legacy_json());
+    }
+    json.end_array();
+}
+
+/// What the framework holds now: tasks, offers, executors; all empty for one that ended.
+void write_framework_contents(JsonWriter& json, const Snapshot& snapshot, const FrameworkItem& framework) {
+    const FrameworkId id(framework.info->id().value());
+    json.key("tasks").begin_array();
+    if (!framework.unregistered_at)
+        Snapshot::visit_tasks(snapshot.tasks, id, [&](const TaskItem& task) { json.raw(task.legacy_json()); });
+    json.end_array();
+
+    json.key("unreachable_tasks");
+    if (framework.unregistered_at) {
+        write_task_list(json, framework.unreachable_tasks.get());
+    } else {
+        json.begin_array();
+        Snapshot::visit_tasks(snapshot.unreachable_tasks, id,
+                              [&](const TaskItem& task) { json.raw(task.legacy_json()); });
+        json.end_array();
+    }
+    json.key("completed_tasks");
+    write_task_list(json, framework.completed_tasks.get());
+
+    json.key("offers").begin_array();
+    if (!framework.unregistered_at)
+        snapshot.visit_offers(id, [&](const OfferItem& offer) { json.raw(offer.legacy_json()); });
+    json.end_array();
+
+    json.key("executors").begin_array();
+    const auto& executors = snapshot.totals().executors;
+    if (const auto it = executors.find(id); it != executors.end() && !framework.unregistered_at) {
+        for (const auto& executor : it->second) json.raw(executor->legacy_json());
+    }
+    json.end_array();
+}
+
+void write_framework(JsonWriter& json, const Snapshot& snapshot, const FrameworkItem& framework) {
+    const FrameworkInfo& info = *framework.info;
+    const Totals::Share& share = share_of(snapshot, FrameworkId(info.id().value()));
+    json.begin_object();
+    write_framework_summary(json, snapshot, framework);
+    json.key("user").value(info.user());
+    json.key("failover_timeout").value(info.failover_timeout());
+    json.key("checkpoint").value(info.checkpoint());
+    json.key("registered_time").value(framework.registered_at.seconds());
+    json.key("unregistered_time")
+        .value(framework.unregistered_at ? framework.unregistered_at->seconds() : 0.0);
+    if (framework.reregistered_at && *framework.reregistered_at != framework.registered_at)
+        json.key("reregistered_time").value(framework.reregistered_at->seconds());
+    if (info.has_principal()) json.key("principal").value(info.principal());
+    json.key("resources");
+    write_resources(json, (share.used + share.offered).to_proto());
+    write_roles(json, framework);
+    write_framework_contents(json, snapshot, framework);
+    if (info.has_labels()) {
+        json.key("labels");
+        write_labels(json, info.labels());
+    }
+    json.key("offer_constraints").message(*framework.offer_constraints);
+    json.end_object();
+}
+
+void write_frameworks(JsonWriter& json, const Snapshot& snapshot, const std::optional<std::string>& only) {
+    const auto wanted = [&](const FrameworkItem& framework) {
+        return !only || framework.info->id().value() == *only;
+    };
+    json.key("frameworks").begin_array();
+    snapshot.frameworks.for_each([&](const FrameworkId&, const auto& framework) {
+        if (wanted(*framework)) write_framework(json, snapshot, *framework);
+    });
+    json.end_array();
+    json.key("completed_frameworks").begin_array();
+    for (const auto& framework : *snapshot.completed_frameworks) {
+        if (wanted(*framework)) write_framework(json, snapshot, *framework);
+    }
+    json.end_array();
+}
+
+void write_recovered_agents(JsonWriter& json, const Snapshot& snapshot,
+                            const std::optional<std::string>& only) {
+    json.key("recovered_slaves").begin_array();
+    snapshot.recovered_agents.for_each([&](const AgentId& id, const auto& agent) {
+        if (!only || id.value == *only) json.raw(agent->legacy_json());
+    });
+    json.end_array();
+}
+
+void write_leader(JsonWriter& json, const mesos::v1::MasterInfo& info) {
+    json.key("leader").value(info.pid());
+    json.key("leader_info").begin_object();
+    json.key("id").value(info.id());
+    json.key("pid").value(info.pid());
+    json.key("port").value(info.port());
+    json.key("hostname").value(info.hostname());
+    if (info.has_domain()) json.key("domain").message(info.domain());
+    json.end_object();
+}
+
+void write_master(JsonWriter& json, const Snapshot& snapshot) {
+    const MasterFacts& facts = *snapshot.facts;
+    const mesos::v1::MasterInfo& info = facts.info;
+    std::size_t active = 0;
+    snapshot.agents.for_each([&](const AgentId&, const auto& agent) { active += agent->active ? 1 : 0; });
+    const std::size_t inactive = snapshot.agents.size() - active;
+
+    write_version(json, facts.version);
+    json.key("start_time").value(facts.started_at.seconds());
+    json.key("elected_time").value(facts.elected_at.seconds());
+    json.key("id").value(info.id());
+    json.key("pid").value(info.pid());
+    json.key("hostname").value(info.hostname());
+    json.key("capabilities").begin_array();
+    for (const auto& capability : info.capabilities())
+        json.value(mesos::v1::MasterInfo::Capability::Type_Name(capability.type()));
+    json.end_array();
+    json.key("activated_slaves").value(static_cast<double>(active));
+    json.key("deactivated_slaves").value(static_cast<double>(inactive));
+    json.key("unreachable_slaves").value(static_cast<double>(snapshot.unreachable_agents.size()));
+    if (info.has_domain()) json.key("domain").message(info.domain());
+    write_leader(json, info);
+    if (!facts.cluster.empty()) json.key("cluster").value(facts.cluster);
+    if (!facts.log_dir.empty()) json.key("log_dir").value(facts.log_dir);
+    write_flags(json, facts);
+}
+
+}  // namespace
+
+std::string render_state(const Snapshot& snapshot) {
+    std::string out;
+    out.reserve(4096 + 1024 * (snapshot.tasks.size() + 2 * snapshot.agents.size()));
+    JsonWriter json(out);
+    json.begin_object();
+    write_master(json, snapshot);
+    json.key("slaves").begin_array();
+    snapshot.agents.for_each([&](const AgentId&, const auto& agent) { json.raw(agent->legacy_json()); });
+    json.end_array();
+    write_recovered_agents(json, snapshot, std::nullopt);
+    write_frameworks(json, snapshot, std::nullopt);
+    json.key("orphan_tasks").begin_array().end_array();
+    json.key("unregistered_frameworks").begin_array().end_array();
+    json.end_object();
+    return out;
+}
+
+std::string render_slaves(const Snapshot& snapshot, const std::optional<std::string>& only) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object().key("slaves").begin_array();
+    snapshot.agents.for_each([&](const AgentId& id, const auto& agent) {
+        if (only && id.value != *only) return;
+        std::string text = agent->legacy_head();
+        std::string full;  // The members after the head.
+        JsonWriter more(full);
+        more.begin_object();
+        more.key("reserved_resources_full").begin_object();
+        for (const std::string& role : agent->total.reserved_roles()) {
+            more.key(role);
+            write_full_resources(more, agent->total.reserved_for(role));
+        }
+        more.end_object();
+        more.key("unreserved_resources_full");
+        write_full_resources(more, agent->total.unreserved());
+        more.key("used_resources_full");
+        write_full_resources(more, agent->used_sum());
+        more.key("offered_resources_full");
+        write_full_resources(more, agent->offered_sum());
+        more.end_object();
+        full.front() = ',';
+        json.raw(text + full);
+    });
+    json.end_array();
+    write_recovered_agents(json, snapshot, only);
+    json.end_object();
+    return out;
+}
+
+std::string render_frameworks(const Snapshot& snapshot, const std::optional<std::string>& only) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    write_frameworks(json, snapshot, only);
+    json.key("unregistered_frameworks").begin_array().end_array();
+    json.end_object();
+    return out;
+}
+
+std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query) {
+    TaskItems tasks;
+    snapshot.visit_all_tasks([&](const std::shared_ptr<const TaskItem>& task) {
+        if (query.framework_id && task->info->framework_id().value() != *query.framework_id) return;
+        if (query.task_id && task->info->task_id().value() != *query.task_id) return;
+        tasks.push_back(task);
+    });
+    // Ids break ties, so that pages of equal times don't overlap.
+    const auto order = [](const TaskItem& task) {
+        return std::make_tuple(task.first_timestamp(), std::string_view(task.info->task_id().value()),
+                               std::string_view(task.info->framework_id().value()));
+    };
+    std::sort(tasks.begin(), tasks.end(), [&](const auto& a, const auto& b) {
+        return query.ascending ? order(*a) < order(*b) : order(*b) < order(*a);
+    });
+    const std::size_t begin = std::min(query.offset, tasks.size());
+    std::size_t count = tasks.size() - begin;
+    if (query.limit >= 0) count = std::min(count, static_cast<std::size_t>(query.limit));
+
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object().key("tasks").begin_array();
+    for (std::size_t i = begin; i < begin + count; ++i) json.raw(tasks[i]->legacy_json());
+    json.end_array().end_object();
+    return out;
+}
+
+namespace {
+
+constexpr std::array summary_states{
+    mesos::v1::TASK_STAGING,  mesos::v1::TASK_STARTING, mesos::v1::TASK_RUNNING, mesos::v1::TASK_KILLING,
+    mesos::v1::TASK_FINISHED, mesos::v1::TASK_KILLED,   mesos::v1::TASK_FAILED,  mesos::v1::TASK_LOST,
+    mesos::v1::TASK_ERROR,    mesos::v1::TASK_UNREACHABLE};
+
+struct StateCounts {
+    std::array<std::uint64_t, mesos::v1::TaskState_ARRAYSIZE> by_state{};
+    std::set<std::string> others;  // Frameworks of an agent, agents of a framework.
+};
+
+void write_counts(JsonWriter& json, const StateCounts& counts, const char* others) {
+    for (const mesos::v1::TaskState state : summary_states)
+        json.key(mesos::v1::TaskState_Name(state)).value(counts.by_state[static_cast<std::size_t>(state)]);
+    json.key(others).begin_array();
+    for (const std::string& id : counts.others) json.value(id);
+    json.end_array();
+}
+
+}  // namespace
+
+std::string render_state_summary(const Snapshot& snapshot) {
+    std::map<std::string, StateCounts> by_agent;
+    std::map<std::string, StateCounts> by_framework;
+    snapshot.visit_all_tasks([&](const std::shared_ptr<const TaskItem>& task) {
+        const mesos::v1::Task& info = *task->info;
+        const auto state = static_cast<std::size_t>(info.state());
+        StateCounts& of_agent = by_agent[info.agent_id().value()];
+        ++of_agent.by_state[state];
+        of_agent.others.insert(info.framework_id().value());
+        StateCounts& of_framework = by_framework[info.framework_id().value()];
+        ++of_framework.by_state[state];
+        of_framework.others.insert(info.agent_id().value());
+    });
+
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    json.key("hostname").value(snapshot.facts->info.hostname());
+    if (!snapshot.facts->cluster.empty()) json.key("cluster").value(snapshot.facts->cluster);
+    json.key("slaves").begin_array();
+    snapshot.agents.for_each([&](const AgentId& id, const auto& agent) {
+        std::string counts;
+        JsonWriter more(counts);
+        more.begin_object();
+        write_counts(more, by_agent[id.value], "framework_ids");
+        more.end_object();
+        counts.front() = ',';
+        json.raw(agent->legacy_head() + counts);
+    });
+    json.end_array();
+    json.key("frameworks").begin_array();
+    snapshot.frameworks.for_each([&](const FrameworkId& id, const auto& framework) {
+        json.begin_object();
+        write_framework_summary(json, snapshot, *framework);
+        write_counts(json, by_framework[id.value], "slave_ids");
+        json.end_object();
+    });
+    json.end_array().end_object();
+    return out;
+}
+
+std::string render_roles(const Snapshot& snapshot) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object().key("roles").begin_array();
+    for (const auto& [name, role] : snapshot.totals().roles) {
+        const auto weight = snapshot.facts->weights.find(name);
+        Quantities resources = role.allocated;
+        for (const auto& [resource, quantity] : role.offered) resources[resource] += quantity;
+        json.begin_object();
+        json.key("name").value(name);
+        json.key("weight").value(weight == snapshot.facts->weights.end() ? 1.0 : weight->second);
+        json.key("quota").begin_object().key("role").value(name);
+        json.key("guarantee").begin_object().end_object();
+        json.key("limit").begin_object().end_object();
+        json.key("consumed");
+        write_quantities(json, role.consumed);
+        json.end_object();
+        json.key("resources");
+        write_quantities(json, resources);
+        json.key("allocated");
+        write_quantities(json, role.allocated);
+        json.key("offered");
+        write_quantities(json, role.offered);
+        json.key("reserved");
+        write_quantities(json, role.reserved);
+        json.key("frameworks").begin_array();
+        for (const FrameworkId& id : role.frameworks) json.value(id.value);
+        json.end_array().end_object();
+    }
+    json.end_array().end_object();
+    return out;
+}
+
+std::string render_version(const MasterFacts& facts) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    write_version(json, facts.version);
+    json.end_object();
+    return out;
+}
+
+std::string render_flags(const MasterFacts& facts) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object();
+    write_flags(json, facts);
+    json.end_object();
+    return out;
+}
+
+}  // namespace tepui::master

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "master/snapshot/snapshot_builder.h"
+
+namespace tepui::master {
+
+namespace asio = boost::asio;
+
+/// Where readers get snapshots. A reader gets one that is not older than its asking: it marks demand,
+/// wakes the loop and waits for the end of the next batch. The loop pays for handing out a pointer
+/// (and for keeping the copy in step); everything else runs at the reader's.
+class SnapshotHub {
+public:
+    /// `wake_loop` makes the loop end a batch soon.
+    SnapshotHub(std::shared_ptr<const MasterFacts> facts, std::function<void()> wake_loop)
+        : builder_(std::move(facts)), wake_loop_(std::move(wake_loop)) {}
+
+    asio::awaitable<std::shared_ptr<const Snapshot>> current();
+    /// The counters of the core, for metrics.
+    asio::awaitable<Counters> counters();
+
+    /// On the loop's thread, at the end of each batch.
+    void batch_ended(const State& state, const Changes& changes);
+
+private:
+    SnapshotBuilder builder_;  // The loop's thread only.
+    const std::function<void()> wake_loop_;
+    std::mutex mutex_;
+    std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers_;
+    std::vector<std::function<void(Counters)>> counter_readers_;
+};
+
+}  // namespace tepui::master

@@ -1,0 +1,195 @@
+#include "master/snapshot/v1_views.h"
+
+#include "master/snapshot/legacy_json.h"
+#include "master/snapshot/v1_writer.h"
+
+namespace tepui::master {
+namespace {
+
+using mesos::v1::master::Response;
+
+void add_endpoint_resources(ResourceList* list, const Resources& resources) {
+    for (const auto& resource : resources.to_proto()) *list->Add() = endpoint_resource(resource);
+}
+
+Response::GetFrameworks::Framework framework_message(const Snapshot& snapshot, const FrameworkItem& item) {
+    const FrameworkId id(item.info->id().value());
+    Response::GetFrameworks::Framework message;
+    *message.mutable_framework_info() = *item.info;
+    message.set_active(item.active);
+    message.set_connected(item.connected);
+    message.set_recovered(item.recovered);
+    *message.mutable_registered_time() = time_info(item.registered_at);
+    *message.mutable_reregistered_time() = time_info(item.reregistered_at.value_or(item.registered_at));
+    *message.mutable_offer_constraints() = *item.offer_constraints;
+    if (item.unregistered_at) {
+        *message.mutable_unregistered_time() = time_info(*item.unregistered_at);
+        return message;
+    }
+    snapshot.visit_offers(id, [&](const OfferItem& offer) { *message.add_offers() = *offer.info; });
+    const auto& shares = snapshot.totals().frameworks;
+    if (const auto share = shares.find(id); share != shares.end()) {
+        add_endpoint_resources(message.mutable_allocated_resources(), share->second.used);
+        add_endpoint_resources(message.mutable_offered_resources(), share->second.offered);
+    }
+    return message;
+}
+
+// Fields come in the order of the .proto, and lists are written when they are empty too, as Mesos
+// does for these four.
+
+void write_tasks(V1Writer& writer, const Snapshot& snapshot, int number) {
+    using Tasks = Response::GetTasks;
+    writer.begin_message("get_tasks", number);
+    const auto add_all = [&](const Snapshot::TaskMap& tasks) {
+        tasks.for_each([&](const TaskKey&, const auto& task) { writer.add(*task); });
+    };
+    writer.begin_list("tasks", Tasks::kTasksFieldNumber);
+    add_all(snapshot.tasks);
+    writer.end_list();
+    writer.begin_list("unreachable_tasks", Tasks::kUnreachableTasksFieldNumber);
+    add_all(snapshot.unreachable_tasks);
+    for (const auto& framework : *snapshot.completed_frameworks) {
+        for (const auto& task : *framework->unreachable_tasks) writer.add(*task);
+    }
+    writer.end_list();
+    writer.begin_list("completed_tasks", Tasks::kCompletedTasksFieldNumber);
+    snapshot.frameworks.for_each([&](const FrameworkId&, const auto& framework) {
+        for (const auto& task : *framework->completed_tasks) writer.add(*task);
+    });
+    for (const auto& framework : *snapshot.completed_frameworks) {
+        for (const auto& task : *framework->completed_tasks) writer.add(*task);
+    }
+    writer.end_list();
+    writer.end_message();
+}
+
+void write_executors(V1Writer& writer, const Snapshot& snapshot, int number) {
+    writer.begin_message("get_executors", number);
+    writer.begin_list("executors", Response::GetExecutors::kExecutorsFieldNumber);
+    snapshot.agents.for_each([&](const AgentId&, const auto& agent) {
+        for (const auto& executor : agent->executors) writer.add(*executor);
+    });
+    writer.end_list();
+    writer.end_message();
+}
+
+void write_frameworks(V1Writer& writer, const Snapshot& snapshot, int number) {
+    using Frameworks = Response::GetFrameworks;
+    writer.begin_message("get_frameworks", number);
+    writer.begin_list("frameworks", Frameworks::kFrameworksFieldNumber);
+    snapshot.frameworks.for_each([&](const FrameworkId&, const auto& framework) {
+        writer.add(framework_message(snapshot, *framework));
+    });
+    writer.end_list();
+    writer.begin_list("completed_frameworks", Frameworks::kCompletedFrameworksFieldNumber);
+    for (const auto& framework : *snapshot.completed_frameworks)
+        writer.add(framework_message(snapshot, *framework));
+    writer.end_list();
+    writer.end_message();
+}
+
+void write_agents(V1Writer& writer, const Snapshot& snapshot, int number) {
+    using Agents = Response::GetAgents;
+    writer.begin_message("get_agents", number);
+    writer.begin_list("agents", Agents::kAgentsFieldNumber);
+    snapshot.agents.for_each([&](const AgentId&, const auto& agent) { writer.add(*agent); });
+    writer.end_list();
+    writer.begin_list("recovered_agents", Agents::kRecoveredAgentsFieldNumber);
+    snapshot.recovered_agents.for_each([&](const AgentId&, const auto& agent) { writer.add(*agent); });
+    writer.end_list();
+    writer.end_message();
+}
+
+}  // namespace
+
+std::string render_get_state(const Snapshot& snapshot, wire::Media media) {
+    using State = Response::GetState;
+    V1Writer writer(media, Response::GET_STATE);
+    writer.begin_message("get_state", Response::kGetStateFieldNumber);
+    write_tasks(writer, snapshot, State::kGetTasksFieldNumber);
+    write_executors(writer, snapshot, State::kGetExecutorsFieldNumber);
+    write_frameworks(writer, snapshot, State::kGetFrameworksFieldNumber);
+    write_agents(writer, snapshot, State::kGetAgentsFieldNumber);
+    writer.end_message();
+    return writer.finish();
+}
+
+std::string render_get_agents(const Snapshot& snapshot, wire::Media media) {
+    V1Writer writer(media, Response::GET_AGENTS);
+    write_agents(writer, snapshot, Response::kGetAgentsFieldNumber);
+    return writer.finish();
+}
+
+std::string render_get_frameworks(const Snapshot& snapshot, wire::Media media) {
+    V1Writer writer(media, Response::GET_FRAMEWORKS);
+    write_frameworks(writer, snapshot, Response::kGetFrameworksFieldNumber);
+    return writer.finish();
+}
+
+std::string render_get_executors(const Snapshot& snapshot, wire::Media media) {
+    V1Writer writer(media, Response::GET_EXECUTORS);
+    write_executors(writer, snapshot, Response::kGetExecutorsFieldNumber);
+    return writer.finish();
+}
+
+std::string render_get_tasks(const Snapshot& snapshot, wire::Media media) {
+    V1Writer writer(media, Response::GET_TASKS);
+    write_tasks(writer, snapshot, Response::kGetTasksFieldNumber);
+    return writer.finish();
+}
+
+Response get_roles(const Snapshot& snapshot) {
+    Response response;
+    response.set_type(Response::GET_ROLES);
+    auto* roles = response.mutable_get_roles();
+    const Quantities scalars = snapshot.totals().total.scalars();
+    for (const auto& [name, share] : snapshot.totals().roles) {
+        const auto weight = snapshot.facts->weights.find(name);
+        auto* role = roles->add_roles();
+        role->set_name(name);
+        role->set_weight(weight == snapshot.facts->weights.end() ? 1.0 : weight->second);
+        for (const FrameworkId& id : share.frameworks) role->add_frameworks()->set_value(id.value);
+        Quantities sum = share.allocated;
+        for (const auto& [resource, quantity] : share.offered) sum[resource] += quantity;
+        for (const auto& [resource, quantity] : sum) {
+            if (!scalars.contains(resource)) continue;  // Ranges are no amounts here.
+            auto* entry = role->add_resources();
+            entry->set_name(resource);
+            entry->set_type(mesos::v1::Value::SCALAR);
+            entry->mutable_scalar()->set_value(quantity.to_double());
+        }
+    }
+    return response;
+}
+
+Response get_master(const MasterFacts& facts) {
+    Response response;
+    response.set_type(Response::GET_MASTER);
+    auto* master = response.mutable_get_master();
+    *master->mutable_master_info() = facts.info;
+    master->set_start_time(facts.started_at.seconds());
+    master->set_elected_time(facts.elected_at.seconds());
+    return response;
+}
+
+Response get_flags(const MasterFacts& facts) {
+    Response response;
+    response.set_type(Response::GET_FLAGS);
+    auto* flags = response.mutable_get_flags();
+    for (const auto& [name, value] : facts.flags) {
+        auto* flag = flags->add_flags();
+        flag->set_name(name);
+        flag->set_value(value);
+    }
+    return response;
+}
+
+Response get_version(const MasterFacts& facts) {
+    Response response;
+    response.set_type(Response::GET_VERSION);
+    *response.mutable_get_version()->mutable_version_info() = facts.version;
+    return response;
+}
+
+}  // namespace tepui::master

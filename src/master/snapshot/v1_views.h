@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "master/snapshot/snapshot.h"
+#include "wire/media.h"
+
+// Whole bodies of the operator API's reads. Functions of a snapshot.
+namespace tepui::master {
+
+std::string render_get_state(const Snapshot& snapshot, wire::Media media);
+std::string render_get_agents(const Snapshot& snapshot, wire::Media media);
+std::string render_get_frameworks(const Snapshot& snapshot, wire::Media media);
+std::string render_get_executors(const Snapshot& snapshot, wire::Media media);
+std::string render_get_tasks(const Snapshot& snapshot, wire::Media media);
+mesos::v1::master::Response get_roles(const Snapshot& snapshot);
+mesos::v1::master::Response get_master(const MasterFacts& facts);
+mesos::v1::master::Response get_flags(const MasterFacts& facts);
+mesos::v1::master::Response get_version(const MasterFacts& facts);
+
+}  // namespace tepui::master
