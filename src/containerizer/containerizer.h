@@ -17,7 +17,7 @@ namespace tepui::containerizer {
 
 struct Options {
     std::string work_dir;     // The agent's; sandboxes and shim sockets live beneath it.
-    std::string runtime_dir;  // Sockets and pid files; short, as socket paths end at 107 bytes.
+    std::string runtime_dir;  // Sockets live in its folder "c"; at most 66 bytes, as socket paths end at 107.
     std::string shim_path;    // The tepui-shim program.
     std::string cgroups_root = "tepui";  // Unique per agent on the host: "tepui/<agent's work dir hash>".
     std::vector<std::string> isolation = {"cgroups/cpu", "cgroups/mem", "cgroups/pids",

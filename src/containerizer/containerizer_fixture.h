@@ -71,7 +71,7 @@ protected:
         const cgroups::Groups groups = own_groups();
         EXPECT_EQ(groups.names(), std::vector<std::string>{});
         groups.remove_root();
-        EXPECT_EQ(entries(options_.runtime_dir), 0u);
+        EXPECT_EQ(entries(containers_dir()), 0u);
         std::filesystem::remove_all(base_);
     }
 
@@ -81,6 +81,9 @@ protected:
         groups.prepare();
         return groups;
     }
+
+    /// Where the runtime directories are.
+    std::string containers_dir() const { return options_.runtime_dir + "/c"; }
 
     static std::size_t entries(const std::string& directory) {
         std::error_code error;

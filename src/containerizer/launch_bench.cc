@@ -87,7 +87,7 @@ LaunchSpec make_spec() {
 std::unique_ptr<Containerizer> make_bench_containerizer() {
     Options options;
     options.work_dir = k_base + "/work";
-    options.runtime_dir = k_base + "/run";
+    options.runtime_dir = "/run/tepui-cb-" + std::to_string(::getpid());  // In memory, as in production.
     options.shim_path = TEPUI_SHIM_PATH;
     options.cgroups_root = k_cgroups;
     return std::move(make_containerizer(options)).value();
@@ -101,8 +101,16 @@ void BM_Start(benchmark::State& bench) {
         const ContainerId id = spec.container;
         std::binary_semaphore started(0);
         std::binary_semaphore exited(0);
-        containerizer->launch(std::move(spec), [&](auto) { started.release(); },
-                              [&](Exited) { exited.release(); });
+        containerizer->launch(
+            std::move(spec),
+            [&](auto result) {
+                if (!result) {
+                    bench.SkipWithError(result.error().error.text.c_str());
+                    exited.release();
+                }
+                started.release();
+            },
+            [&](Exited) { exited.release(); });
         started.acquire();
         bench.PauseTiming();
         exited.acquire();
@@ -116,17 +124,25 @@ BENCHMARK(BM_Start)->UseRealTime();
 void BM_UpAndDown(benchmark::State& bench) {
     const auto containerizer = make_bench_containerizer();
     std::counting_semaphore<> slots(bench.range(0));
+    std::atomic<bool> failed = false;
     for (auto _ : bench) {
         slots.acquire();
         LaunchSpec spec = make_spec();
         const ContainerId id = spec.container;
-        containerizer->launch(std::move(spec), [](auto) {}, [&, id](Exited) {
-            containerizer->forget(id);
-            slots.release();
-        });
+        containerizer->launch(
+            std::move(spec),
+            [&](auto result) {
+                if (!result) slots.release();
+                if (!result) failed = true;
+            },
+            [&, id](Exited) {
+                containerizer->forget(id);
+                slots.release();
+            });
     }
     for (std::int64_t i = 0; i < bench.range(0); ++i) slots.acquire();
     bench.SetItemsProcessed(bench.iterations());
+    if (failed) bench.SkipWithError("a launch failed");
     std::filesystem::remove_all(k_base + "/work");
 }
 BENCHMARK(BM_UpAndDown)->Arg(1)->Arg(8)->Arg(200)->UseRealTime();

@@ -43,6 +43,8 @@ Result<std::unique_ptr<Containerizer>> make_containerizer(Options options) {
 
 Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options options) {
     const Isolation isolation = TEPUI_TRY(parse_isolation(options.isolation));
+    // A folder of its own: recover() removes from it whatever it doesn't know. Short, as paths of sockets are.
+    options.runtime_dir += "/c";
     if (options.runtime_dir.size() + 1 + k_short_name_max + sizeof "/" SHIM_SOCKET_NAME >
         k_socket_path_max)
         return fail(Errc::invalid_argument,

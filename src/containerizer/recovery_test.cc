@@ -16,7 +16,7 @@ namespace {
 
 class RecoveryTest : public ContainerizerTest {
 protected:
-    std::string runtime(const std::string& id) const { return options_.runtime_dir + "/" + id; }
+    std::string runtime(const std::string& id) const { return containers_dir() + "/" + id; }
 
     /// A new agent that recovers `expected`; ends come to `ends_`.
     std::vector<Found> recover(const std::vector<std::string>& expected) {
@@ -94,7 +94,7 @@ TEST_F(RecoveryTest, ReadsTheEndOfWhatEndedMeanwhile) {
     }
     reap_former_shims();
     containerizer_->forget(task.id);
-    EXPECT_EQ(entries(options_.runtime_dir), 0u);
+    EXPECT_EQ(entries(containers_dir()), 0u);
 }
 
 TEST_F(RecoveryTest, ReadsTheMemoryLimitHitMeanwhile) {
@@ -128,7 +128,7 @@ TEST_F(RecoveryTest, UnknownToTheAgentIsDestroyed) {
     EXPECT_EQ(recover({}).size(), 0u);
     EXPECT_TRUE(await_gone(started->pid));
     EXPECT_EQ(own_groups().names(), std::vector<std::string>{});
-    EXPECT_EQ(entries(options_.runtime_dir), 0u);
+    EXPECT_EQ(entries(containers_dir()), 0u);
     reap_former_shims();
 }
 
@@ -193,7 +193,7 @@ TEST_F(RecoveryTest, LaunchThatStoppedAtAnyStepIsSweptOrEnded) {
     EXPECT_EQ(::waitpid(stray, &status, 0), stray);
     EXPECT_EQ(status, SIGKILL);
     EXPECT_EQ(groups.names(), std::vector<std::string>{});
-    EXPECT_EQ(entries(options_.runtime_dir), 1u);  // step2, until the agent forgets it.
+    EXPECT_EQ(entries(containers_dir()), 1u);  // step2, until the agent forgets it.
     containerizer_->forget(ContainerId("step2"));
 }
 
