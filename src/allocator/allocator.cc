@@ -94,7 +94,8 @@ void Allocator::Impl::add_framework(const Client& client, bool active) {
 }
 
 void Allocator::Impl::update_framework(const Client& client) {
-    if (!find_framework(client.framework)) return;
+    const auto* framework = find_framework(client.framework);
+    if (!framework || !framework->known) return;
     subscribe(framework_of(client.framework), client);
 }
 

@@ -292,6 +292,17 @@ TEST(AllocatorMembership, FollowsFrameworksAndAgents) {
     EXPECT_THAT(world.offers(), IsEmpty());
 }
 
+TEST(AllocatorMembership, AHolderWithoutSubscriptionCannotBeUpdated) {
+    World world;
+    world.allocator.add_agent({AgentId("s1"), of("cpus:4"), {}},
+                              {{FrameworkId("f1"), of("cpus:1").allocated_to("a")}});
+    world.allocator.update_framework({FrameworkId("f1"), {"a"}, {}, {}});
+    world.allocator.activate_framework(FrameworkId("f1"));
+    EXPECT_THAT(world.offers(), IsEmpty());
+    world.framework("f1", {"a"});
+    EXPECT_THAT(world.offers(), ElementsAre("f1 a s1 cpus:3"));
+}
+
 TEST(AllocatorMembership, ADeactivatedAgentKeepsItsAccounts) {
     World world;
     world.framework("f1");
