@@ -12,6 +12,9 @@ namespace {
 /// what is ready from being written.
 constexpr std::size_t batch_events_max = 1024;
 
+const Error stopping{Errc::cancelled, "the master is shutting down"};
+const Error store_broken{Errc::unavailable, "the master's registry failed: it is shutting down"};
+
 }  // namespace
 
 CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
@@ -41,12 +44,8 @@ void CoreLoop::stop() {
     io_.stop();
     if (thread_.joinable()) thread_.join();
     store_.reset();  // Writes what was committed; its completions find the loop stopped.
-    const Error ending{Errc::cancelled, "the master is shutting down"};
-    for (Item& item : left) {
-        if (auto* call = std::get_if<CallItem>(&item)) call->done(std::unexpected(ending));
-        if (auto* teardown = std::get_if<TeardownItem>(&item)) teardown->done(std::unexpected(ending));
-    }
-    for (auto& [token, done] : requests_) done(std::unexpected(ending));
+    for (Item& item : left) refuse(item, stopping);
+    for (auto& [token, done] : requests_) done(std::unexpected(stopping));
     requests_.clear();
 }
 
@@ -80,16 +79,20 @@ void CoreLoop::push(Item item) {
             return;
         }
     }
-    const Error ending{Errc::cancelled, "the master is shutting down"};
-    if (auto* call = std::get_if<CallItem>(&item)) call->done(std::unexpected(ending));
-    if (auto* teardown = std::get_if<TeardownItem>(&item)) teardown->done(std::unexpected(ending));
+    refuse(item, stopping);
+}
+
+void CoreLoop::refuse(Item& item, const Error& why) {
+    if (auto* call = std::get_if<CallItem>(&item)) call->done(std::unexpected(why));
+    if (auto* teardown = std::get_if<TeardownItem>(&item)) teardown->done(std::unexpected(why));
 }
 
 void CoreLoop::drain() {
     std::deque<Item> batch;
+    bool failed = false;
     {
         const std::scoped_lock lock(mutex_);
-        if (failed_) return;
+        failed = failed_;
         if (queue_.size() <= batch_events_max) {
             batch.swap(queue_);
             drain_posted_ = false;
@@ -102,6 +105,10 @@ void CoreLoop::drain() {
         }
         stats_.events += batch.size();
         ++stats_.batches;
+    }
+    if (failed) {  // What is stored is not known: nothing is decided any more.
+        for (Item& item : batch) refuse(item, store_broken);
+        return;
     }
     for (Item& item : batch) handle(std::move(item));
     // What the batch made due (allocation) is done before anything else is looked at.

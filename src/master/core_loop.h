@@ -87,6 +87,7 @@ private:
     using Item = std::variant<Event, CallItem, TeardownItem, WakeItem>;
 
     void push(Item item);
+    static void refuse(Item& item, const Error& why);
     void drain();
     void handle(Item item);
     void step(Event event);
