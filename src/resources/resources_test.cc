@@ -279,6 +279,8 @@ TEST(Roles, AreChecked) {
     for (const auto* bad : {"", "/", "/a", "a/", "a//b", ".", "a/..", "-a", "a/-b", "a b", "a\tb", "a\x08", "*/a", "a/*"}) {
         EXPECT_FALSE(validate_role(bad)) << bad;
     }
+    EXPECT_TRUE(validate_role(std::string(1024, 'a')));
+    EXPECT_FALSE(validate_role(std::string(1025, 'a')));
     EXPECT_THAT(validate_role("a//b").error().text, HasSubstr("role 'a//b'"));
     EXPECT_TRUE(role_is_within("a/b", "a"));
     EXPECT_TRUE(role_is_within("a", "a"));

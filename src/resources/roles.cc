@@ -30,6 +30,12 @@ Result<void> validate_component(std::string_view role, std::string_view componen
 Result<void> validate_role(std::string_view role) {
     if (role == "*") return {};
     if (role.empty()) return fail(Errc::invalid_argument, "a role must not be empty");
+    // Ours: trees of roles are walked recursively, so a peer must not choose the depth.
+    constexpr std::size_t role_max = 1024;
+    if (role.size() > role_max) {
+        return fail(Errc::invalid_argument, "role '{}...': must not be longer than {} bytes",
+                    role.substr(0, 64), role_max);
+    }
     std::string_view rest = role;
     for (;;) {
         const auto slash = rest.find('/');
