@@ -19,12 +19,12 @@ struct CoreConfig {
     std::uint32_t max_agent_ping_timeouts = 5;
     Duration agent_reregister_timeout = std::chrono::minutes{10};
     Duration scheduler_heartbeat = std::chrono::seconds{15};
-    std::optional<Duration> offer_timeout;
+    std::optional<Duration> offer_timeout = {};
     std::size_t max_completed_frameworks = 50;
     std::size_t max_completed_tasks_per_framework = 1000;
     std::size_t max_unreachable_tasks_per_framework = 1000;
     bool root_submissions = true;
-    std::map<std::string, double> weights;  // Role to weight; others have 1.
+    std::map<std::string, double> weights = {};  // Role to weight; others have 1.
     Duration allocation_interval = std::chrono::seconds{1};  // The least a filter lasts.
 };
 

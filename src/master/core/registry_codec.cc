@@ -27,6 +27,11 @@ std::string escaped(std::string_view prefix, std::string_view id) {
     return key;
 }
 
+// Unlike ParseFromString() it leaves standard error alone when a required field is missing.
+bool parse(google::protobuf::MessageLite& record, const std::string& value) {
+    return record.ParsePartialFromString(value) && record.IsInitialized();
+}
+
 Result<std::uint64_t> decode_epoch(const std::string& text) {
     std::uint64_t epoch = 0;
     const char* end = text.data() + text.size();
@@ -60,13 +65,13 @@ Result<Registry> decode_registry(const std::map<std::string, std::string>& store
             registry.epoch = TEPUI_TRY(decode_epoch(value));
         } else if (key.starts_with(agents_prefix)) {
             registry::AgentRecord record;
-            if (!record.ParseFromString(value) || record.agent().id().value().empty()) {
+            if (!parse(record, value) || record.agent().id().value().empty()) {
                 return fail(Errc::corrupt, "registry key {}: not an agent record", key);
             }
             registry.agents.emplace(AgentId{record.agent().id().value()}, std::move(record));
         } else if (key.starts_with(frameworks_prefix)) {
             registry::FrameworkRecord record;
-            if (!record.ParseFromString(value) || record.framework().id().value().empty()) {
+            if (!parse(record, value) || record.framework().id().value().empty()) {
                 return fail(Errc::corrupt, "registry key {}: not a framework record", key);
             }
             registry.frameworks.emplace(FrameworkId{record.framework().id().value()},

@@ -1,0 +1,543 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "master/core/core_testing.h"
+
+// Registration, pings, disconnection, unreachability, removal, return.
+namespace tepui::master::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using mesos::v1::TaskStatus;
+
+link::ToMaster register_frame(const mesos::v1::AgentInfo& info,
+                              std::optional<std::uint64_t> channel = std::nullopt) {
+    link::ToMaster frame;
+    frame.set_agent_id("");
+    *frame.mutable_register_agent()->mutable_agent() = info;
+    frame.mutable_register_agent()->set_version("1.12.0");
+    if (channel) frame.set_channel(*channel);
+    return frame;
+}
+
+mesos::v1::FrameworkInfo info_of(const FakeShell& shell, const FrameworkId& id) {
+    return *shell.state().frameworks.at(id).info;
+}
+
+mesos::v1::FrameworkInfo plain_info(bool checkpoint) {
+    mesos::v1::FrameworkInfo info = framework_info("plain");
+    info.set_checkpoint(checkpoint);
+    info.set_failover_timeout(3600);
+    return info;
+}
+
+// Lets pings go unanswered until the agent is given up.
+void let_time_out(FakeShell& shell) { shell.pass(76s); }
+
+TEST(AgentRegistration, IsAnsweredOnlyWhenStored) {
+    FakeShell shell;
+    shell.hold_writes();
+    const LinkId link = shell.open_link();
+    shell.frame(link, register_frame(agent_info()));
+    shell.frame(link, register_frame(agent_info()));  // Repeated: it makes no second agent.
+    EXPECT_TRUE(shell.take_frames(link).empty());
+    EXPECT_TRUE(shell.state().agents.empty());
+    EXPECT_EQ(shell.held_writes(), 1u);
+    shell.persist_all();
+    const auto frames = shell.take_frames(link);
+    ASSERT_EQ(frames.size(), 2u);
+    EXPECT_EQ(frames[0].agent_registered().agent_id().value(), "m1-S0");
+    EXPECT_EQ(frames[0].agent_id(), "m1-S0");
+    EXPECT_TRUE(frames[1].ping().connected());
+    shell.frame(link, register_frame(agent_info()));  // The answer was lost: again.
+    EXPECT_EQ(shell.take_frames(link).at(0).agent_registered().agent_id().value(), "m1-S0");
+    EXPECT_EQ(shell.state().agents.size(), 1u);
+}
+
+TEST(AgentRegistration, ChannelsShareAConnection) {
+    FakeShell shell;
+    const LinkId link = shell.open_link();
+    shell.frame(link, register_frame(agent_info("node1"), 5));
+    shell.frame(link, register_frame(agent_info("node2"), 6));
+    const auto frames = shell.take_frames(link);
+    ASSERT_EQ(frames.size(), 4u);
+    EXPECT_EQ(frames[0].channel(), 5u);
+    EXPECT_EQ(frames[2].channel(), 6u);
+    EXPECT_NE(frames[0].agent_id(), frames[2].agent_id());
+    shell.close_link(link);
+    for (const auto& [id, agent] : shell.state().agents) EXPECT_FALSE(agent.connected());
+}
+
+TEST(AgentRegistration, AbandonedOnesLeaveNothing) {
+    FakeShell shell;
+    shell.hold_writes();
+    const LinkId link = shell.open_link();
+    shell.frame(link, register_frame(agent_info()));
+    shell.close_link(link);
+    shell.persist_all();
+    EXPECT_TRUE(shell.state().agents.empty());
+    EXPECT_FALSE(shell.registry().contains("agents/m1-S0"));
+    EXPECT_TRUE(shell.state().links.empty());
+}
+
+TEST(AgentRegistration, BadOnesAreToldToStop) {
+    FakeShell shell;
+    mesos::v1::AgentInfo nameless = agent_info();
+    nameless.set_hostname("");
+    mesos::v1::AgentInfo negative = agent_info();
+    negative.mutable_resources(0)->mutable_scalar()->set_value(-1);
+    mesos::v1::AgentInfo portless = agent_info();
+    portless.set_port(0);
+    for (const auto& info : {nameless, negative, portless}) {
+        const LinkId link = shell.open_link();
+        shell.frame(link, register_frame(info));
+        const auto frames = shell.take_frames(link);
+        ASSERT_EQ(frames.size(), 1u);
+        EXPECT_TRUE(frames[0].has_shutdown_agent());
+    }
+    EXPECT_TRUE(shell.state().agents.empty());
+}
+
+TEST(AgentRegistration, ReplacesTheOneAtItsAddress) {
+    FakeShell shell;
+    FakeAgent old = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, old, "t1");
+    scheduler.take();
+    FakeAgent fresh = register_agent(shell);
+    EXPECT_NE(fresh.id, old.id);
+    EXPECT_FALSE(shell.state().agents.contains(old.id));
+    EXPECT_FALSE(shell.registry().contains("agents/" + old.id.value));
+    EXPECT_TRUE(shell.registry().contains("agents/" + fresh.id.value));
+    const auto events = scheduler.take();
+    ASSERT_GE(events.size(), 2u);
+    std::vector<TaskStatus> statuses;
+    for (const auto& event : events) {
+        if (event.has_update()) statuses.push_back(event.update().status());
+    }
+    ASSERT_EQ(statuses.size(), 1u);
+    EXPECT_EQ(statuses[0].state(), mesos::v1::TASK_LOST) << "for partition-aware ones too";
+    EXPECT_EQ(statuses[0].reason(), TaskStatus::REASON_AGENT_REMOVED);
+    EXPECT_EQ(shell.state().counters.at("slave_removals/reason_registered"), 1u);
+}
+
+TEST(AgentRegistration, Unregisters) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    scheduler.take();
+    shell.hold_writes();
+    link::ToMaster frame;
+    frame.mutable_unregister_agent();
+    agent.send(frame);
+    EXPECT_TRUE(scheduler.take().empty());
+    shell.persist_all();
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    EXPECT_EQ(updates[0].state(), mesos::v1::TASK_LOST);
+    EXPECT_FALSE(shell.registry().contains("agents/" + agent.id.value));
+    EXPECT_TRUE(shell.state().agents_by_address.empty());
+}
+
+TEST(AgentFrames, OfAnotherConnectionAreIgnored) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    scheduler.take();
+    FakeAgent impostor = agent;
+    impostor.link = shell.open_link();
+    impostor.update(scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    EXPECT_TRUE(scheduler.updates().empty());
+    EXPECT_EQ(shell.state().frameworks.at(scheduler.id).tasks.at(TaskId{"t1"}).info->state(),
+              mesos::v1::TASK_STAGING);
+    const auto pings = impostor.take(link::ToAgent::kPing);
+    ASSERT_EQ(pings.size(), 1u);
+    EXPECT_FALSE(pings[0].ping().connected());
+    impostor.pong();
+    EXPECT_TRUE(impostor.take().empty()) << "a pong is not answered: that would go on for ever";
+}
+
+TEST(AgentFrames, StrayOnesDoNoHarm) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    link::ToMaster empty;
+    agent.send(empty);
+    link::ToMaster wrong;
+    wrong.mutable_reregister_agent()->mutable_agent()->set_hostname("x");
+    wrong.mutable_reregister_agent()->mutable_agent()->mutable_id()->set_value("someone else");
+    wrong.mutable_reregister_agent()->set_version("1");
+    agent.send(wrong);
+    link::ToMaster exited;
+    exited.mutable_executor_exited()->mutable_framework_id()->set_value("f");
+    exited.mutable_executor_exited()->mutable_executor_id()->set_value("e");
+    exited.mutable_executor_exited()->set_status(0);
+    agent.send(exited);
+    link::ToMaster bad_uuid;
+    auto& update = *bad_uuid.mutable_status_update();
+    update.mutable_framework_id()->set_value("f");
+    update.mutable_status()->mutable_task_id()->set_value("t");
+    update.mutable_status()->set_state(mesos::v1::TASK_RUNNING);
+    update.set_latest_state(mesos::v1::TASK_RUNNING);
+    agent.send(bad_uuid);
+    EXPECT_EQ(shell.state().counters.at("invalid_status_updates"), 1u);
+    EXPECT_TRUE(shell.state().agents.at(agent.id).connected());
+    shell.close_link(LinkId{999});
+}
+
+TEST(Pings, FiveUnansweredMakeItUnreachableAfter75Seconds) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    shell.pass(74s);
+    EXPECT_TRUE(shell.state().agents.contains(agent.id));
+    EXPECT_EQ(agent.take(link::ToAgent::kPing).size(), 4u);  // One more came with the answer.
+    scheduler.take();
+    shell.pass(1s);
+    EXPECT_FALSE(shell.state().agents.contains(agent.id));
+    EXPECT_TRUE(shell.state().unreachable_agents.contains(agent.id));
+    EXPECT_EQ(scheduler.take(SchedulerEvent::FAILURE).size(), 1u);
+    const auto last = agent.take(link::ToAgent::kPing);
+    ASSERT_EQ(last.size(), 1u);
+    EXPECT_FALSE(last[0].ping().connected()) << "it may still hear: it shall register again";
+}
+
+TEST(Pings, OnePongStartsTheCountAnew) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    shell.pass(70s);
+    agent.pong();
+    shell.pass(70s);
+    EXPECT_TRUE(shell.state().agents.contains(agent.id));
+    agent.pong();
+    shell.pass(200s);
+    EXPECT_FALSE(shell.state().agents.contains(agent.id));
+}
+
+TEST(Disconnected, OffersAreRescindedAndTasksWait) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    scheduler.take();
+    shell.close_link(agent.link);
+    const auto events = scheduler.take();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].type(), SchedulerEvent::RESCIND);
+    EXPECT_TRUE(shell.state().offers.empty());
+    agent.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING)},
+                     {info_of(shell, scheduler.id)});
+    EXPECT_TRUE(scheduler.updates().empty());
+    EXPECT_EQ(shell.state().frameworks.at(scheduler.id).tasks.at(TaskId{"t1"}).info->state(),
+              mesos::v1::TASK_RUNNING);
+}
+
+TEST(Disconnected, FrameworksWithoutCheckpointingLoseTheirTasks) {
+    for (const bool partition_aware : {false, true}) {
+        SCOPED_TRACE(partition_aware);
+        FakeShell shell;
+        FakeAgent agent = register_agent(shell);
+        mesos::v1::FrameworkInfo info = plain_info(/*checkpoint=*/false);
+        if (partition_aware) {
+            add_capability(info, mesos::v1::FrameworkInfo::Capability::PARTITION_AWARE);
+        }
+        FakeScheduler scheduler = subscribe(shell, info);
+        launch(scheduler, agent, "t1");
+        agent.update(scheduler.id, "t1", mesos::v1::TASK_RUNNING);
+        scheduler.take();
+        shell.close_link(agent.link);
+        const auto events = scheduler.take();
+        ASSERT_EQ(events.size(), 2u) << "RESCIND, UPDATE and no FAILURE";
+        const TaskStatus& status = events[1].update().status();
+        EXPECT_EQ(status.state(), mesos::v1::TASK_LOST);
+        EXPECT_EQ(status.reason(), TaskStatus::REASON_AGENT_DISCONNECTED);
+        EXPECT_EQ(status.message(), "Agent node1 disconnected");
+        EXPECT_EQ(status.source(), TaskStatus::SOURCE_MASTER);
+        EXPECT_FALSE(status.has_uuid());
+        EXPECT_TRUE(shell.state().agents.at(agent.id).used.empty());
+        // If the agent still runs it, it has to go: the framework was told it is lost.
+        agent.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING)}, {info});
+        EXPECT_EQ(agent.take(link::ToAgent::kKillTask).size(), 1u);
+        EXPECT_FALSE(shell.state().agents.at(agent.id).used.empty()) << "until it is gone";
+    }
+}
+
+TEST(Unreachable, IsStoredBeforeItIsTold) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    scheduler.take();
+    shell.hold_writes();
+    let_time_out(shell);
+    EXPECT_TRUE(scheduler.updates().empty());
+    shell.persist_all();
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    EXPECT_EQ(updates[0].state(), mesos::v1::TASK_UNREACHABLE);
+    EXPECT_EQ(updates[0].reason(), TaskStatus::REASON_AGENT_REMOVED);
+    EXPECT_EQ(updates[0].message(), "health check timed out");
+    EXPECT_TRUE(updates[0].has_unreachable_time());
+    EXPECT_EQ(updates[0].agent_id().value(), agent.id.value);
+    const Framework& framework = shell.state().frameworks.at(scheduler.id);
+    EXPECT_TRUE(framework.tasks.empty());
+    EXPECT_EQ(framework.unreachable_tasks.at(TaskId{"t1"})->state(), mesos::v1::TASK_UNREACHABLE);
+    EXPECT_EQ(shell.state().unreachable_task_count, 1u);
+}
+
+TEST(Unreachable, IsLostForFrameworksThatAreNotPartitionAware) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell, plain_info(/*checkpoint=*/true));
+    launch(scheduler, agent, "t1");
+    scheduler.take();
+    let_time_out(shell);
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    EXPECT_EQ(updates[0].state(), mesos::v1::TASK_LOST);
+    EXPECT_EQ(updates[0].reason(), TaskStatus::REASON_AGENT_REMOVED);
+    EXPECT_TRUE(updates[0].has_unreachable_time());
+}
+
+TEST(Unreachable, ADisconnectedAgentTimesOutToo) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    shell.close_link(agent.link);
+    shell.pass(74s);
+    EXPECT_TRUE(shell.state().agents.contains(agent.id));
+    shell.pass(2s);
+    EXPECT_TRUE(shell.state().unreachable_agents.contains(agent.id));
+}
+
+TEST(Unreachable, OrWhenItDoesNotRegisterInTime) {
+    FakeShell shell({.config = {.agent_ping_timeout = 1h, .agent_reregister_timeout = 10min}});
+    FakeAgent agent = register_agent(shell);
+    shell.close_link(agent.link);
+    shell.pass(9min);
+    EXPECT_TRUE(shell.state().agents.contains(agent.id));
+    shell.pass(1min);
+    EXPECT_TRUE(shell.state().unreachable_agents.contains(agent.id));
+}
+
+TEST(Unreachable, TheAgentComesBackWithItsTasks) {
+    for (const bool partition_aware : {true, false}) {
+        SCOPED_TRACE(partition_aware);
+        FakeShell shell;
+        FakeAgent agent = register_agent(shell);
+        FakeScheduler scheduler =
+            subscribe(shell, partition_aware ? modern_info() : plain_info(true));
+        launch(scheduler, agent, "t1");
+        agent.update(scheduler.id, "t1", mesos::v1::TASK_RUNNING);
+        shell.close_link(agent.link);
+        let_time_out(shell);
+        scheduler.take();
+        shell.hold_writes();
+        agent.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING)},
+                         {info_of(shell, scheduler.id)});
+        EXPECT_TRUE(agent.take().empty()) << "stored first";
+        shell.persist_all();
+        EXPECT_EQ(agent.take(link::ToAgent::kAgentReregistered).size(), 1u);
+        const auto updates = scheduler.updates();
+        ASSERT_EQ(updates.size(), 1u);
+        EXPECT_EQ(updates[0].state(), mesos::v1::TASK_RUNNING);
+        EXPECT_EQ(updates[0].reason(), TaskStatus::REASON_AGENT_REREGISTERED);
+        EXPECT_EQ(updates[0].message(), "Unreachable agent re-reregistered");
+        EXPECT_TRUE(updates[0].has_container_status());
+        EXPECT_FALSE(updates[0].has_uuid());
+        EXPECT_TRUE(shell.state().unreachable_agents.empty());
+        EXPECT_EQ(shell.state().unreachable_task_count, 0u);
+        EXPECT_TRUE(shell.state().frameworks.at(scheduler.id).unreachable_tasks.empty());
+    }
+}
+
+TEST(Unreachable, AReturnDuringTheMarkingIsOrderedAfterIt) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    scheduler.take();
+    shell.hold_writes();
+    let_time_out(shell);
+    agent.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING)},
+                     {info_of(shell, scheduler.id)});
+    shell.persist_all();
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 2u);
+    EXPECT_EQ(updates[0].state(), mesos::v1::TASK_UNREACHABLE);
+    EXPECT_EQ(updates[1].state(), mesos::v1::TASK_RUNNING);
+    EXPECT_TRUE(shell.state().agents.at(agent.id).connected());
+    shell.crash_and_restart();
+    EXPECT_TRUE(shell.state().recovered_agents.contains(agent.id)) << "admitted in the registry";
+}
+
+TEST(Unreachable, TheRingIsBounded) {
+    FakeShell shell({.config = {.max_unreachable_tasks_per_framework = 2}});
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    for (const char* task : {"t1", "t2", "t3"}) launch(scheduler, agent, task);
+    let_time_out(shell);
+    const Framework& framework = shell.state().frameworks.at(scheduler.id);
+    EXPECT_EQ(framework.unreachable_tasks.size(), 2u);
+    EXPECT_FALSE(framework.unreachable_tasks.contains(TaskId{"t1"}));
+    EXPECT_EQ(framework.unreachable_order.size(), 2u);
+}
+
+TEST(Reregistration, TasksThatDidNotArriveAreDropped) {
+    struct Row {
+        const char* name;
+        bool partition_aware;
+        bool ran;  // An update had come before.
+        mesos::v1::TaskState want;
+    };
+    const Row rows[] = {
+        {"staging, partition-aware", true, false, mesos::v1::TASK_DROPPED},
+        {"staging, plain", false, false, mesos::v1::TASK_LOST},
+        {"running, partition-aware", true, true, mesos::v1::TASK_GONE},
+        {"running, plain", false, true, mesos::v1::TASK_LOST},
+    };
+    for (const Row& row : rows) {
+        for (const bool restarted : {true, false}) {
+            SCOPED_TRACE(::testing::Message() << row.name << ", restarted " << restarted);
+            FakeShell shell;
+            FakeAgent agent = register_agent(shell);
+            FakeScheduler scheduler =
+                subscribe(shell, row.partition_aware ? modern_info() : plain_info(true));
+            launch(scheduler, agent, "t1");
+            if (row.ran) agent.update(scheduler.id, "t1", mesos::v1::TASK_RUNNING);
+            shell.close_link(agent.link);
+            scheduler.take();
+            agent.reregister({}, {}, restarted);
+            const auto updates = scheduler.updates();
+            ASSERT_EQ(updates.size(), 1u);
+            EXPECT_EQ(updates[0].state(), row.want);
+            EXPECT_EQ(updates[0].source(), TaskStatus::SOURCE_MASTER);
+            EXPECT_EQ(updates[0].reason(), TaskStatus::REASON_AGENT_RESTARTED);
+            EXPECT_FALSE(updates[0].has_uuid());
+            EXPECT_TRUE(shell.state().agents.at(agent.id).used.empty());
+        }
+    }
+}
+
+TEST(Reregistration, OnTheSameConnectionWhatIsInFlightStays) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    scheduler.take();
+    agent.reregister({}, {}, /*restarted=*/false, /*same_link=*/true);
+    EXPECT_TRUE(scheduler.updates().empty()) << "RunTask is still on its way";
+    EXPECT_EQ(shell.state().frameworks.at(scheduler.id).tasks.size(), 1u);
+}
+
+TEST(Reregistration, OverANewConnectionTheOldOneGoesStale) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    const LinkId old = agent.link;
+    agent.reregister({}, {});
+    EXPECT_EQ(shell.state().agents.at(agent.id).link, agent.link);
+    shell.close_link(old);  // The master notices late.
+    EXPECT_TRUE(shell.state().agents.at(agent.id).connected());
+}
+
+TEST(Reregistration, KillsAreSentAgain) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    shell.close_link(agent.link);
+    scheduler.kill("t1");
+    agent.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING)},
+                     {info_of(shell, scheduler.id)});
+    const auto frames = agent.take();
+    ASSERT_GE(frames.size(), 2u);
+    EXPECT_TRUE(frames[0].has_agent_reregistered()) << "the answer comes first";
+    EXPECT_TRUE(frames[1].has_kill_task());
+    agent.update(scheduler.id, "t1", mesos::v1::TASK_KILLED);
+    EXPECT_TRUE(shell.state().agents.at(agent.id).pending_kills.empty());
+}
+
+TEST(Reregistration, FromAnotherMachineIsRefused) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeAgent clone = agent;
+    clone.info.set_hostname("node9");
+    clone.reregister({}, {});
+    EXPECT_EQ(clone.take(link::ToAgent::kShutdownAgent).size(), 1u);
+    EXPECT_TRUE(shell.state().agents.at(agent.id).connected());
+    EXPECT_EQ(shell.state().agents.at(agent.id).link, agent.link);
+}
+
+TEST(Reregistration, WithOtherResources) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1", "cpus:2;mem:128");
+    scheduler.take();
+    mesos::v1::AgentInfo grown = agent_info("node1", "cpus:16;mem:1024");
+    grown.mutable_id()->set_value(agent.id.value);
+    agent.info = grown;
+    agent.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING, "cpus:2;mem:128")},
+                     {info_of(shell, scheduler.id)});
+    const auto offers = scheduler.offers();
+    ASSERT_EQ(offers.size(), 1u);
+    EXPECT_EQ(Resources::parse(offers[0].resources())->scalar("cpus"), Quantity{14000});
+}
+
+TEST(Reregistration, TerminalTasksThatNobodyListsAnyMoreAreCompleted) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    agent.update(scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    shell.close_link(agent.link);
+    scheduler.take();
+    agent.reregister({}, {});
+    EXPECT_TRUE(scheduler.updates().empty());
+    EXPECT_EQ(shell.state().frameworks.at(scheduler.id).completed_tasks.size(), 1u);
+}
+
+TEST(Reregistration, ATaskOfAnotherAgentIsKilled) {
+    FakeShell shell;
+    FakeAgent first = register_agent(shell, agent_info("node1"));
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, first, "t1");
+    FakeAgent second = register_agent(shell, agent_info("node2"));
+    second.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING)},
+                      {info_of(shell, scheduler.id)});
+    EXPECT_EQ(second.take(link::ToAgent::kKillTask).size(), 1u);
+    EXPECT_EQ(shell.state().frameworks.at(scheduler.id).tasks.at(TaskId{"t1"}).agent, first.id);
+}
+
+TEST(Executors, AreShownInOffersAndEndWithFailure) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    scheduler.take();
+    agent.link = shell.open_link();
+    link::ToMaster frame;
+    auto& reregister = *frame.mutable_reregister_agent();
+    *reregister.mutable_agent() = agent.info;
+    reregister.set_version("1.12.0");
+    auto& executor = *reregister.add_executors();
+    executor.mutable_executor_id()->set_value("e1");
+    executor.mutable_framework_id()->set_value(scheduler.id.value);
+    *executor.mutable_resources() = task_info({}, "x", "cpus:1").resources();
+    *reregister.add_frameworks() = info_of(shell, scheduler.id);
+    agent.send(frame);
+    EXPECT_EQ(shell.state().agents.at(agent.id).used.at(scheduler.id).scalar("cpus"),
+              Quantity{1000});
+    link::ToMaster exited;
+    exited.mutable_executor_exited()->mutable_framework_id()->set_value(scheduler.id.value);
+    exited.mutable_executor_exited()->mutable_executor_id()->set_value("e1");
+    exited.mutable_executor_exited()->set_status(9);
+    agent.send(exited);
+    const auto failures = scheduler.take(SchedulerEvent::FAILURE);
+    ASSERT_EQ(failures.size(), 1u);
+    EXPECT_EQ(failures[0].failure().executor_id().value(), "e1");
+    EXPECT_EQ(failures[0].failure().status(), 9);
+    EXPECT_TRUE(shell.state().agents.at(agent.id).used.empty());
+}
+
+}  // namespace
+}  // namespace tepui::master::testing
