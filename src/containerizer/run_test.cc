@@ -62,6 +62,11 @@ TEST_F(RunTest, TaskSeesOnlyItsOwnProcessesAndDescriptors) {
     EXPECT_EQ(out("view"), "/proc/1 /proc/2\n0\n1\n2\n3\n" + spec("view", "").sandbox + "\n");
 }
 
+TEST_F(RunTest, TaskIgnoresAndBlocksNoSignal) {
+    run("signals", "grep -E 'Sig(Blk|Ign)' /proc/self/status");
+    EXPECT_EQ(out("signals"), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
 TEST_F(RunTest, SandboxAndTaskBelongToTheUser) {
     LaunchSpec what = spec("user", "id -un; id -Gn; touch mine; cat /etc/shadow");
     what.user = "nobody";

@@ -264,9 +264,7 @@ static void fail_container(struct shim* shim) {
 }
 
 static int prepare(struct shim* shim) {
-    // It outlives the agent's terminal, session and polite endings.
-    const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; ++i) signal(ignored[i], SIG_IGN);
+    for (int i = 0; i < SHIM_IGNORED_COUNT; ++i) signal(shim_ignored[i], SIG_IGN);
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);

@@ -10,6 +10,11 @@
 
 #include "shim/protocol.h"
 
+// What the shim ignores, as it outlives the agent's terminal, session and polite endings. The agent starts
+// it with every other signal at its default, so these are all that the task must take back.
+enum { SHIM_IGNORED_COUNT = 7 };
+extern const int shim_ignored[SHIM_IGNORED_COUNT];
+
 // The config with its strings found; all point into the mapped memfd.
 struct plan {
     const struct shim_config* head;

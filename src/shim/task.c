@@ -81,8 +81,15 @@ static int set_stdio(const struct wiring* wiring) {
     return (int)syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
+const int shim_ignored[SHIM_IGNORED_COUNT] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+                                              SIGPIPE, SIGUSR1, SIGUSR2};
+
 static void reset_signals(void) {
-    for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
+    for (int i = 0; i < SHIM_IGNORED_COUNT; ++i) signal(shim_ignored[i], SIG_DFL);
+    // posix_spawn leaves libc's two internal signals ignored, and libc's signal() does not touch them.
+    static const uint64_t defaults[4];  // The kernel's sigaction, all zero: SIG_DFL.
+    for (long number = 32; number <= 33; ++number)
+        syscall(SYS_rt_sigaction, number, defaults, NULL, 8L);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
