@@ -527,6 +527,18 @@ TEST(Executors, AreShownInOffersAndEndWithFailure) {
     agent.send(frame);
     EXPECT_EQ(shell.state().agents.at(agent.id).used.at(scheduler.id).scalar("cpus"),
               Quantity{1000});
+    scheduler.call([&] {
+        SchedulerCall decline = scheduler.make(SchedulerCall::DECLINE);
+        decline.mutable_decline()->mutable_filters()->set_refuse_seconds(0);
+        for (const auto& [id, offer] : shell.state().offers) {
+            decline.mutable_decline()->add_offer_ids()->set_value(id.value);
+        }
+        return decline;
+    }());
+    const auto offers = scheduler.offers();
+    ASSERT_FALSE(offers.empty());
+    ASSERT_EQ(offers.back().executor_ids_size(), 1);
+    EXPECT_EQ(offers.back().executor_ids(0).value(), "e1");
     link::ToMaster exited;
     exited.mutable_executor_exited()->mutable_framework_id()->set_value(scheduler.id.value);
     exited.mutable_executor_exited()->mutable_executor_id()->set_value("e1");

@@ -57,8 +57,7 @@ Framework* framework_of(Turn& turn, const Agent& agent, const InfoById& infos,
 // agent restarted and never knew them, or they are gone. Mesos asks the agent, which answers for
 // them (semantics 6: origin agent); our agent has just told all it knows, so the master speaks: no
 // uuid, SOURCE_MASTER, and the reason AGENT_RESTARTED that schedulers know for this.
-void end_missing(Turn& turn, Agent& agent, const link::ReregisterAgent& frame,
-                 const std::set<TaskKey>& listed) {
+void end_missing(Turn& turn, Agent& agent, const std::set<TaskKey>& listed) {
     const std::set<TaskKey> tasks = agent.tasks;
     for (const TaskKey& key : tasks) {
         if (listed.contains(key)) continue;
@@ -70,8 +69,9 @@ void end_missing(Turn& turn, Agent& agent, const link::ReregisterAgent& frame,
             complete_task(turn, framework, agent, key.second);
             continue;
         }
-        // Sent on this very connection after the agent made its list: it is on its way.
-        if (!frame.restarted() && task.launched_on == *agent.link) continue;
+        // Sent on this very connection after the agent made its list: it is on its way. (An agent that does not
+        // get its answer registers again on the same connection; a restarted one has a new connection.)
+        if (task.launched_on == *agent.link) continue;
         const bool received = state != mesos::v1::TASK_STAGING;
         end_task(turn, framework, agent,
                  {.task = key.second,
@@ -208,7 +208,7 @@ void readmit(Turn& turn, Agent& agent, const link::ReregisterAgent& frame, Readm
     }
     std::set<TaskKey> listed;
     for (const auto& task : frame.tasks()) listed.insert(key_of(task));
-    end_missing(turn, agent, frame, listed);
+    end_missing(turn, agent, listed);
     for (const auto& task : frame.tasks()) readmit_task(turn, agent, infos, task, before);
     readmit_executors(turn, agent, frame, infos, before);
 }
