@@ -1,0 +1,207 @@
+#include "sim/world.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "agent/core/state.h"
+#include "master/core/state.h"
+
+namespace tepui::sim {
+namespace {
+
+class World {
+public:
+    World(std::uint64_t seed, const Scenario& scenario, std::function<void(const std::string&)> trace)
+        : scenario_(scenario), timeline_(seed), network_(timeline_), master_(timeline_, truth_, scenario.faults) {
+        timeline_.on_trace = std::move(trace);
+        for (int i = 0; i < scenario.agents; ++i) {
+            agents_.push_back(std::make_unique<AgentNode>(fmt::format("agent{}", i), timeline_, network_, master_,
+                                                          truth_, scenario.faults));
+        }
+        for (int i = 0; i < scenario.frameworks; ++i) {
+            frameworks_.push_back(std::make_unique<FrameworkNode>(fmt::format("framework{}", i), scenario, timeline_,
+                                                                  network_, master_, truth_));
+        }
+    }
+
+    Outcome run() {
+        master_.start();
+        for (auto& agent : agents_) agent->start();
+        for (auto& framework : frameworks_) framework->start();
+        trouble();
+        timeline_.run_until(Instant{scenario_.chaos});
+        calm();
+        timeline_.run_until(Instant{scenario_.chaos + scenario_.settle});
+        check_convergence();
+        return {truth_.breaches(), static_cast<int>(truth_.asked().size()), truth_.starts(),
+                timeline_.events_handled(), timeline_.fingerprint()};
+    }
+
+private:
+    /// Once a simulated second each fault gets its chance.
+    void trouble() {
+        if (calm_) return;
+        const Faults& faults = scenario_.faults;
+        if (timeline_.chance(faults.master_crash)) crash(master_);
+        for (auto& agent : agents_) {
+            if (timeline_.chance(faults.agent_crash)) crash(*agent);
+            if (timeline_.chance(faults.agent_reboot)) {
+                timeline_.trace("{} reboots", agent->name());
+                agent->reboot();
+                restart_later(*agent);
+            }
+        }
+        for (auto& framework : frameworks_) {
+            if (timeline_.chance(faults.framework_crash)) crash(*framework);
+        }
+        if (timeline_.chance(faults.connection_break)) network_.break_one();
+        if (timeline_.chance(faults.partition)) partition();
+        if (timeline_.chance(faults.slow_disk)) slow_disk();
+        if (timeline_.chance(faults.clock_jump)) {
+            timeline_.jump_wall_clock(timeline_.between(-std::chrono::hours{1}, std::chrono::hours{1}));
+        }
+        timeline_.after(1s, [this] { trouble(); });
+    }
+
+    template <typename Node>
+    void crash(Node& node) {
+        if (!node.alive()) return;
+        timeline_.trace("{} crashes", node.name());
+        node.crash();
+        restart_later(node);
+    }
+
+    template <typename Node>
+    void restart_later(Node& node) {
+        timeline_.after(timeline_.between(0ms, scenario_.faults.down_longest), [&node] {
+            if (!node.alive()) node.start();
+        });
+    }
+
+    std::string random_name() {
+        const std::uint64_t pick = timeline_.prng().below(agents_.size() + frameworks_.size());
+        return pick < agents_.size() ? agents_[pick]->name() : frameworks_[pick - agents_.size()]->name();
+    }
+
+    void partition() {
+        const std::string name = random_name();
+        const std::uint64_t ways = 1 + timeline_.prng().below(3);
+        timeline_.trace("{} is partitioned: {}", name, ways);
+        network_.partition(name, (ways & 1) != 0, (ways & 2) != 0);
+        timeline_.after(timeline_.between(1s, scenario_.faults.partition_longest), [this, name] {
+            timeline_.trace("{} is healed", name);
+            network_.heal(name);
+        });
+    }
+
+    void slow_disk() {
+        const std::uint64_t pick = timeline_.prng().below(agents_.size() + 1);
+        Disk& disk = pick == agents_.size() ? master_.disk() : agents_[pick]->disk();
+        disk.set_slow(true);
+        timeline_.after(timeline_.between(1s, 10s), [&disk] { disk.set_slow(false); });
+    }
+
+    void calm() {
+        timeline_.trace("calm");
+        calm_ = true;
+        master_.stop_faults();
+        for (auto& agent : agents_) agent->stop_faults();
+        for (auto& framework : frameworks_) framework->quiesce();
+        const auto heal = [this](const auto& node) { network_.heal(node->name()); };
+        std::ranges::for_each(agents_, heal);
+        std::ranges::for_each(frameworks_, heal);
+    }
+
+    void check_convergence() {
+        if (!master_.alive()) {
+            truth_.breach("I14: the master is not up");
+            return;
+        }
+        const master::State& state = master_.core().state();
+        std::set<TaskKey> running;
+        for (const auto& agent : agents_) {
+            check_agent(state, *agent);
+            running.merge(agent->running());
+        }
+        for (const auto& framework : frameworks_) check_framework(state, *framework, running);
+    }
+
+    void check_agent(const master::State& state, const AgentNode& agent) {
+        if (!agent.alive() || !agent.core().state().id) {
+            truth_.breach(fmt::format("I14: {} is not up and registered", agent.name()));
+            return;
+        }
+        const auto known = state.agents.find(*agent.core().state().id);
+        if (known == state.agents.end() || !known->second.connected()) {
+            truth_.breach(fmt::format("I14: {} is not connected at the master", agent.name()));
+            return;
+        }
+        for (const TaskKey& task : agent.running()) {
+            const auto owner = agent.core().state().frameworks.find(task.first);
+            if (owner == agent.core().state().frameworks.end() || !owner->second.tasks.contains(task.second)) {
+                truth_.breach(fmt::format("I6: {} runs {} but its agent does not know it", agent.name(), task.second));
+            }
+            if (!known->second.tasks.contains(task)) {
+                truth_.breach(fmt::format("I6: {} runs {} but the master does not know it", agent.name(), task.second));
+            }
+        }
+    }
+
+    void check_framework(const master::State& state, const FrameworkNode& framework, const std::set<TaskKey>& running) {
+        if (!framework.id()) {
+            truth_.breach(fmt::format("I14: {} was never subscribed", framework.name()));
+            return;
+        }
+        if (framework.ended() || !state.frameworks.contains(*framework.id())) {
+            for (const TaskKey& task : running) {
+                if (task.first == *framework.id()) {
+                    truth_.breach(fmt::format("I6: {} runs though its framework has ended", task.second));
+                }
+            }
+            return;
+        }
+        if (!framework.subscribed()) truth_.breach(fmt::format("I14: {} is not subscribed", framework.name()));
+        for (const TaskKey& task : framework.in_doubt()) {
+            truth_.breach(fmt::format("I4: {} has no settled word of {}: {}", framework.name(), task.second, framework.believed(task.second)));
+        }
+        const std::set<TaskKey> believed = framework.believed_running();
+        for (const TaskKey& task : believed) {
+            if (!running.contains(task)) truth_.breach(fmt::format("I5: {} believes that {} runs, but it does not", framework.name(), task.second));
+        }
+        for (const TaskKey& task : running) {
+            if (task.first == *framework.id() && !believed.contains(task)) {
+                truth_.breach(fmt::format("I5: {} runs, but to {} it is {}", task.second, framework.name(), framework.believed(task.second)));
+            }
+        }
+    }
+
+    Scenario scenario_;
+    Timeline timeline_;
+    GroundTruth truth_;
+    Network network_;
+    MasterNode master_;
+    std::vector<std::unique_ptr<AgentNode>> agents_;
+    std::vector<std::unique_ptr<FrameworkNode>> frameworks_;
+    bool calm_ = false;
+};
+
+}  // namespace
+
+Outcome run(std::uint64_t seed, const Scenario& scenario, std::function<void(const std::string&)> trace) {
+    return World{seed, scenario, std::move(trace)}.run();
+}
+
+Scenario scenario_of(std::uint64_t seed) {
+    Scenario scenario;
+    scenario.agents = 1 + static_cast<int>(seed % 4);
+    scenario.frameworks = 1 + static_cast<int>(seed / 4 % 3);
+    scenario.partition_aware = seed / 12 % 4 != 0;
+    scenario.checkpoint = seed / 48 % 5 != 0;
+    if (seed / 240 % 3 == 0) scenario.failover_timeout = 15s;
+    // Every seventh world is quiet, to tell what faults cause from what happens anyway.
+    if (seed % 7 == 0) scenario.faults = Faults::none();
+    return scenario;
+}
+
+}  // namespace tepui::sim
