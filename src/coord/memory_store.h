@@ -10,8 +10,8 @@ namespace tepui::coord {
 /// A Store that forgets with the process: for tests and for throw-away clusters.
 class MemoryStore final : public Store {
 public:
-    /// at_once: `done` runs inside commit(). manual: it waits for complete_next(), so that a test can
-    /// look at what happens before a write is durable.
+    /// at_once: `done` runs inside commit(). manual: it waits for complete_next(), so that a test
+    /// can look at what happens before a write is durable.
     enum class Completion : std::uint8_t { at_once, manual };
 
     explicit MemoryStore(std::map<std::string, std::string> contents = {},

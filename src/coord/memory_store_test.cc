@@ -10,7 +10,8 @@ using testing::ElementsAre;
 TEST(MemoryStore, CompletesInOrderWhenTold) {
     MemoryStore store({{"old", "1"}}, MemoryStore::Completion::manual);
     std::vector<int> done;
-    store.commit({{"a", "1"}, {"old", std::nullopt}}, [&](Result<void> result) { done.push_back(result ? 1 : -1); });
+    store.commit({{"a", "1"}, {"old", std::nullopt}},
+                 [&](Result<void> result) { done.push_back(result ? 1 : -1); });
     store.commit({{"a", "2"}}, [&](Result<void> result) { done.push_back(result ? 2 : -2); });
     EXPECT_EQ(store.pending(), 2U);
     EXPECT_EQ(store.contents(), (std::map<std::string, std::string>{{"old", "1"}}));
@@ -33,7 +34,9 @@ TEST(MemoryStore, CompletesAtOnceByDefault) {
 TEST(MemoryStore, StaysBroken) {
     MemoryStore store({}, MemoryStore::Completion::manual);
     std::vector<std::string> errors;
-    const auto note = [&](Result<void> result) { errors.push_back(result ? "" : result.error().text); };
+    const auto note = [&](Result<void> result) {
+        errors.push_back(result ? "" : result.error().text);
+    };
     store.commit({{"a", "1"}}, note);
     store.break_down(Error{Errc::io, "gone"});
     store.commit({{"a", "2"}}, note);

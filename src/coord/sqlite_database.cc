@@ -26,7 +26,8 @@ std::int64_t checksum(std::string_view key, std::string_view value) {
 std::string_view column_bytes(sqlite3_stmt* statement, int column) {
     const auto* data = static_cast<const char*>(sqlite3_column_blob(statement, column));
     const int size = sqlite3_column_bytes(statement, column);
-    return data == nullptr ? std::string_view() : std::string_view(data, static_cast<std::size_t>(size));
+    return data == nullptr ? std::string_view()
+                           : std::string_view(data, static_cast<std::size_t>(size));
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ void SqliteDatabase::CloseStatement::operator()(sqlite3_stmt* statement) const {
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, Duration busy_timeout) {
     sqlite3* raw = nullptr;
     const int code = sqlite3_open_v2(
-        path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+        path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
+        nullptr);
     SqliteDatabase database(path, Handle(raw));  // SQLite gives a handle to close even on failure.
     if (code != SQLITE_OK) return database.failure(code, "opening");
     TEPUI_CHECK_OK(database.configure(busy_timeout));
@@ -64,7 +66,8 @@ Result<void> SqliteDatabase::configure(Duration busy_timeout) {
         return fail(Errc::conflict, "{} is an SQLite file of another program", path_);
     const std::string mode = TEPUI_TRY(query_text("PRAGMA journal_mode=WAL"));
     if (mode != "wal")
-        return fail(Errc::io, "{}: this file system cannot hold a write-ahead log (got {})", path_, mode);
+        return fail(Errc::io, "{}: this file system cannot hold a write-ahead log (got {})", path_,
+                    mode);
     return execute("PRAGMA synchronous=FULL");
 }
 
@@ -72,7 +75,8 @@ Result<void> SqliteDatabase::upgrade_schema() {
     const std::string version = TEPUI_TRY(query_text("PRAGMA user_version"));
     if (version == std::to_string(schema_version)) return {};
     if (version != "0")
-        return fail(Errc::unsupported, "{} has schema {}, this version knows {}: start the version that wrote it",
+        return fail(Errc::unsupported,
+                    "{} has schema {}, this version knows {}: start the version that wrote it",
                     path_, version, schema_version);
     return execute(fmt::format("BEGIN IMMEDIATE;"
                                "CREATE TABLE entries(key TEXT PRIMARY KEY, value BLOB NOT NULL, "
@@ -88,7 +92,8 @@ Result<std::map<std::string, std::string>> SqliteDatabase::read_all() {
     const std::string verdict = TEPUI_TRY(query_text("PRAGMA integrity_check(1)"));
     if (verdict != "ok") return fail(Errc::corrupt, "{} is damaged: {}", path_, verdict);
 
-    const Statement select = TEPUI_TRY(prepare("SELECT key, value, checksum FROM entries ORDER BY key"));
+    const Statement select =
+        TEPUI_TRY(prepare("SELECT key, value, checksum FROM entries ORDER BY key"));
     std::map<std::string, std::string> entries;
     int code = SQLITE_OK;
     while ((code = sqlite3_step(select.get())) == SQLITE_ROW) {
@@ -113,7 +118,8 @@ void SqliteDatabase::roll_back() {
 Result<void> SqliteDatabase::apply(const Write& write) {
     sqlite3_stmt* statement = write.value ? upsert_.get() : remove_.get();
     // The bytes outlive the step, hence SQLITE_STATIC.
-    sqlite3_bind_text64(statement, 1, write.key.data(), write.key.size(), SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_text64(statement, 1, write.key.data(), write.key.size(), SQLITE_STATIC,
+                        SQLITE_UTF8);
     if (write.value) {
         // A null pointer would store NULL instead of an empty value.
         const char* data = write.value->empty() ? "" : write.value->data();

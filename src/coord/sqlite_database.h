@@ -13,15 +13,16 @@ struct sqlite3_stmt;
 
 namespace tepui::coord {
 
-/// One connection to a store's file: the schema, and reading and writing keys. Used by one thread at
-/// a time. Every error names the file.
+/// One connection to a store's file: the schema, and reading and writing keys. Used by one thread
+/// at a time. Every error names the file.
 ///
-/// Schema 1: table `entries(key, value, checksum)`. The checksum covers key and value, because SQLite
-/// itself would not notice a bit that flipped inside a value.
+/// Schema 1: table `entries(key, value, checksum)`. The checksum covers key and value, because
+/// SQLite itself would not notice a bit that flipped inside a value.
 class SqliteDatabase {
 public:
-    /// Opens or creates the file in WAL mode with synchronous=FULL. Fails with corrupt when it is no
-    /// database, conflict when it is another program's, unsupported when a newer version wrote it.
+    /// Opens or creates the file in WAL mode with synchronous=FULL. Fails with corrupt when it is
+    /// no database, conflict when it is another program's, unsupported when a newer version wrote
+    /// it.
     static Result<SqliteDatabase> open(const std::string& path, Duration busy_timeout);
 
     /// All entries, after SQLite's integrity check and ours; corrupt when one of them fails.

@@ -11,15 +11,16 @@ Result<void> check_limits(const Write& write) {
         return fail(Errc::invalid_argument, "a key of {} bytes (1 to {} are possible)",
                     write.key.size(), key_bytes_max);
     if (write.value && write.value->size() > value_bytes_max)
-        return fail(Errc::too_large, "the value of {} has {} bytes (at most {} are possible)", write.key,
-                    write.value->size(), value_bytes_max);
+        return fail(Errc::too_large, "the value of {} has {} bytes (at most {} are possible)",
+                    write.key, write.value->size(), value_bytes_max);
     return {};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteStoreOptions options) {
-    FileLock lock = TEPUI_TRY(FileLock::acquire(options.path + ".lock", "the store " + options.path));
+    FileLock lock =
+        TEPUI_TRY(FileLock::acquire(options.path + ".lock", "the store " + options.path));
     SqliteDatabase database = TEPUI_TRY(SqliteDatabase::open(options.path, options.busy_timeout));
     return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
 }

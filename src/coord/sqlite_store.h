@@ -12,19 +12,20 @@
 namespace tepui::coord {
 
 struct SqliteStoreOptions {
-    std::string path;  // The database; `path`-wal, `path`-shm and `path`.lock come to lie beside it.
+    std::string
+        path;  // The database; `path`-wal, `path`-shm and `path`.lock come to lie beside it.
     Duration busy_timeout = std::chrono::seconds{5};  // For readers such as backup tools.
 };
 
 /// A Store in one SQLite file, for one process at a time.
 ///
-/// Its own thread takes everything that is queued and writes it in one transaction, so that one fsync
-/// serves all commits that came in during the last one. `done` runs on that thread: it must not block
-/// and must not destroy the store.
+/// Its own thread takes everything that is queued and writes it in one transaction, so that one
+/// fsync serves all commits that came in during the last one. `done` runs on that thread: it must
+/// not block and must not destroy the store.
 class SqliteStore final : public Store {
 public:
-    /// Fails with conflict when another process has the store open (naming it), corrupt when the file
-    /// is no database, unsupported when a newer version wrote it, io otherwise.
+    /// Fails with conflict when another process has the store open (naming it), corrupt when the
+    /// file is no database, unsupported when a newer version wrote it, io otherwise.
     static Result<std::unique_ptr<SqliteStore>> open(SqliteStoreOptions options);
 
     /// Writes what is queued, runs every `done`, then closes the file and drops the lock.

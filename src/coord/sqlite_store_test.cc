@@ -20,7 +20,8 @@ using testing::HasSubstr;
 class SqliteStoreTest : public testing::Test {
 protected:
     SqliteStoreTest() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "tepui-store-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "tepui-store-XXXXXX").string();
         folder_ = ::mkdtemp(pattern.data());
         path_ = folder_ + "/registry.db";
     }
@@ -56,12 +57,14 @@ TEST_F(SqliteStoreTest, KeepsWhatWasCommitted) {
     {
         const auto store = open();
         EXPECT_TRUE(commit(*store, {{"a", "1"}, {"b", binary}, {"c", ""}}));
-        EXPECT_TRUE(commit(*store, {{"a", "2"}, {"c", std::nullopt}, {"d", "4"}, {"d", std::nullopt}}));
+        EXPECT_TRUE(
+            commit(*store, {{"a", "2"}, {"c", std::nullopt}, {"d", "4"}, {"d", std::nullopt}}));
         EXPECT_TRUE(commit(*store, {{"empty", ""}, {"never", std::nullopt}}));
     }
     const auto loaded = open()->load();
     ASSERT_TRUE(loaded) << loaded.error().text;
-    EXPECT_EQ(*loaded, (std::map<std::string, std::string>{{"a", "2"}, {"b", binary}, {"empty", ""}}));
+    EXPECT_EQ(*loaded,
+              (std::map<std::string, std::string>{{"a", "2"}, {"b", binary}, {"empty", ""}}));
 }
 
 TEST_F(SqliteStoreTest, WritesWhatIsQueuedInOneTransactionAndAnswersInOrder) {
@@ -95,7 +98,8 @@ TEST_F(SqliteStoreTest, DestructionWritesTheQueue) {
     {
         const auto store = open();
         for (int i = 0; i < 20; ++i)
-            store->commit({{std::to_string(i), "x"}}, [&](Result<void> result) { answered += result ? 1 : 0; });
+            store->commit({{std::to_string(i), "x"}},
+                          [&](Result<void> result) { answered += result ? 1 : 0; });
     }
     EXPECT_EQ(answered, 20);
     EXPECT_EQ(open()->load()->size(), 20U);
@@ -105,7 +109,8 @@ TEST_F(SqliteStoreTest, AFailedCommitFailsEveryLaterOne) {
     {
         const auto store = open();
         EXPECT_TRUE(commit(*store, {{"before", "1"}}));
-        const auto failed = commit(*store, {{"half", "1"}, {"huge", std::string((1 << 20) + 1, 'x')}});
+        const auto failed =
+            commit(*store, {{"half", "1"}, {"huge", std::string((1 << 20) + 1, 'x')}});
         ASSERT_FALSE(failed);
         EXPECT_EQ(failed.error().code, Errc::too_large);
         EXPECT_THAT(failed.error().text, HasSubstr("huge"));
@@ -117,8 +122,9 @@ TEST_F(SqliteStoreTest, AFailedCommitFailsEveryLaterOne) {
 TEST_F(SqliteStoreTest, ReportsADiskThatFails) {
     const auto store = open();
     // A trigger stands for the disk: SQLite refuses the write in the middle of the batch.
-    run_sql("CREATE TRIGGER full BEFORE INSERT ON entries WHEN NEW.key = 'bad' "
-            "BEGIN SELECT RAISE(ABORT, 'no space'); END");
+    run_sql(
+        "CREATE TRIGGER full BEFORE INSERT ON entries WHEN NEW.key = 'bad' "
+        "BEGIN SELECT RAISE(ABORT, 'no space'); END");
     const auto failed = commit(*store, {{"good", "1"}, {"bad", "1"}});
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().code, Errc::io);
@@ -162,7 +168,8 @@ TEST_F(SqliteStoreTest, NamesTheDamagedFile) {
         {
             const auto store = open();
             std::vector<Write> writes;
-            for (int i = 0; i < 500; ++i) writes.push_back({"key" + std::to_string(i), std::string(100, 'v')});
+            for (int i = 0; i < 500; ++i)
+                writes.push_back({"key" + std::to_string(i), std::string(100, 'v')});
             ASSERT_TRUE(commit(*store, std::move(writes)));
         }
         row.damage();
@@ -199,10 +206,11 @@ TEST_F(SqliteStoreTest, LeavesFilesOfOthersAlone) {
     if (!store) ::_exit(1);
     for (std::uint32_t i = 0;; ++i) {
         const std::string number = std::to_string(i);
-        (*store)->commit({{"left/" + number, number}, {"right/" + number, number}, {"last", number}},
-                         [pipe, i](Result<void> result) {
-                             if (!result || ::write(pipe, &i, sizeof i) != sizeof i) ::_exit(1);
-                         });
+        (*store)->commit(
+            {{"left/" + number, number}, {"right/" + number, number}, {"last", number}},
+            [pipe, i](Result<void> result) {
+                if (!result || ::write(pipe, &i, sizeof i) != sizeof i) ::_exit(1);
+            });
         if (i % 64 == 63) ::usleep(100);  // Lets the writer take groups of different sizes.
     }
 }
@@ -219,7 +227,8 @@ TEST_F(SqliteStoreTest, AKilledProcessLeavesWholeBatchesInOrder) {
         ::close(pipe[1]);
         std::uint32_t acknowledged = 0;
         do {
-            ASSERT_EQ(::read(pipe[0], &acknowledged, sizeof acknowledged), ssize_t{sizeof acknowledged});
+            ASSERT_EQ(::read(pipe[0], &acknowledged, sizeof acknowledged),
+                      ssize_t{sizeof acknowledged});
         } while (acknowledged < acknowledged_min);
         ASSERT_EQ(::kill(child, SIGKILL), 0);
         ASSERT_EQ(::waitpid(child, nullptr, 0), child);

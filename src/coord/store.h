@@ -10,8 +10,8 @@
 
 namespace tepui::coord {
 
-/// One change of one key; no value means removal. Keys are paths of printable ASCII ("agents/<id>");
-/// values are opaque bytes, at most 1 MiB (what ZooKeeper takes).
+/// One change of one key; no value means removal. Keys are paths of printable ASCII
+/// ("agents/<id>"); values are opaque bytes, at most 1 MiB (what ZooKeeper takes).
 struct Write {
     std::string key;
     std::optional<std::string> value;

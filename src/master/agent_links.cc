@@ -24,8 +24,8 @@ void AgentLinks::attach(std::shared_ptr<http::Duplex> connection, asio::any_io_e
     {
         const std::scoped_lock lock(mutex_);
         id = LinkId{++last_id_};
-        connections_.emplace(id, std::make_shared<Connection>(
-                                     Connection{asio::make_strand(io), connection}));
+        connections_.emplace(
+            id, std::make_shared<Connection>(Connection{asio::make_strand(io), connection}));
     }
     asio::co_spawn(io, read(shared_from_this(), id, std::move(connection)), asio::detached);
 }
@@ -39,8 +39,8 @@ asio::awaitable<void> AgentLinks::read(std::shared_ptr<AgentLinks> self, LinkId 
         result = fail(Errc::internal, "{}", exception.what());
     }
     if (!result)
-        self->log_->warning(fmt::format("the connection of an agent at {} ended: {}", duplex->remote(),
-                                  result.error().text));
+        self->log_->warning(fmt::format("the connection of an agent at {} ended: {}",
+                                        duplex->remote(), result.error().text));
     duplex->close();
     {
         const std::scoped_lock lock(self->mutex_);
@@ -49,7 +49,8 @@ asio::awaitable<void> AgentLinks::read(std::shared_ptr<AgentLinks> self, LinkId 
     self->post_(AgentLinkClosed{id});
 }
 
-asio::awaitable<Result<void>> AgentLinks::read_frames(LinkId id, std::shared_ptr<http::Duplex> duplex) {
+asio::awaitable<Result<void>> AgentLinks::read_frames(LinkId id,
+                                                      std::shared_ptr<http::Duplex> duplex) {
     const std::string peer_ip = ip_of_remote(duplex->remote());
     wire::RecordDecoder decoder(frame_bytes_max);
     for (;;) {
@@ -58,7 +59,8 @@ asio::awaitable<Result<void>> AgentLinks::read_frames(LinkId id, std::shared_ptr
         TEPUI_CO_CHECK_OK(decoder.feed(bytes));
         while (const auto record = decoder.next()) {
             AgentFrameReceived received{id, {}, peer_ip};
-            const Result<void> decoded = wire::decode(wire::Media::protobuf, *record, received.frame);
+            const Result<void> decoded =
+                wire::decode(wire::Media::protobuf, *record, received.frame);
             if (!decoded) co_return fail_with("a frame that is not one of ours", decoded.error());
             post_(std::move(received));
         }
@@ -70,8 +72,8 @@ void AgentLinks::send(LinkId id, std::shared_ptr<const link::ToAgent> frame) {
     if (!connection) return;  // Its end is on the way to the core.
     auto& strand = connection->strand;
     asio::post(strand, [connection = std::move(connection), frame = std::move(frame)] {
-        const bool taken =
-            connection->duplex->push(wire::encode_record(wire::encode(wire::Media::protobuf, *frame)));
+        const bool taken = connection->duplex->push(
+            wire::encode_record(wire::encode(wire::Media::protobuf, *frame)));
         // An agent that misses one frame must not get the next: it registers anew.
         if (!taken) connection->duplex->close();
     });

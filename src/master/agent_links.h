@@ -16,8 +16,8 @@ namespace tepui::master {
 
 namespace asio = boost::asio;
 
-/// The connections of agents: RecordIO frames of link::ToMaster come in, link::ToAgent go out. Frames
-/// are decoded and encoded on I/O threads. Any thread.
+/// The connections of agents: RecordIO frames of link::ToMaster come in, link::ToAgent go out.
+/// Frames are decoded and encoded on I/O threads. Any thread.
 class AgentLinks : public std::enable_shared_from_this<AgentLinks> {
 public:
     /// What may wait for an agent that does not read before its connection is closed is the

@@ -14,8 +14,8 @@ namespace tepui::master {
 
 namespace asio = boost::asio;
 
-/// Suspends the coroutine until the callback that `start` is given was called, from whatever thread;
-/// goes on on the coroutine's own executor. The callback counts once.
+/// Suspends the coroutine until the callback that `start` is given was called, from whatever
+/// thread; goes on on the coroutine's own executor. The callback counts once.
 template <typename T, typename Start>
 asio::awaitable<T> await_callback(Start start) {
     auto initiation = [start = std::move(start)](auto handler) mutable {

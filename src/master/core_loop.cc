@@ -8,8 +8,8 @@
 namespace tepui::master {
 namespace {
 
-/// Beyond it the batch is committed and the rest waits for the next: a flood of events must not keep
-/// what is ready from being written.
+/// Beyond it the batch is committed and the rest waits for the next: a flood of events must not
+/// keep what is ready from being written.
 constexpr std::size_t batch_events_max = 1024;
 
 const Error stopping{Errc::cancelled, "the master is shutting down"};
@@ -118,22 +118,23 @@ void CoreLoop::drain() {
 }
 
 void CoreLoop::handle(Item item) {
-    std::visit(Overloaded{
-                   [this](Event& event) { step(std::move(event)); },
-                   [this](CallItem& item) {
-                       const Result<void> judgement = core_->check_call(item.call, item.stream);
-                       if (judgement)
-                           step(SchedulerCalled{item.stream.value_or(StreamId{}), std::move(item.call)});
-                       item.done(judgement);
-                   },
-                   [this](TeardownItem& item) {
-                       const RequestToken token{++last_request_};
-                       requests_.emplace(token, std::move(item.done));
-                       step(TeardownRequested{token, std::move(item.framework)});
-                   },
-                   [](WakeItem) {},
-               },
-               item);
+    std::visit(
+        Overloaded{
+            [this](Event& event) { step(std::move(event)); },
+            [this](CallItem& item) {
+                const Result<void> judgement = core_->check_call(item.call, item.stream);
+                if (judgement)
+                    step(SchedulerCalled{item.stream.value_or(StreamId{}), std::move(item.call)});
+                item.done(judgement);
+            },
+            [this](TeardownItem& item) {
+                const RequestToken token{++last_request_};
+                requests_.emplace(token, std::move(item.done));
+                step(TeardownRequested{token, std::move(item.framework)});
+            },
+            [](WakeItem) {},
+        },
+        item);
 }
 
 void CoreLoop::step(Event event) { perform(core_->step(std::move(event), clock_.now())); }
@@ -143,25 +144,26 @@ void CoreLoop::perform(Effects effects) {
 }
 
 void CoreLoop::perform(Effect& effect) {
-    std::visit(Overloaded{
-                   [this](SendToScheduler& send) {
-                       outlets_.send_to_scheduler(send.stream, std::move(send.event));
-                   },
-                   [this](CloseScheduler& close) { outlets_.close_scheduler(close.stream); },
-                   [this](SendToAgent& send) { outlets_.send_to_agent(send.link, std::move(send.frame)); },
-                   [this](CloseAgentLink& close) { outlets_.close_agent_link(close.link); },
-                   [this](PersistWrites& persist) {
-                       tokens_.push_back(persist.token);
-                       for (RegistryWrite& write : persist.writes)
-                           writes_.push_back({std::move(write.key), std::move(write.value)});
-                   },
-                   [this](AnswerRequest& answer) {
-                       auto request = requests_.extract(answer.request);
-                       if (request) request.mapped()(std::move(answer.result));
-                   },
-                   [this](LogLine& line) { outlets_.log(line.severity, line.text); },
-               },
-               effect);
+    std::visit(
+        Overloaded{
+            [this](SendToScheduler& send) {
+                outlets_.send_to_scheduler(send.stream, std::move(send.event));
+            },
+            [this](CloseScheduler& close) { outlets_.close_scheduler(close.stream); },
+            [this](SendToAgent& send) { outlets_.send_to_agent(send.link, std::move(send.frame)); },
+            [this](CloseAgentLink& close) { outlets_.close_agent_link(close.link); },
+            [this](PersistWrites& persist) {
+                tokens_.push_back(persist.token);
+                for (RegistryWrite& write : persist.writes)
+                    writes_.push_back({std::move(write.key), std::move(write.value)});
+            },
+            [this](AnswerRequest& answer) {
+                auto request = requests_.extract(answer.request);
+                if (request) request.mapped()(std::move(answer.result));
+            },
+            [this](LogLine& line) { outlets_.log(line.severity, line.text); },
+        },
+        effect);
 }
 
 void CoreLoop::commit() {

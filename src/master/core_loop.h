@@ -19,8 +19,8 @@ namespace tepui::master {
 
 namespace asio = boost::asio;
 
-/// Where the effects of the core that leave the process go. Called on the loop's thread, in the order
-/// of the effects; must hand over and return.
+/// Where the effects of the core that leave the process go. Called on the loop's thread, in the
+/// order of the effects; must hand over and return.
 class Outlets {
 public:
     virtual ~Outlets() = default;
@@ -43,16 +43,16 @@ struct LoopStats {
     std::uint64_t commits = 0;
     std::uint64_t queued = 0;           // Events now waiting.
     std::uint64_t commits_waiting = 0;  // Given to the store and not yet durable.
-    double store_ms_last = 0;  // Duration of the last commit.
+    double store_ms_last = 0;           // Duration of the last commit.
     double store_ms_max = 0;
 };
 
-/// The one thread that owns the core. Events are posted from any thread, stepped in batches, and the
-/// writes of one batch go to the store as one commit.
+/// The one thread that owns the core. Events are posted from any thread, stepped in batches, and
+/// the writes of one batch go to the store as one commit.
 class CoreLoop {
 public:
-    CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store, const env::Clock& clock,
-             Outlets& outlets);
+    CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
+             const env::Clock& clock, Outlets& outlets);
     ~CoreLoop();  // Stops.
 
     void start();

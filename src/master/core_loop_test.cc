@@ -157,7 +157,8 @@ TEST_F(CoreLoopTest, WhatWaitsIsAnsweredWhenTheLoopStops) {
     start();
     std::promise<Result<void>> answered;
     loop_->stop();
-    loop_->post_teardown(FrameworkId("f"), [&](Result<void> result) { answered.set_value(result); });
+    loop_->post_teardown(FrameworkId("f"),
+                         [&](Result<void> result) { answered.set_value(result); });
     EXPECT_EQ(answered.get_future().get().error().code, Errc::cancelled);
 }
 

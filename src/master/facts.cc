@@ -15,8 +15,8 @@ std::uint32_t ip_number(const std::string& ip) {
     return ::inet_pton(AF_INET, ip.c_str(), &address) == 1 ? address.s_addr : 0;
 }
 
-mesos::v1::MasterInfo make_info(const std::string& id, const std::string& ip, const std::string& hostname,
-                                std::uint16_t port) {
+mesos::v1::MasterInfo make_info(const std::string& id, const std::string& ip,
+                                const std::string& hostname, std::uint16_t port) {
     mesos::v1::MasterInfo info;
     info.set_id(id);
     info.set_ip(ip_number(ip));
@@ -34,8 +34,8 @@ mesos::v1::MasterInfo make_info(const std::string& id, const std::string& ip, co
     return info;
 }
 
-std::map<std::string, std::string> make_flags(const MasterOptions& options, const std::string& hostname,
-                                              std::uint16_t port) {
+std::map<std::string, std::string> make_flags(const MasterOptions& options,
+                                              const std::string& hostname, std::uint16_t port) {
     const CoreConfig& core = options.core;
     std::map<std::string, std::string> flags{
         {"agent_ping_timeout", format_duration(core.agent_ping_timeout)},
@@ -45,8 +45,10 @@ std::map<std::string, std::string> make_flags(const MasterOptions& options, cons
         {"ip", options.ip},
         {"max_agent_ping_timeouts", std::to_string(core.max_agent_ping_timeouts)},
         {"max_completed_frameworks", std::to_string(core.max_completed_frameworks)},
-        {"max_completed_tasks_per_framework", std::to_string(core.max_completed_tasks_per_framework)},
-        {"max_unreachable_tasks_per_framework", std::to_string(core.max_unreachable_tasks_per_framework)},
+        {"max_completed_tasks_per_framework",
+         std::to_string(core.max_completed_tasks_per_framework)},
+        {"max_unreachable_tasks_per_framework",
+         std::to_string(core.max_unreachable_tasks_per_framework)},
         {"port", std::to_string(port)},
         {"registry", options.registry == RegistryKind::in_memory ? "in_memory" : "sqlite"},
         {"root_submissions", core.root_submissions ? "true" : "false"},
@@ -67,7 +69,8 @@ std::string advertised_ip(const std::string& ip) {
     if (::getifaddrs(&interfaces) != 0) return found;
     for (const ifaddrs* entry = interfaces; entry != nullptr; entry = entry->ifa_next) {
         const bool usable = entry->ifa_addr != nullptr && entry->ifa_addr->sa_family == AF_INET &&
-                            (entry->ifa_flags & IFF_LOOPBACK) == 0 && (entry->ifa_flags & IFF_UP) != 0;
+                            (entry->ifa_flags & IFF_LOOPBACK) == 0 &&
+                            (entry->ifa_flags & IFF_UP) != 0;
         if (!usable) continue;
         char text[INET_ADDRSTRLEN];
         const auto* address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
@@ -86,7 +89,8 @@ MasterFacts make_facts(const MasterOptions& options, const std::string& id, std:
     MasterFacts facts;
     facts.info = make_info(id, ip, hostname, port);
     facts.cluster = options.cluster;
-    facts.log_dir = log_path.substr(0, log_path.rfind('/') == std::string::npos ? 0 : log_path.rfind('/'));
+    facts.log_dir =
+        log_path.substr(0, log_path.rfind('/') == std::string::npos ? 0 : log_path.rfind('/'));
     facts.flags = make_flags(options, hostname, port);
     facts.started_at = now;
     facts.elected_at = now;  // The only master of its registry.

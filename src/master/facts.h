@@ -11,7 +11,8 @@ namespace tepui::master {
 MasterFacts make_facts(const MasterOptions& options, const std::string& id, std::uint16_t port,
                        const std::string& log_path, WallTime now);
 
-/// The address to tell others: `ip` itself, or one of this machine's when it stands for all of them.
+/// The address to tell others: `ip` itself, or one of this machine's when it stands for all of
+/// them.
 std::string advertised_ip(const std::string& ip);
 
 }  // namespace tepui::master

@@ -30,8 +30,8 @@ Result<std::string> read_range(int fd, std::uint64_t offset, std::uint64_t lengt
     std::string data(length, '\0');
     std::uint64_t filled = 0;
     while (filled < length) {
-        const ssize_t count = ::pread(fd, data.data() + filled, length - filled,
-                                      static_cast<off_t>(offset + filled));
+        const ssize_t count =
+            ::pread(fd, data.data() + filled, length - filled, static_cast<off_t>(offset + filled));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return fail(Errc::io, "reading: {}", std::strerror(errno));
         if (count == 0) break;
@@ -47,7 +47,9 @@ void FileView::attach(std::string virtual_path, std::string real_path) {
     files_.insert_or_assign(std::move(virtual_path), std::move(real_path));
 }
 
-bool FileView::contains(const std::string& virtual_path) const { return files_.contains(virtual_path); }
+bool FileView::contains(const std::string& virtual_path) const {
+    return files_.contains(virtual_path);
+}
 
 Result<FileView::Page> FileView::read(const std::string& virtual_path, std::uint64_t offset,
                                       std::optional<std::uint64_t> length) const {
@@ -60,7 +62,8 @@ Result<FileView::Page> FileView::read(const std::string& virtual_path, std::uint
     Page page;
     page.size = static_cast<std::uint64_t>(status.st_size);
     if (offset >= page.size) return page;
-    const std::uint64_t wanted = std::min({length.value_or(page_bytes_max), page_bytes_max, page.size - offset});
+    const std::uint64_t wanted =
+        std::min({length.value_or(page_bytes_max), page_bytes_max, page.size - offset});
     page.data = TEPUI_TRY(read_range(file.fd(), offset, wanted));
     return page;
 }
@@ -74,7 +77,8 @@ Result<std::string> FileView::read_all(const std::string& virtual_path) const {
     if (file.fd() < 0 || ::fstat(file.fd(), &status) != 0)
         return fail(Errc::not_found, "{} cannot be opened: {}", virtual_path, std::strerror(errno));
     const auto size = static_cast<std::uint64_t>(status.st_size);
-    if (size > bytes_max) return fail(Errc::too_large, "{} has {} bytes: read it in pages", virtual_path, size);
+    if (size > bytes_max)
+        return fail(Errc::too_large, "{} has {} bytes: read it in pages", virtual_path, size);
     return read_range(file.fd(), 0, size);
 }
 

@@ -26,8 +26,8 @@ public:
     const std::map<std::string, std::string>& files() const { return files_; }
     bool contains(const std::string& virtual_path) const;
 
-    /// Up to `length` bytes from `offset`; without data beyond the end. Fails with not_found when no
-    /// such path is shown.
+    /// Up to `length` bytes from `offset`; without data beyond the end. Fails with not_found when
+    /// no such path is shown.
     Result<Page> read(const std::string& virtual_path, std::uint64_t offset,
                       std::optional<std::uint64_t> length) const;
     /// The whole file; too_large beyond 1 GiB.

@@ -18,7 +18,8 @@ namespace tepui::master {
 class Log {
 public:
     /// Fails with io when the file cannot be made.
-    static Result<std::shared_ptr<Log>> open(const LogOptions& options, const std::string& work_dir);
+    static Result<std::shared_ptr<Log>> open(const LogOptions& options,
+                                             const std::string& work_dir);
     ~Log();
 
     void write(Severity severity, std::string_view text);

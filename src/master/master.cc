@@ -130,7 +130,8 @@ private:
         server_ = std::make_unique<http::Server>(http, make_router());
     }
 
-    Result<void> start_core(std::unique_ptr<coord::Store> store, std::map<std::string, std::string> registry) {
+    Result<void> start_core(std::unique_ptr<coord::Store> store,
+                            std::map<std::string, std::string> registry) {
         Prng prng(env::PosixRandom().seed());
         const Now now = clock_.now();
         facts_ = std::make_shared<const MasterFacts>(
@@ -183,9 +184,11 @@ private:
 };
 
 http::Handler Master::Impl::guard(http::Handler handler, bool recovered) {
-    return [this, handler = std::move(handler), recovered](Request request) -> asio::awaitable<Response> {
+    return [this, handler = std::move(handler),
+            recovered](Request request) -> asio::awaitable<Response> {
         if (!is_ready_.load(std::memory_order_acquire) || (recovered && !loop_->recovered()))
-            co_return Response::text(503, "This master is still reading its registry: try again soon.");
+            co_return Response::text(503,
+                                     "This master is still reading its registry: try again soon.");
         co_return co_await handler(std::move(request));
     };
 }
@@ -199,25 +202,30 @@ http::Router Master::Impl::make_router() {
     router.add("/api/v1/scheduler", {"POST"}, guard([this](Request request) {
                    return scheduler_route_->handle(std::move(request));
                }));
-    router.add("/tepui/agent-link", {"GET"}, guard([this](Request request) -> asio::awaitable<Response> {
+    router.add("/tepui/agent-link", {"GET"},
+               guard([this](Request request) -> asio::awaitable<Response> {
                    auto io = co_await asio::this_coro::executor;
                    co_return link_response(request, io);
                }));
-    router.add("/health", get, [](Request) -> asio::awaitable<Response> { co_return Response::empty(200); });
-    router.add("/version", get, guard(
-                                    [this](Request request) -> asio::awaitable<Response> {
-                                        auto body = std::make_shared<const std::string>(render_version(*facts_));
-                                        co_return json_response(request, std::move(body));
-                                    },
-                                    false));
-    router.add("/flags", get, guard(
-                                  [this](Request request) -> asio::awaitable<Response> {
-                                      auto body = std::make_shared<const std::string>(render_flags(*facts_));
-                                      co_return json_response(request, std::move(body));
-                                  },
-                                  false));
+    router.add("/health", get,
+               [](Request) -> asio::awaitable<Response> { co_return Response::empty(200); });
+    router.add("/version", get,
+               guard(
+                   [this](Request request) -> asio::awaitable<Response> {
+                       auto body = std::make_shared<const std::string>(render_version(*facts_));
+                       co_return json_response(request, std::move(body));
+                   },
+                   false));
+    router.add("/flags", get,
+               guard(
+                   [this](Request request) -> asio::awaitable<Response> {
+                       auto body = std::make_shared<const std::string>(render_flags(*facts_));
+                       co_return json_response(request, std::move(body));
+                   },
+                   false));
     LegacyRoutes::add_to(router, [this](LegacyRoutes::Call call) {
-        return guard([this, call](Request request) { return call(*legacy_routes_, std::move(request)); });
+        return guard(
+            [this, call](Request request) { return call(*legacy_routes_, std::move(request)); });
     });
     return router;
 }
@@ -233,7 +241,8 @@ http::Response Master::Impl::link_response(const Request& request, asio::any_io_
     Response response;
     response.status = 101;
     response.headers.set("Upgrade", std::string(link_protocol));
-    response.upgrade = [links = links_, io = std::move(io)](std::shared_ptr<http::Duplex> connection) {
+    response.upgrade = [links = links_,
+                        io = std::move(io)](std::shared_ptr<http::Duplex> connection) {
         links->attach(std::move(connection), io);
     };
     return response;

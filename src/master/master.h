@@ -8,8 +8,8 @@
 
 namespace tepui::master {
 
-/// A master in this process: the core on its loop, the registry, the HTTP server. Several may live in
-/// one process (tests), each with its own work_dir.
+/// A master in this process: the core on its loop, the registry, the HTTP server. Several may live
+/// in one process (tests), each with its own work_dir.
 class Master {
 public:
     explicit Master(MasterOptions options);

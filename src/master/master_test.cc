@@ -20,7 +20,8 @@ using OperatorCall = mesos::v1::master::Call;
 class MasterTest : public testing::Test {
 protected:
     MasterTest() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "tepui-master-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "tepui-master-XXXXXX").string();
         folder_ = ::mkdtemp(pattern.data());
         options_.port = 0;
         options_.work_dir = folder_;
@@ -48,7 +49,8 @@ protected:
         return *response.body;
     }
 
-    mesos::v1::master::Response read(OperatorCall::Type type, wire::Media media = wire::Media::protobuf) {
+    mesos::v1::master::Response read(OperatorCall::Type type,
+                                     wire::Media media = wire::Media::protobuf) {
         OperatorCall call;
         call.set_type(type);
         if (type == OperatorCall::GET_METRICS) call.mutable_get_metrics();
@@ -81,8 +83,9 @@ Call accept_call(const mesos::v1::Offer& offer, const std::string& task_id) {
     task->set_name("sleep");
     task->mutable_task_id()->set_value(task_id);
     *task->mutable_agent_id() = offer.agent_id();
-    *task->mutable_resources() =
-        Resources::parse_flag("cpus:1;mem:64")->allocated_to(offer.allocation_info().role()).to_proto();
+    *task->mutable_resources() = Resources::parse_flag("cpus:1;mem:64")
+                                     ->allocated_to(offer.allocation_info().role())
+                                     .to_proto();
     task->mutable_command()->set_value("sleep 1000");
     return call;
 }
@@ -146,7 +149,8 @@ TEST_P(MasterMediaTest, ATaskGoesFromOfferToAcknowledgement) {
     EXPECT_EQ(metric("master/cpus_used"), 1);
 
     EXPECT_EQ(scheduler.send(acknowledge(running.update().status())), 202U);
-    EXPECT_EQ(agent.next(link::ToAgent::kAcknowledgeUpdate).acknowledge_update().uuid(), std::string(16, 'r'));
+    EXPECT_EQ(agent.next(link::ToAgent::kAcknowledgeUpdate).acknowledge_update().uuid(),
+              std::string(16, 'r'));
 
     EXPECT_THAT(body("/tasks?task_id=t1"), HasSubstr("\"state\":\"TASK_RUNNING\""));
     agent.send(status_update(agent, scheduler.framework_id(), "t1", mesos::v1::TASK_FINISHED, 'f'));
@@ -162,7 +166,9 @@ TEST_P(MasterMediaTest, ATaskGoesFromOfferToAcknowledgement) {
 
 INSTANTIATE_TEST_SUITE_P(BothEncodings, MasterMediaTest,
                          testing::Values(wire::Media::json, wire::Media::protobuf),
-                         [](const auto& info) { return info.param == wire::Media::json ? "Json" : "Protobuf"; });
+                         [](const auto& info) {
+                             return info.param == wire::Media::json ? "Json" : "Protobuf";
+                         });
 
 TEST_F(MasterTest, ForgetsNothingAcrossARestart) {
     TestScheduler scheduler(io_, master_->port(), wire::Media::protobuf);
@@ -176,7 +182,8 @@ TEST_F(MasterTest, ForgetsNothingAcrossARestart) {
         const Event offers = scheduler.next(Event::OFFERS);
         scheduler.send(accept_call(offers.offers().offers(0), "t1"));
         agent.next(link::ToAgent::kRunTask);
-        agent.send(status_update(agent, scheduler.framework_id(), "t1", mesos::v1::TASK_RUNNING, 'r'));
+        agent.send(
+            status_update(agent, scheduler.framework_id(), "t1", mesos::v1::TASK_RUNNING, 'r'));
         scheduler.next(Event::UPDATE);
         task = read(OperatorCall::GET_TASKS).get_tasks().tasks(0);
     }
@@ -228,7 +235,8 @@ TEST_F(MasterTest, ADisconnectedSchedulerIsNoticed) {
     EXPECT_EQ(metric("master/frameworks_connected"), 1);
     scheduler.disconnect();
     const auto deadline = std::chrono::steady_clock::now() + test_deadline;
-    while (metric("master/frameworks_connected") != 0) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    while (metric("master/frameworks_connected") != 0)
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
     // Its calls are refused until it subscribes again.
     Call revive;
     revive.set_type(Call::REVIVE);
@@ -298,7 +306,8 @@ TEST_F(MasterTest, OneLinkCarriesManyAgents) {
     EXPECT_EQ(metric("master/slaves_active"), 3);
     gateway.close();
     const auto deadline = std::chrono::steady_clock::now() + test_deadline;
-    while (metric("master/slaves_connected") != 0) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    while (metric("master/slaves_connected") != 0)
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
 }
 
 TEST_F(MasterTest, TearsFrameworksDown) {
@@ -307,7 +316,8 @@ TEST_F(MasterTest, TearsFrameworksDown) {
     OperatorCall call;
     call.set_type(OperatorCall::TEARDOWN);
     *call.mutable_teardown()->mutable_framework_id() = scheduler.framework_id();
-    const http::Response response = client_->post_json("/api/v1", wire::encode(wire::Media::json, call));
+    const http::Response response =
+        client_->post_json("/api/v1", wire::encode(wire::Media::json, call));
     EXPECT_EQ(response.status, 200U);
     EXPECT_TRUE(scheduler.stream_ended());
     const auto frameworks = read(OperatorCall::GET_FRAMEWORKS).get_frameworks();
@@ -316,7 +326,8 @@ TEST_F(MasterTest, TearsFrameworksDown) {
 
     TestScheduler second(io_, master_->port(), wire::Media::json);
     second.subscribe(test_framework_info());
-    auto request = client_->make("POST", "/master/teardown", "frameworkId=" + second.framework_id().value());
+    auto request =
+        client_->make("POST", "/master/teardown", "frameworkId=" + second.framework_id().value());
     EXPECT_EQ(client_->send(std::move(request)).status, 200U);
     EXPECT_TRUE(second.stream_ended());
 }

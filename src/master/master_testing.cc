@@ -11,7 +11,8 @@ namespace {
 using mesos::v1::scheduler::Call;
 using mesos::v1::scheduler::Event;
 
-asio::awaitable<void> pump_stream(std::shared_ptr<http::ClientStream> stream, std::shared_ptr<RecordQueue> records) {
+asio::awaitable<void> pump_stream(std::shared_ptr<http::ClientStream> stream,
+                                  std::shared_ptr<RecordQueue> records) {
     wire::RecordDecoder decoder;
     for (;;) {
         const Result<std::string> bytes = co_await stream->read();
@@ -21,7 +22,8 @@ asio::awaitable<void> pump_stream(std::shared_ptr<http::ClientStream> stream, st
     records->end();
 }
 
-asio::awaitable<void> pump_duplex(std::shared_ptr<http::Duplex> duplex, std::shared_ptr<RecordQueue> records) {
+asio::awaitable<void> pump_duplex(std::shared_ptr<http::Duplex> duplex,
+                                  std::shared_ptr<RecordQueue> records) {
     wire::RecordDecoder decoder;
     for (;;) {
         const Result<std::string> bytes = co_await duplex->read();
@@ -68,7 +70,8 @@ std::optional<std::string> RecordQueue::next() {
     return record;
 }
 
-http::ClientRequest TestClient::make(std::string method, std::string target, std::string body) const {
+http::ClientRequest TestClient::make(std::string method, std::string target,
+                                     std::string body) const {
     http::ClientRequest request;
     request.method = std::move(method);
     request.url = http::Url{"http", "127.0.0.1", port_, std::move(target)};
@@ -89,7 +92,8 @@ http::Response TestClient::post_json(std::string target, std::string json) {
     return send(std::move(request));
 }
 
-mesos::v1::master::Response TestClient::call(const mesos::v1::master::Call& call, wire::Media media) {
+mesos::v1::master::Response TestClient::call(const mesos::v1::master::Call& call,
+                                             wire::Media media) {
     auto request = make("POST", "/api/v1", wire::encode(media, call));
     request.headers.set("Content-Type", content_type(media));
     request.headers.set("Accept", content_type(media));
@@ -160,7 +164,8 @@ unsigned TestScheduler::send(Call call) {
 }
 
 TestAgent::TestAgent(TestIo& io, std::uint16_t port) : io_(io), client_(io, port) {
-    auto duplex = io_.run(client_.client().upgrade(client_.make("GET", "/tepui/agent-link"), "tepui-agent-link"));
+    auto duplex = io_.run(
+        client_.client().upgrade(client_.make("GET", "/tepui/agent-link"), "tepui-agent-link"));
     if (!duplex) throw std::runtime_error(duplex.error().text);
     duplex_ = std::move(*duplex);
     asio::co_spawn(io_.context(), pump_duplex(duplex_, records_), asio::detached);
@@ -173,7 +178,8 @@ void TestAgent::send(const link::ToMaster& frame) {
 link::ToAgent TestAgent::next(link::ToAgent::MessageCase message) {
     while (const auto record = records_->next()) {
         link::ToAgent frame;
-        if (!frame.ParseFromString(*record)) throw std::runtime_error("a bad frame from the master");
+        if (!frame.ParseFromString(*record))
+            throw std::runtime_error("a bad frame from the master");
         if (frame.message_case() == message) return frame;
         if (frame.has_ping()) {
             link::ToMaster pong;
@@ -215,7 +221,8 @@ mesos::v1::AgentInfo test_agent_info(const std::string& hostname) {
     mesos::v1::AgentInfo info;
     info.set_hostname(hostname);
     info.set_port(5051);
-    *info.mutable_resources() = Resources::parse_flag("cpus:4;mem:1024;ports:[31000-31100]")->to_proto();
+    *info.mutable_resources() =
+        Resources::parse_flag("cpus:4;mem:1024;ports:[31000-31100]")->to_proto();
     return info;
 }
 

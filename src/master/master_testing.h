@@ -66,7 +66,8 @@ private:
 /// Plain requests to a master.
 class TestClient {
 public:
-    TestClient(TestIo& io, std::uint16_t port) : io_(io), port_(port), client_(io.context().get_executor()) {}
+    TestClient(TestIo& io, std::uint16_t port)
+        : io_(io), port_(port), client_(io.context().get_executor()) {}
 
     http::ClientRequest make(std::string method, std::string target, std::string body = {}) const;
     http::Response send(http::ClientRequest request);
@@ -87,7 +88,8 @@ private:
 /// A scheduler that speaks one of the two encodings.
 class TestScheduler {
 public:
-    TestScheduler(TestIo& io, std::uint16_t port, wire::Media media) : client_(io, port), media_(media) {}
+    TestScheduler(TestIo& io, std::uint16_t port, wire::Media media)
+        : client_(io, port), media_(media) {}
     ~TestScheduler() { disconnect(); }
 
     /// Opens the stream and returns the SUBSCRIBED event; sets ids.

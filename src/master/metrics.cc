@@ -87,7 +87,8 @@ void add_allocator(Metrics& metrics, const Totals& totals) {
     const Quantities total = totals.total.scalars();
     Quantities taken;
     for (const auto& [id, share] : totals.frameworks) {
-        for (const auto& [name, quantity] : (share.used + share.offered).scalars()) taken[name] += quantity;
+        for (const auto& [name, quantity] : (share.used + share.offered).scalars())
+            taken[name] += quantity;
     }
     for (const char* name : {"cpus", "mem", "disk"}) {
         const auto amount = [name](const Quantities& quantities) {
@@ -131,9 +132,11 @@ void add_system(Metrics& metrics) {
 
 Metrics collect_metrics(const MetricsInput& input) {
     Metrics metrics;
-    for (const auto& [name, count] : input.counters) metrics["master/" + name] = static_cast<double>(count);
+    for (const auto& [name, count] : input.counters)
+        metrics["master/" + name] = static_cast<double>(count);
     const Snapshot& snapshot = *input.snapshot;
-    metrics["master/uptime_secs"] = seconds(input.now.since_epoch - snapshot.facts->started_at.since_epoch);
+    metrics["master/uptime_secs"] =
+        seconds(input.now.since_epoch - snapshot.facts->started_at.since_epoch);
     metrics["master/elected"] = 1;
     metrics["master/event_queue_messages"] = static_cast<double>(input.loop.queued);
     metrics["master/event_queue_dispatches"] = 0;  // One queue holds all there is.

@@ -31,9 +31,9 @@ struct MasterOptions {
     std::string hostname;          // As clients are told; empty takes the ip.
     std::string work_dir;          // Made if missing; needed with sqlite.
     RegistryKind registry = RegistryKind::sqlite;
-    std::string cluster;           // Shown to people; may be empty.
+    std::string cluster;  // Shown to people; may be empty.
     CoreConfig core;
-    http::ServerOptions http;      // ip and port in it are replaced by those above.
+    http::ServerOptions http;  // ip and port in it are replaced by those above.
     LogOptions log;
     /// Shown by /flags as they were given, beside those that follow from these options.
     std::map<std::string, std::string> flags;

@@ -17,8 +17,8 @@ namespace tepui::master {
 namespace asio = boost::asio;
 
 /// The open event streams of schedulers. An event is encoded off the caller's thread, on the
-/// stream's own strand, and goes out as one RecordIO record in one HTTP chunk, because clients count
-/// on both (client rule 2). Any thread.
+/// stream's own strand, and goes out as one RecordIO record in one HTTP chunk, because clients
+/// count on both (client rule 2). Any thread.
 class SchedulerStreams {
 public:
     /// What may wait for a slow scheduler before it is cut off. One OFFERS event of a cluster of

@@ -4,8 +4,8 @@
 
 namespace tepui::master {
 
-/// What the wire calls the version: the Mesos release whose API is served. Without a suffix, because
-/// clients read every part between the dots as a number.
+/// What the wire calls the version: the Mesos release whose API is served. Without a suffix,
+/// because clients read every part between the dots as a number.
 inline constexpr std::string_view api_version = "1.12.0";
 /// This product's own name and version, for logs and people.
 inline constexpr std::string_view product_name = "Tepui";

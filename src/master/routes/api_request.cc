@@ -26,10 +26,14 @@ std::unexpected<http::Response> refuse(unsigned status, std::string text) {
 Checked<wire::Media> check_content_type(const http::Request& request) {
     const auto content_type = request.headers.find("Content-Type");
     if (!content_type)
-        return refuse(400, "The request has no Content-Type: say application/json or application/x-protobuf.");
+        return refuse(
+            400,
+            "The request has no Content-Type: say application/json or application/x-protobuf.");
     if (*content_type == wire::media_json) return wire::Media::json;
     if (*content_type == wire::media_protobuf) return wire::Media::protobuf;
-    return refuse(415, "This Content-Type is not understood: send application/json or application/x-protobuf.");
+    return refuse(
+        415,
+        "This Content-Type is not understood: send application/json or application/x-protobuf.");
 }
 
 Checked<void> decode_call(const http::Request& request, wire::Media media,
@@ -41,20 +45,24 @@ Checked<void> decode_call(const http::Request& request, wire::Media media,
     const auto* descriptor = call.GetDescriptor();
     const auto* reflection = call.GetReflection();
     const auto* type = descriptor->FindFieldByName("type");
-    const bool known = reflection->HasField(call, type) && reflection->GetEnumValue(call, type) != 0;
+    const bool known =
+        reflection->HasField(call, type) && reflection->GetEnumValue(call, type) != 0;
     if (!known) return refuse(400, "The call is not valid: its 'type' is missing or unknown.");
 
     const std::string& name = reflection->GetEnum(call, type)->name();
     const auto* body = descriptor->FindFieldByName(lower_case(name));
     if (body != nullptr && !optional_bodies.contains(name) && !reflection->HasField(call, body))
-        return refuse(400, fmt::format("The call is not valid: {} needs the field '{}'.", name, body->name()));
+        return refuse(400, fmt::format("The call is not valid: {} needs the field '{}'.", name,
+                                       body->name()));
     return {};
 }
 
 Checked<wire::Media> check_accept(const http::Request& request) {
     const auto media = wire::negotiate(request.headers.find("Accept"));
     if (!media)
-        return refuse(406, "Nothing in Accept can be given: ask for application/json or application/x-protobuf.");
+        return refuse(
+            406,
+            "Nothing in Accept can be given: ask for application/json or application/x-protobuf.");
     return *media;
 }
 

@@ -37,18 +37,18 @@ Result<TasksQuery> tasks_query(const Request& request) {
     query.offset = TEPUI_TRY(number_parameter<std::size_t>(request, "offset")).value_or(0);
     const auto order = parameter(request, "order");
     if (order && *order != "asc" && *order != "desc")
-        return fail(Errc::invalid_argument, "The query's 'order' is 'asc' or 'desc', not {}", *order);
+        return fail(Errc::invalid_argument, "The query's 'order' is 'asc' or 'desc', not {}",
+                    *order);
     query.ascending = order == "asc";
     return query;
 }
 
 /// A JavaScript name, perhaps with dots: anything else could smuggle code into a page.
 bool is_function_name(std::string_view name) {
-    return !name.empty() && name.size() <= 128 &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      c == '_' || c == '$' || c == '.';
-           });
+    return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '$' || c == '.';
+    });
 }
 
 Response answer(const Request& request, Result<Body> body) {
@@ -61,7 +61,8 @@ Response answer(const Request& request, Result<Body> body) {
 Response json_response(const Request& request, Body body) {
     const auto callback = request.query_value("jsonp");
     if (!callback || request.method == "POST") return Response::json(std::move(body));
-    if (!is_function_name(*callback)) return Response::text(400, "The query's 'jsonp' is not a function's name.");
+    if (!is_function_name(*callback))
+        return Response::text(400, "The query's 'jsonp' is not a function's name.");
     Response response;
     response.headers.set("Content-Type", "text/javascript");
     response.body = std::make_shared<const std::string>(fmt::format("{}({});", *callback, *body));
@@ -120,7 +121,9 @@ asio::awaitable<Response> LegacyRoutes::filtered(
 asio::awaitable<Response> LegacyRoutes::tasks(Request request) {
     const auto query = tasks_query(request);
     if (!query) co_return Response::error(query.error());
-    auto render = [query = *query](const Snapshot& snapshot) { return render_tasks(snapshot, query); };
+    auto render = [query = *query](const Snapshot& snapshot) {
+        return render_tasks(snapshot, query);
+    };
     auto body = co_await reader_.own_body(std::move(render));
     co_return answer(request, std::move(body));
 }
@@ -128,7 +131,8 @@ asio::awaitable<Response> LegacyRoutes::tasks(Request request) {
 asio::awaitable<Response> LegacyRoutes::metrics(Request request) {
     // Nothing here takes long enough to miss a timeout; it is only checked.
     if (const auto timeout = parameter(request, "timeout")) {
-        if (const auto parsed = parse_duration(*timeout); !parsed) co_return Response::error(parsed.error());
+        if (const auto parsed = parse_duration(*timeout); !parsed)
+            co_return Response::error(parsed.error());
     }
     const auto metrics = co_await reader_.metrics();
     co_return json_response(request, std::make_shared<const std::string>(render_metrics(metrics)));
@@ -136,7 +140,8 @@ asio::awaitable<Response> LegacyRoutes::metrics(Request request) {
 
 asio::awaitable<Response> LegacyRoutes::redirect(Request) {
     Response response = Response::empty(307);
-    response.headers.set("Location", fmt::format("//{}:{}", facts_->info.hostname(), facts_->info.port()));
+    response.headers.set("Location",
+                         fmt::format("//{}:{}", facts_->info.hostname(), facts_->info.port()));
     co_return response;
 }
 
@@ -174,7 +179,8 @@ asio::awaitable<Response> LegacyRoutes::read(Request request) {
     if (!length) co_return Response::error(length.error());
     const std::int64_t from = offset->value_or(-1);
     if (from < -1) co_return Response::text(400, "The query's 'offset' is negative.");
-    if (length->value_or(0) < -1) co_return Response::text(400, "The query's 'length' is negative.");
+    if (length->value_or(0) < -1)
+        co_return Response::text(400, "The query's 'length' is negative.");
     std::optional<std::uint64_t> count;
     if (length->value_or(-1) >= 0) count = static_cast<std::uint64_t>(**length);
 
@@ -212,7 +218,8 @@ asio::awaitable<Response> LegacyRoutes::debug(Request request) {
     std::string out;
     wire::JsonWriter json(out);
     json.begin_object();
-    for (const auto& [virtual_path, real_path] : files_.files()) json.key(virtual_path).value(real_path);
+    for (const auto& [virtual_path, real_path] : files_.files())
+        json.key(virtual_path).value(real_path);
     json.end_object();
     co_return json_response(request, std::make_shared<const std::string>(std::move(out)));
 }

@@ -8,8 +8,8 @@
 
 namespace tepui::master {
 
-/// The endpoints from before the v1 API: /state, /slaves, /tasks, /metrics/snapshot, /files/… and the
-/// like. All bodies are JSON; `jsonp` wraps them where they are read with GET.
+/// The endpoints from before the v1 API: /state, /slaves, /tasks, /metrics/snapshot, /files/… and
+/// the like. All bodies are JSON; `jsonp` wraps them where they are read with GET.
 class LegacyRoutes {
 public:
     LegacyRoutes(CoreLoop& loop, Reader& reader, const FileView& files,
@@ -24,7 +24,6 @@ public:
     static void add_to(http::Router& router, const std::function<http::Handler(Call)>& bind);
 
 private:
-
     asio::awaitable<Response> whole(Request request, const char* name,
                                     std::string (*render)(const Snapshot&));
     asio::awaitable<Response> filtered(Request request, const char* name, const char* parameter,

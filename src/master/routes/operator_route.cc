@@ -39,7 +39,8 @@ asio::awaitable<Response> OperatorRoute::handle(http::Request request) {
     const auto media = check_content_type(request);
     if (!media) co_return media.error();
     Call call;
-    if (const auto checked = decode_call(request, *media, call); !checked) co_return checked.error();
+    if (const auto checked = decode_call(request, *media, call); !checked)
+        co_return checked.error();
     const auto accept = check_accept(request);
     if (!accept) co_return accept.error();
     co_return co_await dispatch(std::move(call), *accept);
@@ -53,9 +54,11 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
         case Call::GET_MASTER: co_return answer_response(media, get_master(*facts_));
         case Call::GET_STATE: co_return co_await view("GET_STATE", media, render_get_state);
         case Call::GET_AGENTS: co_return co_await view("GET_AGENTS", media, render_get_agents);
-        case Call::GET_FRAMEWORKS: co_return co_await view("GET_FRAMEWORKS", media, render_get_frameworks);
+        case Call::GET_FRAMEWORKS:
+            co_return co_await view("GET_FRAMEWORKS", media, render_get_frameworks);
         case Call::GET_TASKS: co_return co_await view("GET_TASKS", media, render_get_tasks);
-        case Call::GET_EXECUTORS: co_return co_await view("GET_EXECUTORS", media, render_get_executors);
+        case Call::GET_EXECUTORS:
+            co_return co_await view("GET_EXECUTORS", media, render_get_executors);
         case Call::GET_ROLES: co_return co_await view("GET_ROLES", media, render_get_roles);
         case Call::GET_METRICS: co_return co_await get_metrics(media);
         case Call::LIST_FILES: co_return list_files(call.list_files().path(), media);
@@ -64,8 +67,8 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
             co_return co_await teardown(FrameworkId(call.teardown().framework_id().value()));
         default: break;
     }
-    co_return Response::text(501,
-                             fmt::format("{} is not supported by this master.", Call::Type_Name(call.type())));
+    co_return Response::text(
+        501, fmt::format("{} is not supported by this master.", Call::Type_Name(call.type())));
 }
 
 asio::awaitable<Response> OperatorRoute::view(const char* name, wire::Media media,

@@ -23,7 +23,8 @@ private:
     asio::awaitable<http::Response> dispatch(mesos::v1::master::Call call, wire::Media media);
     asio::awaitable<http::Response> view(const char* name, wire::Media media,
                                          std::string (*render)(const Snapshot&, wire::Media));
-    asio::awaitable<http::Response> read_file(mesos::v1::master::Call::ReadFile call, wire::Media media);
+    asio::awaitable<http::Response> read_file(mesos::v1::master::Call::ReadFile call,
+                                              wire::Media media);
     asio::awaitable<http::Response> get_metrics(wire::Media media);
     asio::awaitable<http::Response> teardown(FrameworkId framework);
     http::Response list_files(const std::string& path, wire::Media media) const;

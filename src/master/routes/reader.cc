@@ -4,8 +4,8 @@
 
 namespace tepui::master {
 
-asio::awaitable<Result<Body>> Reader::shared_body(std::string name,
-                                                  std::function<std::string(const Snapshot&)> render) {
+asio::awaitable<Result<Body>> Reader::shared_body(
+    std::string name, std::function<std::string(const Snapshot&)> render) {
     auto snapshot = co_await hub_.current();
     auto work = [snapshot, name, render]() -> Result<Body> {
         return snapshot->body(name, [&] { return render(*snapshot); });

@@ -16,7 +16,8 @@ using testing::StartsWith;
 class RoutesTest : public testing::Test {
 protected:
     RoutesTest() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "tepui-routes-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "tepui-routes-XXXXXX").string();
         folder_ = ::mkdtemp(pattern.data());
         MasterOptions options;
         options.port = 0;
@@ -62,27 +63,48 @@ TEST_F(RoutesTest, BadRequestsHaveTheRecordedStatuses) {
         {"GET", "GET", scheduler, {}, "", 405},
         {"PUT", "PUT", scheduler, json, "{}", 405},
         {"text/plain", "POST", scheduler, {{"Content-Type", "text/plain"}}, subscribe, 415},
-        {"with charset", "POST", scheduler, {{"Content-Type", "application/json; charset=utf-8"}}, subscribe, 415},
+        {"with charset",
+         "POST",
+         scheduler,
+         {{"Content-Type", "application/json; charset=utf-8"}},
+         subscribe,
+         415},
         {"no content type", "POST", scheduler, {}, subscribe, 400},
-        {"accept text/html", "POST", scheduler,
-         {{"Content-Type", "application/json"}, {"Accept", "text/html"}}, subscribe, 406},
+        {"accept text/html",
+         "POST",
+         scheduler,
+         {{"Content-Type", "application/json"}, {"Accept", "text/html"}},
+         subscribe,
+         406},
         {"no type", "POST", scheduler, json, "{}", 400},
         {"unknown type", "POST", scheduler, json, R"({"type":"NO_SUCH_CALL"})", 400},
-        {"SUBSCRIBE with stream id", "POST", scheduler,
-         {{"Content-Type", "application/json"}, {"Mesos-Stream-Id", "x"}}, subscribe, 400},
+        {"SUBSCRIBE with stream id",
+         "POST",
+         scheduler,
+         {{"Content-Type", "application/json"}, {"Mesos-Stream-Id", "x"}},
+         subscribe,
+         400},
         {"SUBSCRIBE without subscribe", "POST", scheduler, json, R"({"type":"SUBSCRIBE"})", 400},
         {"SUBSCRIBE with two ids", "POST", scheduler, json,
-         R"({"type":"SUBSCRIBE","framework_id":{"value":"a"},"subscribe":{"framework_info":{"user":"u","name":"n"}}})", 400},
-        {"REVIVE of unknown framework", "POST", scheduler,
+         R"({"type":"SUBSCRIBE","framework_id":{"value":"a"},"subscribe":{"framework_info":{"user":"u","name":"n"}}})",
+         400},
+        {"REVIVE of unknown framework",
+         "POST",
+         scheduler,
          {{"Content-Type", "application/json"}, {"Mesos-Stream-Id", "x"}},
-         R"({"type":"REVIVE","framework_id":{"value":"nobody"}})", 400},
+         R"({"type":"REVIVE","framework_id":{"value":"nobody"}})",
+         400},
         {"REVIVE without framework id", "POST", scheduler, json, R"({"type":"REVIVE"})", 400},
-        {"long stream id", "POST", scheduler,
+        {"long stream id",
+         "POST",
+         scheduler,
          {{"Content-Type", "application/json"}, {"Mesos-Stream-Id", std::string(129, 'x')}},
-         R"({"type":"REVIVE","framework_id":{"value":"nobody"}})", 400},
+         R"({"type":"REVIVE","framework_id":{"value":"nobody"}})",
+         400},
         {"operator: no type", "POST", "/api/v1", json, "{}", 400},
         {"operator: unknown type", "POST", "/api/v1", json, R"({"type":"NO_SUCH_CALL"})", 400},
-        {"operator: GET_METRICS without get_metrics", "POST", "/api/v1", json, R"({"type":"GET_METRICS"})", 400},
+        {"operator: GET_METRICS without get_metrics", "POST", "/api/v1", json,
+         R"({"type":"GET_METRICS"})", 400},
         {"operator: GET", "GET", "/api/v1", {}, "", 405},
         {"operator: TEARDOWN of unknown framework", "POST", "/api/v1", json,
          R"({"type":"TEARDOWN","teardown":{"framework_id":{"value":"nobody"}}})", 400},
@@ -91,8 +113,12 @@ TEST_F(RoutesTest, BadRequestsHaveTheRecordedStatuses) {
         {"operator: LIST_FILES of unknown path", "POST", "/api/v1", json,
          R"({"type":"LIST_FILES","list_files":{"path":"/etc"}})", 404},
         {"operator: not served yet", "POST", "/api/v1", json, R"({"type":"GET_OPERATIONS"})", 501},
-        {"operator: accept text/html", "POST", "/api/v1",
-         {{"Content-Type", "application/json"}, {"Accept", "text/html"}}, R"({"type":"GET_HEALTH"})", 406},
+        {"operator: accept text/html",
+         "POST",
+         "/api/v1",
+         {{"Content-Type", "application/json"}, {"Accept", "text/html"}},
+         R"({"type":"GET_HEALTH"})",
+         406},
         {"teardown without body", "POST", "/teardown", {}, "", 400},
         {"teardown of unknown framework", "POST", "/teardown", {}, "frameworkId=nobody", 400},
         {"unknown path", "GET", "/nonexistent", {}, "", 404},
@@ -102,7 +128,12 @@ TEST_F(RoutesTest, BadRequestsHaveTheRecordedStatuses) {
         {"metrics: timeout", "GET", "/metrics/snapshot?timeout=soon", {}, "", 400},
         {"files: no path", "GET", "/files/read", {}, "", 400},
         {"files: unknown path", "GET", "/files/read?path=/etc/passwd", {}, "", 404},
-        {"files: out of the log", "GET", "/files/read?path=/master/log/../../../etc/passwd", {}, "", 404},
+        {"files: out of the log",
+         "GET",
+         "/files/read?path=/master/log/../../../etc/passwd",
+         {},
+         "",
+         404},
         {"files: unknown folder", "GET", "/files/browse?path=/", {}, "", 404},
         {"files: unknown download", "GET", "/files/download?path=/nothing", {}, "", 404},
         {"files: negative offset", "GET", "/files/read?path=/master/log&offset=-7", {}, "", 400},
@@ -126,24 +157,28 @@ TEST_F(RoutesTest, ACallThatIsNotServedNamesItself) {
 }
 
 TEST_F(RoutesTest, AnInvalidSubscriptionGetsAnErrorOnItsStream) {
-    auto request = client_->make("POST", "/api/v1/scheduler",
-                                 R"({"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","roles":["a"]}}})");
+    auto request = client_->make(
+        "POST", "/api/v1/scheduler",
+        R"({"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","roles":["a"]}}})");
     request.headers.set("Content-Type", "application/json");
-    const http::Response response = client_->send(std::move(request));  // The master ends the stream.
+    const http::Response response =
+        client_->send(std::move(request));  // The master ends the stream.
     EXPECT_EQ(response.status, 200U);
     EXPECT_TRUE(response.headers.contains("Mesos-Stream-Id"));
     EXPECT_THAT(*response.body, HasSubstr(R"({"type":"ERROR","error":{"message":)"));
 }
 
 TEST_F(RoutesTest, AnswersUnderItsPrefixAndBelowItsPaths) {
-    for (const char* target : {"/state", "/master/state", "/state.json", "/master/state/", "/slaves/some-id",
-                               "/master/health", "/master/metrics/snapshot?timeout=2000ms"}) {
+    for (const char* target :
+         {"/state", "/master/state", "/state.json", "/master/state/", "/slaves/some-id",
+          "/master/health", "/master/metrics/snapshot?timeout=2000ms"}) {
         SCOPED_TRACE(target);
         EXPECT_EQ(client_->get(target).status, 200U);
     }
     auto request = client_->make("POST", "/master/api/v1/operator", R"({"type":"GET_HEALTH"})");
     request.headers.set("Content-Type", "application/json");
-    EXPECT_EQ(*client_->send(std::move(request)).body, R"({"type":"GET_HEALTH","get_health":{"healthy":true}})");
+    EXPECT_EQ(*client_->send(std::move(request)).body,
+              R"({"type":"GET_HEALTH","get_health":{"healthy":true}})");
 }
 
 TEST_F(RoutesTest, SmallAnswers) {
@@ -154,7 +189,8 @@ TEST_F(RoutesTest, SmallAnswers) {
 
     const auto redirect = client_->get("/master/redirect");
     EXPECT_EQ(redirect.status, 307U);
-    EXPECT_EQ(redirect.headers.find("Location"), fmt::format("//master.example:{}", master_->port()));
+    EXPECT_EQ(redirect.headers.find("Location"),
+              fmt::format("//master.example:{}", master_->port()));
 
     const auto jsonp = client_->get("/version?jsonp=page.show");
     EXPECT_EQ(jsonp.headers.find("Content-Type"), "text/javascript");
@@ -162,9 +198,9 @@ TEST_F(RoutesTest, SmallAnswers) {
     EXPECT_THAT(*jsonp.body, EndsWith("});"));
 
     const std::string metrics = *client_->get("/metrics/snapshot").body;
-    for (const char* name : {"master/uptime_secs", "master/elected", "master/messages_kill_task", "master/cpus_total",
-                             "master/tasks_lost", "registrar/state_store_ms", "system/cpus_total",
-                             "allocator/mesos/resources/cpus/total"})
+    for (const char* name : {"master/uptime_secs", "master/elected", "master/messages_kill_task",
+                             "master/cpus_total", "master/tasks_lost", "registrar/state_store_ms",
+                             "system/cpus_total", "allocator/mesos/resources/cpus/total"})
         EXPECT_THAT(metrics, HasSubstr(fmt::format("\"{}\":", name)));
 }
 
@@ -172,8 +208,10 @@ TEST_F(RoutesTest, ShowsItsLog) {
     EXPECT_EQ(*client_->get("/files/browse?path=/master/log").body, "[]");
     EXPECT_EQ(*client_->get("/files/debug").body,
               fmt::format(R"({{"/master/log":"{}/log/master.log"}})", folder_));
-    EXPECT_THAT(*client_->get("/files/read?path=/master/log&offset=-1").body, StartsWith(R"({"data":"","offset":)"));
-    EXPECT_THAT(*client_->get("/files/read?path=/master/log&offset=0&length=4").body, HasSubstr(R"("offset":0})"));
+    EXPECT_THAT(*client_->get("/files/read?path=/master/log&offset=-1").body,
+                StartsWith(R"({"data":"","offset":)"));
+    EXPECT_THAT(*client_->get("/files/read?path=/master/log&offset=0&length=4").body,
+                HasSubstr(R"("offset":0})"));
     const auto download = client_->get("/files/download?path=/master/log");
     EXPECT_EQ(download.headers.find("Content-Disposition"), "attachment; filename=log");
     EXPECT_THAT(*download.body, HasSubstr("serves as"));

@@ -19,13 +19,16 @@ const std::set<std::string_view> optional_bodies{"TEARDOWN", "REVIVE", "SUPPRESS
 Checked<void> check_ids(const Call& call) {
     if (call.type() != Call::SUBSCRIBE) {
         if (!call.has_framework_id())
-            return refuse(400, fmt::format("The call is not valid: {} needs the field 'framework_id'.",
-                                           Call::Type_Name(call.type())));
+            return refuse(400,
+                          fmt::format("The call is not valid: {} needs the field 'framework_id'.",
+                                      Call::Type_Name(call.type())));
         return {};
     }
     const auto& info = call.subscribe().framework_info();
     if (info.id().value() != call.framework_id().value())
-        return refuse(400, "The call is not valid: 'framework_id' differs from 'subscribe.framework_info.id'.");
+        return refuse(
+            400,
+            "The call is not valid: 'framework_id' differs from 'subscribe.framework_info.id'.");
     return {};
 }
 
@@ -46,7 +49,8 @@ SchedulerRoute::SchedulerRoute(CoreLoop& loop, std::shared_ptr<SchedulerStreams>
 
 asio::awaitable<http::Response> SchedulerRoute::handle(http::Request request) {
     if (!loop_.recovered())
-        co_return http::Response::text(503, "This master is still reading its registry: try again soon.");
+        co_return http::Response::text(
+            503, "This master is still reading its registry: try again soon.");
     const auto media = check_content_type(request);
     if (!media) co_return media.error();
     Call call;
@@ -82,7 +86,8 @@ http::Response SchedulerRoute::subscribe(const http::Request& request, Call call
     const auto media = check_accept(request);
     if (!media) return media.error();
     if (request.headers.contains(stream_header))
-        return http::Response::text(400, "A SUBSCRIBE must not carry Mesos-Stream-Id: the answer gives one.");
+        return http::Response::text(
+            400, "A SUBSCRIBE must not carry Mesos-Stream-Id: the answer gives one.");
 
     const StreamId id = new_stream_id();
     auto body = streams_->open(id, *media, std::move(io));

@@ -34,14 +34,17 @@ Resources resources(const std::string& json_array) {
 
 std::string task_json(const std::string& id, const std::string& state) {
     return R"({"name":"web","task_id":{"value":")" + id + R"("},"framework_id":{"value":"m-0001"},
-        "executor_id":{"value":"e"},"agent_id":{"value":"m-S0"},"state":")" + state + R"(",
+        "executor_id":{"value":"e"},"agent_id":{"value":"m-S0"},"state":")" +
+           state + R"(",
         "resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1},"allocation_info":{"role":"gold"}}],
-        "statuses":[{"task_id":{"value":")" + id + R"("},"state":")" + state + R"(","source":"SOURCE_EXECUTOR",
+        "statuses":[{"task_id":{"value":")" +
+           id + R"("},"state":")" + state + R"(","source":"SOURCE_EXECUTOR",
           "message":"m","healthy":true,
           "agent_id":{"value":"m-S0"},"executor_id":{"value":"e"},"timestamp":5.5,"uuid":"AAAAAAAAAAAAAAAAAAAAAA==",
           "container_status":{"container_id":{"value":"c","parent":{"value":"p"}},"executor_pid":7,
             "network_infos":[{"ip_addresses":[{"protocol":"IPv4","ip_address":"127.0.0.1"}]}]}}],
-        "status_update_state":")" + state + R"(","status_update_uuid":"AAAAAAAAAAAAAAAAAAAAAA==",
+        "status_update_state":")" +
+           state + R"(","status_update_uuid":"AAAAAAAAAAAAAAAAAAAAAA==",
         "labels":{"labels":[{"key":"team","value":"a"}]},
         "discovery":{"visibility":"CLUSTER","name":"web","ports":{"ports":[{"number":80,"name":"http","protocol":"tcp"}]}},
         "health_check":{"interval_seconds":0.5,"timeout_seconds":5.0,"consecutive_failures":100,"type":"COMMAND",
@@ -49,12 +52,13 @@ std::string task_json(const std::string& id, const std::string& state) {
 }
 
 std::shared_ptr<const mesos::v1::Task> task(const std::string& id, const std::string& state) {
-    return std::make_shared<const mesos::v1::Task>(from_json<mesos::v1::Task>(task_json(id, state)));
+    return std::make_shared<const mesos::v1::Task>(
+        from_json<mesos::v1::Task>(task_json(id, state)));
 }
 
 mesos::v1::FrameworkInfo framework_info(const std::string& id) {
-    return from_json<mesos::v1::FrameworkInfo>(
-        R"({"user":"root","name":"golden","id":{"value":")" + id + R"("},"failover_timeout":3600.0,
+    return from_json<mesos::v1::FrameworkInfo>(R"({"user":"root","name":"golden","id":{"value":")" +
+                                               id + R"("},"failover_timeout":3600.0,
             "checkpoint":true,"roles":["*","gold"],
             "capabilities":[{"type":"MULTI_ROLE"},{"type":"PARTITION_AWARE"}]})");
 }
@@ -67,7 +71,8 @@ protected:
         add_framework();
         MasterOptions options;
         options.flags = {{"some", "flag"}};
-        auto facts = make_facts(options, "m", 5050, "/var/log/tepui/master.log", WallTime{1'700'000'000s});
+        auto facts =
+            make_facts(options, "m", 5050, "/var/log/tepui/master.log", WallTime{1'700'000'000s});
         facts.weights = {{"silver", 2.0}};
         facts.version.set_git_sha("0123");
         facts.version.set_git_branch("main");
@@ -95,7 +100,8 @@ protected:
         agent.offered[FrameworkId(framework_id)] =
             (resources("cpus:6.9;mem:16192;ports:[31000-32000]") + reserved()).allocated_to("gold");
         Executor executor;
-        executor.info = std::make_shared<const mesos::v1::ExecutorInfo>(from_json<mesos::v1::ExecutorInfo>(
+        executor.info = std::make_shared<
+            const mesos::v1::ExecutorInfo>(from_json<mesos::v1::ExecutorInfo>(
             R"({"type":"CUSTOM","executor_id":{"value":"e"},"framework_id":{"value":"m-0001"},"name":"n",
                 "command":{"shell":true,"value":"x"},
                 "resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1},"allocation_info":{"role":"gold"}}]})"));
@@ -113,7 +119,8 @@ protected:
     void add_framework() {
         Framework framework;
         framework.id = FrameworkId(framework_id);
-        framework.info = std::make_shared<const mesos::v1::FrameworkInfo>(framework_info(framework_id));
+        framework.info =
+            std::make_shared<const mesos::v1::FrameworkInfo>(framework_info(framework_id));
         framework.phase = Framework::Phase::connected;
         framework.registered_at = WallTime{1'700'000'002s};
         framework.tasks[TaskId("t1")].info = task("t1", "TASK_RUNNING");
@@ -136,7 +143,8 @@ protected:
         state_.offers.emplace(OfferId("m-O1"), std::move(offer));
 
         auto completed = std::make_shared<CompletedFramework>();
-        completed->info = std::make_shared<const mesos::v1::FrameworkInfo>(framework_info("m-0000"));
+        completed->info =
+            std::make_shared<const mesos::v1::FrameworkInfo>(framework_info("m-0000"));
         completed->reregistered_at = WallTime{1'700'000'002s};
         completed->completed_at = WallTime{1'700'000'003s};
         completed->completed_tasks.push_back(task("t0", "TASK_KILLED"));
@@ -163,9 +171,10 @@ JsonShape folded(const JsonShape& shape) {
     return out;
 }
 
-const std::vector<std::string> maps{"flags",     "attributes", "reserved_resources", "reserved_resources_full",
-                                    "guarantee", "limit",      "consumed",           "allocated",
-                                    "offered",   "reserved"};
+const std::vector<std::string> maps{
+    "flags",     "attributes", "reserved_resources", "reserved_resources_full",
+    "guarantee", "limit",      "consumed",           "allocated",
+    "offered",   "reserved"};
 
 TEST_F(GoldenTest, EndpointsHaveTheRecordedKeysAndTypes) {
     struct Row {
@@ -174,14 +183,18 @@ TEST_F(GoldenTest, EndpointsHaveTheRecordedKeysAndTypes) {
         std::vector<std::string> allowed;  // Why: see below.
     };
     // No quota can be set yet, and the resources of roles are data.
-    const std::vector<std::string> roles{"roles[].quota.guarantee.", "roles[].quota.limit.", "roles[].resources."};
-    // The recorded pod's tasks and executors differ from ours in what is optional: no command there.
+    const std::vector<std::string> roles{"roles[].quota.guarantee.", "roles[].quota.limit.",
+                                         "roles[].resources."};
+    // The recorded pod's tasks and executors differ from ours in what is optional: no command
+    // there.
     const Row rows[] = {
         {"/version", render_version(*snapshot_->facts), {}},
         {"/state", render_state(*snapshot_), {"frameworks[].executors[].command"}},
         {"/state-summary", render_state_summary(*snapshot_), {}},
         {"/slaves", render_slaves(*snapshot_, std::nullopt), {}},
-        {"/frameworks", render_frameworks(*snapshot_, std::nullopt), {"frameworks[].executors[].command"}},
+        {"/frameworks",
+         render_frameworks(*snapshot_, std::nullopt),
+         {"frameworks[].executors[].command"}},
         {"/tasks", render_tasks(*snapshot_, {}), {}},
         {"/roles", render_roles(*snapshot_), roles},
     };
@@ -203,12 +216,15 @@ TEST_F(GoldenTest, OperatorReadsHaveTheRecordedKeysAndTypes) {
     };
     // The recordings are cut: agents lost their ports there, tasks the one with a health check.
     const std::vector<std::string> agents{"get_agents.agents[].total_resources[].ranges"};
-    const std::vector<std::string> tasks{"get_tasks.tasks[].health_check", "get_tasks.tasks[].statuses[].healthy"};
+    const std::vector<std::string> tasks{"get_tasks.tasks[].health_check",
+                                         "get_tasks.tasks[].statuses[].healthy"};
     std::vector<std::string> state;
     for (const std::string& path : agents) state.push_back("get_state." + path);
     for (const std::string& path : tasks) state.push_back("get_state." + path);
     const auto json = wire::Media::json;
-    const auto text = [](const mesos::v1::master::Response& response) { return wire::encode(wire::Media::json, response); };
+    const auto text = [](const mesos::v1::master::Response& response) {
+        return wire::encode(wire::Media::json, response);
+    };
     const Row rows[] = {
         {"GET_VERSION", text(get_version(*snapshot_->facts)), {}},
         {"GET_MASTER", text(get_master(*snapshot_->facts)), {}},
@@ -223,8 +239,8 @@ TEST_F(GoldenTest, OperatorReadsHaveTheRecordedKeysAndTypes) {
     for (const Row& row : rows) {
         SCOPED_TRACE(row.type);
         ASSERT_TRUE(recorded.contains(row.type));
-        EXPECT_THAT(differences(folded(shape_of(recorded.at(row.type), {})), folded(shape_of(row.ours, {})),
-                                row.allowed),
+        EXPECT_THAT(differences(folded(shape_of(recorded.at(row.type), {})),
+                                folded(shape_of(row.ours, {})), row.allowed),
                     IsEmpty());
     }
 }
@@ -243,9 +259,10 @@ TEST_F(GoldenTest, ProtobufSaysTheSameAsJson) {
         SCOPED_TRACE(row.name);
         mesos::v1::master::Response from_json;
         mesos::v1::master::Response from_bytes;
-        ASSERT_TRUE(wire::decode(wire::Media::json, row.render(*snapshot_, wire::Media::json), from_json));
         ASSERT_TRUE(
-            wire::decode(wire::Media::protobuf, row.render(*snapshot_, wire::Media::protobuf), from_bytes));
+            wire::decode(wire::Media::json, row.render(*snapshot_, wire::Media::json), from_json));
+        ASSERT_TRUE(wire::decode(wire::Media::protobuf,
+                                 row.render(*snapshot_, wire::Media::protobuf), from_bytes));
         EXPECT_EQ(from_json.SerializeAsString(), from_bytes.SerializeAsString());
     }
 }

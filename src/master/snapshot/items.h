@@ -11,8 +11,8 @@
 #include "master/core/state.h"
 #include "mesos/v1/master/master.pb.h"
 
-// What a snapshot is made of: immutable values, taken from the core's state on the loop, and rendered
-// on the readers' threads at most once each.
+// What a snapshot is made of: immutable values, taken from the core's state on the loop, and
+// rendered on the readers' threads at most once each.
 namespace tepui::master {
 
 /// Text that is made when it is first asked for. Any thread.
@@ -81,7 +81,9 @@ class ExecutorItem final : public Item {
 public:
     ExecutorItem(FrameworkId framework_id, AgentId agent_id,
                  std::shared_ptr<const mesos::v1::ExecutorInfo> executor)
-        : framework(std::move(framework_id)), agent(std::move(agent_id)), info(std::move(executor)) {}
+        : framework(std::move(framework_id)),
+          agent(std::move(agent_id)),
+          info(std::move(executor)) {}
 
     const FrameworkId framework;
     const AgentId agent;
@@ -139,8 +141,8 @@ protected:
 
 using TaskItems = std::vector<std::shared_ptr<const TaskItem>>;
 
-/// A framework as it is now, or as it ended. Its renderings need what it holds on all agents, so they
-/// are made by the views.
+/// A framework as it is now, or as it ended. Its renderings need what it holds on all agents, so
+/// they are made by the views.
 struct FrameworkItem {
     std::shared_ptr<const mesos::v1::FrameworkInfo> info;
     bool active = false;

@@ -14,8 +14,9 @@ void collect(const simdjson::dom::element& element, const std::string& path,
     switch (element.type()) {
         case element_type::OBJECT: {
             shape[path].insert("object");
-            const bool is_map = std::any_of(maps.begin(), maps.end(),
-                                            [&](const std::string& map) { return path.ends_with(map); });
+            const bool is_map = std::any_of(maps.begin(), maps.end(), [&](const std::string& map) {
+                return path.ends_with(map);
+            });
             for (const auto& field : simdjson::dom::object(element)) {
                 const std::string key = is_map ? "*" : std::string(field.key);
                 collect(field.value, path.empty() ? key : path + "." + key, maps, shape);
@@ -24,7 +25,8 @@ void collect(const simdjson::dom::element& element, const std::string& path,
         }
         case element_type::ARRAY:
             shape[path].insert("array");
-            for (const auto& item : simdjson::dom::array(element)) collect(item, path + "[]", maps, shape);
+            for (const auto& item : simdjson::dom::array(element))
+                collect(item, path + "[]", maps, shape);
             return;
         case element_type::STRING: shape[path].insert("string"); return;
         case element_type::BOOL: shape[path].insert("bool"); return;
@@ -83,8 +85,8 @@ std::vector<std::string> differences(const JsonShape& recorded, const JsonShape&
         if (it == ours.end()) {
             lines.push_back("missing: " + path);
         } else if (it->second != types) {
-            lines.push_back(fmt::format("type of {}: recorded {}, ours {}", path, fmt::join(types, "/"),
-                                        fmt::join(it->second, "/")));
+            lines.push_back(fmt::format("type of {}: recorded {}, ours {}", path,
+                                        fmt::join(types, "/"), fmt::join(it->second, "/")));
         }
     }
     for (const auto& [path, types] : ours) {

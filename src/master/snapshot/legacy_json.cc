@@ -11,7 +11,8 @@ std::string ranges_text(std::vector<std::pair<std::uint64_t, std::uint64_t>> ran
     std::sort(ranges.begin(), ranges.end());
     std::vector<std::pair<std::uint64_t, std::uint64_t>> merged;
     for (const auto& [begin, end] : ranges) {
-        if (!merged.empty() && (begin <= merged.back().second || begin - 1 == merged.back().second)) {
+        if (!merged.empty() &&
+            (begin <= merged.back().second || begin - 1 == merged.back().second)) {
             merged.back().second = std::max(merged.back().second, end);
         } else {
             merged.emplace_back(begin, end);
@@ -29,7 +30,8 @@ std::string set_text(const std::set<std::string>& items) {
     return text + "}";
 }
 
-std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs_of(const mesos::v1::Value::Ranges& ranges) {
+std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs_of(
+    const mesos::v1::Value::Ranges& ranges) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs;
     for (const auto& range : ranges.range()) pairs.emplace_back(range.begin(), range.end());
     return pairs;
@@ -46,7 +48,8 @@ void write_status(JsonWriter& json, const mesos::v1::TaskStatus& status) {
     if (status.has_container_status()) {
         const auto& container = status.container_status();
         json.key("container_status").begin_object();
-        if (container.has_container_id()) json.key("container_id").message(container.container_id());
+        if (container.has_container_id())
+            json.key("container_id").message(container.container_id());
         if (container.network_infos_size() > 0) {
             json.key("network_infos").begin_array();
             for (const auto& info : container.network_infos()) json.message(info);
@@ -68,7 +71,8 @@ void write_number(JsonWriter& json, double number) {
 }
 
 void write_limits(JsonWriter& json, const mesos::v1::Task& task) {
-    const std::map<std::string, mesos::v1::Value::Scalar> sorted(task.limits().begin(), task.limits().end());
+    const std::map<std::string, mesos::v1::Value::Scalar> sorted(task.limits().begin(),
+                                                                 task.limits().end());
     json.begin_object();
     for (const auto& [name, limit] : sorted) {
         json.key(name);
@@ -80,11 +84,13 @@ void write_limits(JsonWriter& json, const mesos::v1::Task& task) {
 }  // namespace
 
 void write_resources(JsonWriter& json, const ResourceList& resources) {
-    std::map<std::string, Quantity, std::less<>> scalars{{"cpus", {}}, {"gpus", {}}, {"mem", {}}, {"disk", {}}};
+    std::map<std::string, Quantity, std::less<>> scalars{
+        {"cpus", {}}, {"gpus", {}}, {"mem", {}}, {"disk", {}}};
     std::map<std::string, std::vector<std::pair<std::uint64_t, std::uint64_t>>> ranges;
     std::map<std::string, std::set<std::string>> sets;
     for (const auto& resource : resources) {
-        const std::string name = resource.has_revocable() ? resource.name() + "_revocable" : resource.name();
+        const std::string name =
+            resource.has_revocable() ? resource.name() + "_revocable" : resource.name();
         switch (resource.type()) {
             case mesos::v1::Value::SCALAR:
                 scalars[name] += Quantity::from_double(resource.scalar().value());
@@ -215,12 +221,14 @@ void write_executor(JsonWriter& json, const mesos::v1::ExecutorInfo& executor,
     write_command(json, executor.command());
     json.key("resources");
     write_resources(json, executor.resources());
-    if (executor.resources_size() > 0) json.key("role").value(allocation_role(executor.resources()));
+    if (executor.resources_size() > 0)
+        json.key("role").value(allocation_role(executor.resources()));
     if (executor.has_labels()) {
         json.key("labels");
         write_labels(json, executor.labels());
     }
-    if (executor.has_type()) json.key("type").value(mesos::v1::ExecutorInfo::Type_Name(executor.type()));
+    if (executor.has_type())
+        json.key("type").value(mesos::v1::ExecutorInfo::Type_Name(executor.type()));
     json.key("slave_id").value(agent_id);
     json.end_object();
 }

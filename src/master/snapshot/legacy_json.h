@@ -6,13 +6,13 @@
 #include "resources/resources.h"
 #include "wire/json_writer.h"
 
-// The building blocks of the endpoints from before the v1 API (/state, /slaves, /tasks, ...): objects
-// written by hand, in the names of v0. Shapes: Mesos' src/common/http.cpp and recordings of a real
-// master (api/golden).
+// The building blocks of the endpoints from before the v1 API (/state, /slaves, /tasks, ...):
+// objects written by hand, in the names of v0. Shapes: Mesos' src/common/http.cpp and recordings of
+// a real master (api/golden).
 namespace tepui::master {
 
-/// {"cpus":…,"gpus":…,"mem":…,"disk":…}: those four always; other scalars summed by name; ranges and
-/// sets as text; revocable amounts under "<name>_revocable".
+/// {"cpus":…,"gpus":…,"mem":…,"disk":…}: those four always; other scalars summed by name; ranges
+/// and sets as text; revocable amounts under "<name>_revocable".
 void write_resources(wire::JsonWriter& json, const ResourceList& resources);
 /// Every resource whole, in the form of endpoints (see endpoint_resource).
 void write_full_resources(wire::JsonWriter& json, const Resources& resources);
@@ -31,8 +31,8 @@ void write_offer(wire::JsonWriter& json, const mesos::v1::Offer& offer);
 void write_executor(wire::JsonWriter& json, const mesos::v1::ExecutorInfo& executor,
                     const std::string& agent_id);
 
-/// A resource as endpoints show it: `role` and, if it is reserved dynamically, `reservation` are set
-/// beside `reservations`, as long as it has not more than one reservation.
+/// A resource as endpoints show it: `role` and, if it is reserved dynamically, `reservation` are
+/// set beside `reservations`, as long as it has not more than one reservation.
 mesos::v1::Resource endpoint_resource(mesos::v1::Resource resource);
 /// The role in the first allocation_info, or "*".
 const std::string& allocation_role(const ResourceList& resources);

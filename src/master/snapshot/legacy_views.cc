@@ -1,5 +1,6 @@
 #include "master/snapshot/legacy_views.h"
 
+#include "master/snapshot/legacy_framework.h"
 #include "master/snapshot/legacy_json.h"
 #include "wire/json_writer.h"
 
@@ -8,13 +9,6 @@ namespace {
 
 using mesos::v1::FrameworkInfo;
 using wire::JsonWriter;
-
-const Totals::Share& share_of(const Snapshot& snapshot, const FrameworkId& id) {
-    static const Totals::Share none;
-    const auto& shares = snapshot.totals().frameworks;
-    const auto it = shares.find(id);
-    return it == shares.end() ? none : it->second;
-}
 
 void write_version(JsonWriter& json, const mesos::v1::VersionInfo& version) {
     json.key("version").value(version.version());
@@ -30,26 +24,6 @@ void write_flags(JsonWriter& json, const MasterFacts& facts) {
     json.key("flags").begin_object();
     for (const auto& [name, value] : facts.flags) json.key(name).value(value);
     json.end_object();
-}
-
-void write_framework_summary(JsonWriter& json, const Snapshot& snapshot, const FrameworkItem& framework) {
-    const FrameworkInfo& info = *framework.info;
-    const Totals::Share& share = share_of(snapshot, FrameworkId(info.id().value()));
-    json.key("id").value(info.id().value());
-    json.key("name").value(info.name());
-    json.key("used_resources");
-    write_resources(json, share.used.to_proto());
-    json.key("offered_resources");
-    write_resources(json, share.offered.to_proto());
-    json.key("capabilities").begin_array();
-    for (const auto& capability : info.capabilities())
-        json.value(FrameworkInfo::Capability::Type_Name(capability.type()));
-    json.end_array();
-    json.key("hostname").value(info.hostname());
-    json.key("webui_url").value(info.webui_url());
-    json.key("active").value(framework.active);
-    json.key("connected").value(framework.connected);
-    json.key("recovered").value(framework.recovered);
 }
 
 void write_roles(JsonWriter& json, const FrameworkItem& framework) {
@@ -75,11 +49,13 @@ void write_task_list(JsonWriter& json, const TaskItems* tasks) {
 }
 
 /// What the framework holds now: tasks, offers, executors; all empty for one that ended.
-void write_framework_contents(JsonWriter& json, const Snapshot& snapshot, const FrameworkItem& framework) {
+void write_framework_contents(JsonWriter& json, const Snapshot& snapshot,
+                              const FrameworkItem& framework) {
     const FrameworkId id(framework.info->id().value());
     json.key("tasks").begin_array();
     if (!framework.unregistered_at)
-        Snapshot::visit_tasks(snapshot.tasks, id, [&](const TaskItem& task) { json.raw(task.legacy_json()); });
+        Snapshot::visit_tasks(snapshot.tasks, id,
+                              [&](const TaskItem& task) { json.raw(task.legacy_json()); });
     json.end_array();
 
     json.key("unreachable_tasks");
@@ -133,7 +109,8 @@ void write_framework(JsonWriter& json, const Snapshot& snapshot, const Framework
     json.end_object();
 }
 
-void write_frameworks(JsonWriter& json, const Snapshot& snapshot, const std::optional<std::string>& only) {
+void write_frameworks(JsonWriter& json, const Snapshot& snapshot,
+                      const std::optional<std::string>& only) {
     const auto wanted = [&](const FrameworkItem& framework) {
         return !only || framework.info->id().value() == *only;
     };
@@ -173,7 +150,8 @@ void write_master(JsonWriter& json, const Snapshot& snapshot) {
     const MasterFacts& facts = *snapshot.facts;
     const mesos::v1::MasterInfo& info = facts.info;
     std::size_t active = 0;
-    snapshot.agents.for_each([&](const AgentId&, const auto& agent) { active += agent->active ? 1 : 0; });
+    snapshot.agents.for_each(
+        [&](const AgentId&, const auto& agent) { active += agent->active ? 1 : 0; });
     const std::size_t inactive = snapshot.agents.size() - active;
 
     write_version(json, facts.version);
@@ -205,7 +183,8 @@ std::string render_state(const Snapshot& snapshot) {
     json.begin_object();
     write_master(json, snapshot);
     json.key("slaves").begin_array();
-    snapshot.agents.for_each([&](const AgentId&, const auto& agent) { json.raw(agent->legacy_json()); });
+    snapshot.agents.for_each(
+        [&](const AgentId&, const auto& agent) { json.raw(agent->legacy_json()); });
     json.end_array();
     write_recovered_agents(json, snapshot, std::nullopt);
     write_frameworks(json, snapshot, std::nullopt);
@@ -266,7 +245,8 @@ std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query) {
     });
     // Ids break ties, so that pages of equal times don't overlap.
     const auto order = [](const TaskItem& task) {
-        return std::make_tuple(task.first_timestamp(), std::string_view(task.info->task_id().value()),
+        return std::make_tuple(task.first_timestamp(),
+                               std::string_view(task.info->task_id().value()),
                                std::string_view(task.info->framework_id().value()));
     };
     std::sort(tasks.begin(), tasks.end(), [&](const auto& a, const auto& b) {
@@ -280,69 +260,6 @@ std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query) {
     JsonWriter json(out);
     json.begin_object().key("tasks").begin_array();
     for (std::size_t i = begin; i < begin + count; ++i) json.raw(tasks[i]->legacy_json());
-    json.end_array().end_object();
-    return out;
-}
-
-namespace {
-
-constexpr std::array summary_states{
-    mesos::v1::TASK_STAGING,  mesos::v1::TASK_STARTING, mesos::v1::TASK_RUNNING, mesos::v1::TASK_KILLING,
-    mesos::v1::TASK_FINISHED, mesos::v1::TASK_KILLED,   mesos::v1::TASK_FAILED,  mesos::v1::TASK_LOST,
-    mesos::v1::TASK_ERROR,    mesos::v1::TASK_UNREACHABLE};
-
-struct StateCounts {
-    std::array<std::uint64_t, mesos::v1::TaskState_ARRAYSIZE> by_state{};
-    std::set<std::string> others;  // Frameworks of an agent, agents of a framework.
-};
-
-void write_counts(JsonWriter& json, const StateCounts& counts, const char* others) {
-    for (const mesos::v1::TaskState state : summary_states)
-        json.key(mesos::v1::TaskState_Name(state)).value(counts.by_state[static_cast<std::size_t>(state)]);
-    json.key(others).begin_array();
-    for (const std::string& id : counts.others) json.value(id);
-    json.end_array();
-}
-
-}  // namespace
-
-std::string render_state_summary(const Snapshot& snapshot) {
-    std::map<std::string, StateCounts> by_agent;
-    std::map<std::string, StateCounts> by_framework;
-    snapshot.visit_all_tasks([&](const std::shared_ptr<const TaskItem>& task) {
-        const mesos::v1::Task& info = *task->info;
-        const auto state = static_cast<std::size_t>(info.state());
-        StateCounts& of_agent = by_agent[info.agent_id().value()];
-        ++of_agent.by_state[state];
-        of_agent.others.insert(info.framework_id().value());
-        StateCounts& of_framework = by_framework[info.framework_id().value()];
-        ++of_framework.by_state[state];
-        of_framework.others.insert(info.agent_id().value());
-    });
-
-    std::string out;
-    JsonWriter json(out);
-    json.begin_object();
-    json.key("hostname").value(snapshot.facts->info.hostname());
-    if (!snapshot.facts->cluster.empty()) json.key("cluster").value(snapshot.facts->cluster);
-    json.key("slaves").begin_array();
-    snapshot.agents.for_each([&](const AgentId& id, const auto& agent) {
-        std::string counts;
-        JsonWriter more(counts);
-        more.begin_object();
-        write_counts(more, by_agent[id.value], "framework_ids");
-        more.end_object();
-        counts.front() = ',';
-        json.raw(agent->legacy_head() + counts);
-    });
-    json.end_array();
-    json.key("frameworks").begin_array();
-    snapshot.frameworks.for_each([&](const FrameworkId& id, const auto& framework) {
-        json.begin_object();
-        write_framework_summary(json, snapshot, *framework);
-        write_counts(json, by_framework[id.value], "slave_ids");
-        json.end_object();
-    });
     json.end_array().end_object();
     return out;
 }

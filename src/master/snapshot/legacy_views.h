@@ -22,7 +22,7 @@ struct TasksQuery {
     std::optional<std::string> task_id = std::nullopt;
     std::int64_t limit = 100;  // Negative: all.
     std::size_t offset = 0;
-    bool ascending = false;    // By the time of the first status.
+    bool ascending = false;  // By the time of the first status.
 };
 std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query);
 

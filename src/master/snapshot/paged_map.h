@@ -82,8 +82,9 @@ public:
         });
         for (; page != pages_.end(); ++page) {
             const auto& entries = (*page)->entries;
-            auto it = std::partition_point(entries.begin(), entries.end(),
-                                           [&](const Entry& entry) { return below(entry.first, from); });
+            auto it = std::partition_point(entries.begin(), entries.end(), [&](const Entry& entry) {
+                return below(entry.first, from);
+            });
             for (; it != entries.end(); ++it) {
                 if (!visit(it->first, it->second)) return;
             }
@@ -104,7 +105,8 @@ private:
                                 [](const Entry& entry, const Key& k) { return entry.first < k; });
     }
 
-    /// The page that holds `key` or would: the first whose last key is not below it; size() if none.
+    /// The page that holds `key` or would: the first whose last key is not below it; size() if
+    /// none.
     std::size_t page_of(const Key& key) const {
         const auto it = std::partition_point(pages_.begin(), pages_.end(), [&](const auto& page) {
             return !page->entries.empty() && page->entries.back().first < key;
@@ -122,7 +124,8 @@ private:
     void split(std::size_t at) {
         auto& entries = pages_[at]->entries;
         const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(entries.size() / 2);
-        std::vector<Entry> right(std::make_move_iterator(middle), std::make_move_iterator(entries.end()));
+        std::vector<Entry> right(std::make_move_iterator(middle),
+                                 std::make_move_iterator(entries.end()));
         entries.erase(middle, entries.end());
         pages_.insert(pages_.begin() + static_cast<std::ptrdiff_t>(at) + 1,
                       std::make_shared<Page>(Page{generation_, std::move(right)}));

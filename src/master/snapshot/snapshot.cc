@@ -30,7 +30,8 @@ void add_agent(Totals& totals, const AgentItem& agent) {
             if (used) totals.used += resources;
             for (const auto& [role, part] : resources.by_allocation_role()) {
                 const Quantities quantities = quantities_of(part.to_proto());
-                const Quantities unreserved = quantities_of(part.unreserved().nonrevocable().to_proto());
+                const Quantities unreserved =
+                    quantities_of(part.unreserved().nonrevocable().to_proto());
                 visit_role_and_ancestors(role, [&](const std::string& name) {
                     Totals::RoleShare& of_role = totals.roles[name];
                     add_to(used ? of_role.allocated : of_role.offered, quantities);
@@ -48,7 +49,8 @@ void add_agent(Totals& totals, const AgentItem& agent) {
             add_to(totals.roles[name].consumed, quantities);
         });
     }
-    for (const auto& executor : agent.executors) totals.executors[executor->framework].push_back(executor);
+    for (const auto& executor : agent.executors)
+        totals.executors[executor->framework].push_back(executor);
 }
 
 Totals make_totals(const Snapshot& snapshot) {
@@ -57,7 +59,8 @@ Totals make_totals(const Snapshot& snapshot) {
     snapshot.frameworks.for_each([&](const FrameworkId& id, const auto& framework) {
         const auto add = [&](const std::string& role) { totals.roles[role].frameworks.insert(id); };
         if (framework->has_capability(mesos::v1::FrameworkInfo::Capability::MULTI_ROLE)) {
-            for (const std::string& role : framework->info->roles()) visit_role_and_ancestors(role, add);
+            for (const std::string& role : framework->info->roles())
+                visit_role_and_ancestors(role, add);
         } else {
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wdeprecated-declarations"  // Frameworks of before MULTI_ROLE.
@@ -79,7 +82,8 @@ Quantities quantities_of(const ResourceList& resources) {
             amount = Quantity::from_double(resource.scalar().value());
         } else if (resource.type() == mesos::v1::Value::RANGES) {
             for (const auto& range : resource.ranges().range())
-                amount += Quantity::from_double(static_cast<double>(range.end() - range.begin() + 1));
+                amount +=
+                    Quantity::from_double(static_cast<double>(range.end() - range.begin() + 1));
         } else {
             continue;
         }
@@ -93,8 +97,8 @@ const Totals& Snapshot::totals() const {
     return cache_->totals;
 }
 
-std::shared_ptr<const std::string> Snapshot::body(const std::string& name,
-                                                  const std::function<std::string()>& render) const {
+std::shared_ptr<const std::string> Snapshot::body(
+    const std::string& name, const std::function<std::string()>& render) const {
     std::shared_ptr<Body> body;
     {
         const std::scoped_lock lock(cache_->mutex);
@@ -117,11 +121,12 @@ void Snapshot::visit_tasks(const TaskMap& tasks, const FrameworkId& framework,
 
 void Snapshot::visit_offers(const FrameworkId& framework,
                             const std::function<void(const OfferItem&)>& visit) const {
-    offers.for_each_from(OfferKey{framework, OfferId{}}, [&](const OfferKey& key, const auto& offer) {
-        if (key.first != framework) return false;
-        visit(*offer);
-        return true;
-    });
+    offers.for_each_from(OfferKey{framework, OfferId{}},
+                         [&](const OfferKey& key, const auto& offer) {
+                             if (key.first != framework) return false;
+                             visit(*offer);
+                             return true;
+                         });
 }
 
 void Snapshot::visit_all_tasks(

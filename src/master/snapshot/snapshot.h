@@ -15,8 +15,8 @@ namespace tepui::master {
 /// What does not change while a master runs.
 struct MasterFacts {
     mesos::v1::MasterInfo info;
-    std::string cluster;   // May be empty.
-    std::string log_dir;   // May be empty.
+    std::string cluster;  // May be empty.
+    std::string log_dir;  // May be empty.
     std::map<std::string, std::string> flags;
     WallTime started_at;
     WallTime elected_at;
@@ -35,7 +35,7 @@ struct Totals {
         Quantities allocated;  // By tasks and executors, neither reserved nor revocable.
         Quantities offered;
         Quantities reserved;
-        Quantities consumed;   // Counted against quota: allocated and not reserved, plus reserved.
+        Quantities consumed;  // Counted against quota: allocated and not reserved, plus reserved.
         std::set<FrameworkId> frameworks;
     };
 
@@ -77,7 +77,8 @@ public:
     void visit_offers(const FrameworkId& framework,
                       const std::function<void(const OfferItem&)>& visit) const;
     /// Visits all tasks: active, unreachable and completed ones, of ended frameworks too.
-    void visit_all_tasks(const std::function<void(const std::shared_ptr<const TaskItem>&)>& visit) const;
+    void visit_all_tasks(
+        const std::function<void(const std::shared_ptr<const TaskItem>&)>& visit) const;
 
 private:
     struct Body {

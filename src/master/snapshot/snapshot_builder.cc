@@ -3,8 +3,8 @@
 namespace tepui::master {
 namespace {
 
-/// How many of the last of `before` are the first of `tasks`: the list grows at its end and is cut at
-/// its front. Nothing when the two don't continue each other.
+/// How many of the last of `before` are the first of `tasks`: the list grows at its end and is cut
+/// at its front. Nothing when the two don't continue each other.
 template <typename Tasks>
 std::optional<std::size_t> kept_count(const TaskItems& before, const Tasks& tasks) {
     if (before.empty()) return 0;
@@ -19,7 +19,8 @@ std::optional<std::size_t> kept_count(const TaskItems& before, const Tasks& task
 
 /// Items of `tasks`, taken from `before` where they are the same.
 template <typename Tasks>
-std::shared_ptr<const TaskItems> refresh(const std::shared_ptr<const TaskItems>& before, const Tasks& tasks) {
+std::shared_ptr<const TaskItems> refresh(const std::shared_ptr<const TaskItems>& before,
+                                         const Tasks& tasks) {
     const std::size_t kept = before ? kept_count(*before, tasks).value_or(0) : 0;
     if (before && kept == tasks.size() && kept == before->size()) return before;
     auto items = std::make_shared<TaskItems>();
@@ -41,7 +42,8 @@ std::shared_ptr<const FrameworkItem> make_framework(const Framework& framework,
     item->reregistered_at = framework.reregistered_at;
     item->offer_constraints =
         std::make_shared<const mesos::v1::scheduler::OfferConstraints>(framework.offer_constraints);
-    item->completed_tasks = refresh(before ? before->completed_tasks : nullptr, framework.completed_tasks);
+    item->completed_tasks =
+        refresh(before ? before->completed_tasks : nullptr, framework.completed_tasks);
     return item;
 }
 
@@ -165,7 +167,8 @@ void SnapshotBuilder::set_agent(const State& state, const AgentId& id) {
         working_.agents.erase(id);
     }
     if (const auto it = state.recovered_agents.find(id); it != state.recovered_agents.end()) {
-        working_.recovered_agents.set(id, std::make_shared<const RecoveredAgentItem>(it->second.info));
+        working_.recovered_agents.set(id,
+                                      std::make_shared<const RecoveredAgentItem>(it->second.info));
     } else {
         working_.recovered_agents.erase(id);
     }
@@ -211,7 +214,8 @@ void SnapshotBuilder::set_completed_tasks(const State& state, const FrameworkId&
 void SnapshotBuilder::set_offer(const State& state, const OfferId& id) {
     const auto it = state.offers.find(id);
     if (it != state.offers.end()) {
-        working_.offers.set({it->second.framework, id}, std::make_shared<const OfferItem>(it->second.info));
+        working_.offers.set({it->second.framework, id},
+                            std::make_shared<const OfferItem>(it->second.info));
         offer_owners_.insert_or_assign(id, it->second.framework);
         return;
     }

@@ -31,8 +31,8 @@ private:
     Snapshot working_;
     std::map<OfferId, FrameworkId> offer_owners_;
     std::shared_ptr<const Snapshot> published_;
-    bool fresh_ = false;    // Nothing was applied yet.
-    bool changed_ = true;   // Since the last publish().
+    bool fresh_ = false;   // Nothing was applied yet.
+    bool changed_ = true;  // Since the last publish().
 };
 
 }  // namespace tepui::master

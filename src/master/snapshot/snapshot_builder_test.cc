@@ -114,7 +114,8 @@ TEST_F(SnapshotBuilderTest, CompletedTasksGrowAtTheEndAndAreCutAtTheFront) {
     // Nothing in common any more.
     completed = {make_task("7"), make_task("8")};
     apply_task("8");
-    EXPECT_THAT(names(*(*builder_.publish()->frameworks.find(fid_))->completed_tasks), ElementsAre("7", "8"));
+    EXPECT_THAT(names(*(*builder_.publish()->frameworks.find(fid_))->completed_tasks),
+                ElementsAre("7", "8"));
 }
 
 TEST_F(SnapshotBuilderTest, AnEndedFrameworkTakesItsTasksAndOffersAlong) {

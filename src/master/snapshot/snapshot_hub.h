@@ -13,9 +13,9 @@ namespace tepui::master {
 
 namespace asio = boost::asio;
 
-/// Where readers get snapshots. A reader gets one that is not older than its asking: it marks demand,
-/// wakes the loop and waits for the end of the next batch. The loop pays for handing out a pointer
-/// (and for keeping the copy in step); everything else runs at the reader's.
+/// Where readers get snapshots. A reader gets one that is not older than its asking: it marks
+/// demand, wakes the loop and waits for the end of the next batch. The loop pays for handing out a
+/// pointer (and for keeping the copy in step); everything else runs at the reader's.
 class SnapshotHub {
 public:
     /// `wake_loop` makes the loop end a batch soon.

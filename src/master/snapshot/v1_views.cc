@@ -12,7 +12,8 @@ void add_endpoint_resources(ResourceList* list, const Resources& resources) {
     for (const auto& resource : resources.to_proto()) *list->Add() = endpoint_resource(resource);
 }
 
-Response::GetFrameworks::Framework framework_message(const Snapshot& snapshot, const FrameworkItem& item) {
+Response::GetFrameworks::Framework framework_message(const Snapshot& snapshot,
+                                                     const FrameworkItem& item) {
     const FrameworkId id(item.info->id().value());
     Response::GetFrameworks::Framework message;
     *message.mutable_framework_info() = *item.info;
@@ -20,7 +21,8 @@ Response::GetFrameworks::Framework framework_message(const Snapshot& snapshot, c
     message.set_connected(item.connected);
     message.set_recovered(item.recovered);
     *message.mutable_registered_time() = time_info(item.registered_at);
-    *message.mutable_reregistered_time() = time_info(item.reregistered_at.value_or(item.registered_at));
+    *message.mutable_reregistered_time() =
+        time_info(item.reregistered_at.value_or(item.registered_at));
     *message.mutable_offer_constraints() = *item.offer_constraints;
     if (item.unregistered_at) {
         *message.mutable_unregistered_time() = time_info(*item.unregistered_at);
@@ -96,7 +98,8 @@ void write_agents(V1Writer& writer, const Snapshot& snapshot, int number) {
     snapshot.agents.for_each([&](const AgentId&, const auto& agent) { writer.add(*agent); });
     writer.end_list();
     writer.begin_list("recovered_agents", Agents::kRecoveredAgentsFieldNumber);
-    snapshot.recovered_agents.for_each([&](const AgentId&, const auto& agent) { writer.add(*agent); });
+    snapshot.recovered_agents.for_each(
+        [&](const AgentId&, const auto& agent) { writer.add(*agent); });
     writer.end_list();
     writer.end_message();
 }
