@@ -106,8 +106,10 @@ void CoreLoop::drain() {
         stats_.events += batch.size();
         ++stats_.batches;
     }
-    if (failed) {  // What is stored is not known: nothing is decided any more.
+    if (failed) {  // What is stored is not known: nothing is decided any more; readers are
+                   // answered.
         for (Item& item : batch) refuse(item, store_broken);
+        end_batch();
         return;
     }
     for (Item& item : batch) handle(std::move(item));
@@ -203,6 +205,10 @@ void CoreLoop::end_batch() {
 }
 
 void CoreLoop::arm_timer() {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (failed_) return;
+    }
     const Instant due = core_->next_deadline();
     if (due == timer_due_) return;
     timer_due_ = due;

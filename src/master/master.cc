@@ -70,6 +70,7 @@ public:
         if (server_) server_->stop();
         if (workers_) workers_->stop();
         if (loop_) loop_->stop();
+        if (hub_) hub_->abandon_readers();
         if (log_) {
             log_->info("stopped");
             log_->flush();

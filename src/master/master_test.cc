@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <gmock/gmock.h>
+#include <sqlite3.h>
 
 #include "coord/sqlite_store.h"
 #include "master/master_testing.h"
@@ -363,6 +364,32 @@ TEST_F(MasterTest, ADamagedRegistryIsNamed) {
     ASSERT_FALSE(started);
     EXPECT_EQ(started.error().code, Errc::corrupt);
     EXPECT_THAT(started.error().text, HasSubstr("agents/x"));
+}
+
+TEST_F(MasterTest, EndsWithAClearLineWhenItsRegistryFails) {
+    // A trigger stands for a full disk.
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open((folder_ + "/registry.db").c_str(), &database), SQLITE_OK);
+    const char* sql =
+        "CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    ASSERT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(database);
+
+    TestAgent agent(io_, master_->port());
+    link::ToMaster frame;
+    frame.set_agent_id("");
+    *frame.mutable_register_agent()->mutable_agent() = test_agent_info("host-a");
+    frame.mutable_register_agent()->set_version("1.12.0");
+    agent.send(frame);
+    const auto ended = master_->wait();
+    ASSERT_FALSE(ended);
+    EXPECT_THAT(ended.error().text, HasSubstr("registry.db"));
+    EXPECT_THAT(ended.error().text, HasSubstr("disk full"));
+    // It still says why, but decides nothing.
+    EXPECT_THAT(body("/files/read?path=/master/log&offset=0"), HasSubstr("disk full"));
+    EXPECT_THAT(body("/state"), HasSubstr("\"slaves\":[]"));
+    auto request = client_->make("POST", "/teardown", "frameworkId=x");
+    EXPECT_EQ(client_->send(std::move(request)).status, 503U);
 }
 
 TEST_F(MasterTest, WaitReturnsAfterStop) {

@@ -26,6 +26,14 @@ asio::awaitable<Counters> SnapshotHub::counters() {
     co_return co_await await_callback<Counters>(std::move(start));
 }
 
+void SnapshotHub::abandon_readers() {
+    std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers;
+    std::vector<std::function<void(Counters)>> counter_readers;
+    const std::scoped_lock lock(mutex_);
+    snapshot_readers.swap(snapshot_readers_);
+    counter_readers.swap(counter_readers_);
+}
+
 void SnapshotHub::batch_ended(const State& state, const Changes& changes) {
     builder_.apply(state, changes);
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers;

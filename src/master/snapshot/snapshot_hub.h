@@ -26,6 +26,10 @@ public:
     /// The counters of the core, for metrics.
     asio::awaitable<Counters> counters();
 
+    /// Drops the readers that wait; nobody will answer them. After the loop and the server stopped,
+    /// while the executors of those readers still exist.
+    void abandon_readers();
+
     /// On the loop's thread, at the end of each batch.
     void batch_ended(const State& state, const Changes& changes);
 
