@@ -1,1 +1,15 @@
-int main() { return 0; }
+#include <string>
+#include <vector>
+
+#include "cli/daemon/daemon.h"
+#include "cli/program.h"
+#include "cli/verbs/verbs.h"
+
+int main(int count, char** words) {
+    using namespace tepui::cli;
+    const std::vector<Verb> verbs = {up_verb(),     down_verb(),  run_verb(),
+                                     get_verb(),    logs_verb(),  kill_verb(),
+                                     master_verb(), agent_verb(), version_verb()};
+    const std::vector<std::string> arguments(words + 1, words + count);
+    return run_program(verbs, arguments, process_console());
+}

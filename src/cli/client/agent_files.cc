@@ -1,0 +1,170 @@
+#include "cli/client/agent_files.h"
+
+#include <fmt/core.h>
+#include <simdjson.h>
+
+#include "cli/client/master_api.h"
+#include "mesos/v1/agent/agent.pb.h"
+#include "wire/media.h"
+
+namespace tepui::cli {
+
+namespace {
+
+/// A line longer than this is shown in pieces.
+constexpr std::size_t line_bytes_max = std::size_t{64} << 10;
+
+/// {"offset":n,"data":"..."}, the answer of /files/read.
+Result<std::pair<std::uint64_t, std::string>> parse_read_answer(std::string_view body) {
+    simdjson::dom::parser parser;
+    simdjson::dom::element document;
+    std::uint64_t offset = 0;
+    std::string_view data;
+    const simdjson::padded_string padded(body);
+    if (parser.parse(padded).get(document) != simdjson::SUCCESS ||
+        document["offset"].get_uint64().get(offset) != simdjson::SUCCESS ||
+        document["data"].get_string().get(data) != simdjson::SUCCESS) {
+        return fail(Errc::corrupt, "the agent's answer to /files/read is not what it should be");
+    }
+    return std::pair{offset, std::string(data)};
+}
+
+}  // namespace
+
+asio::awaitable<Result<http::Response>> AgentFiles::ask(http::ClientRequest request) {
+    auto url = http::parse_url(agent_);
+    if (!url) co_return fail(Errc::invalid_argument, "'{}' is not the address of an agent", agent_);
+    request.url.host = url->host;
+    request.url.port = url->port;
+    request.deadline = 15s;
+    auto response = co_await client_.request(std::move(request));
+    if (!response)
+        co_return fail_with(fmt::format("no answer from agent {}", agent_), response.error());
+    if (response->status == 200) co_return response;
+    co_return std::unexpected(
+        status_error(response->status, response->body ? std::string_view(*response->body) : ""));
+}
+
+asio::awaitable<Result<FilePart>> AgentFiles::read_by_call(std::string path, std::uint64_t offset,
+                                                           std::uint64_t length) {
+    mesos::v1::agent::Call call;
+    call.set_type(mesos::v1::agent::Call::READ_FILE);
+    call.mutable_read_file()->set_path(path);
+    call.mutable_read_file()->set_offset(offset);
+    call.mutable_read_file()->set_length(length);
+    http::ClientRequest request;
+    request.method = "POST";
+    request.url.target = "/api/v1";
+    request.headers = {{"Content-Type", std::string(wire::media_protobuf)},
+                       {"Accept", std::string(wire::media_protobuf)}};
+    request.body = wire::encode(wire::Media::protobuf, call);
+    auto response = co_await ask(std::move(request));
+    if (!response) co_return std::unexpected(response.error());
+    mesos::v1::agent::Response message;
+    const auto type = wire::parse_content_type(response->headers.find("Content-Type").value_or(""));
+    const auto decoded =
+        wire::decode(type.value_or(wire::Media::protobuf),
+                     response->body ? std::string_view(*response->body) : "", message);
+    if (!decoded) co_return fail_with("the agent's answer to READ_FILE", decoded.error());
+    co_return FilePart{message.read_file().size(), message.read_file().data()};
+}
+
+asio::awaitable<Result<FilePart>> AgentFiles::read_by_route(std::string path, std::uint64_t offset,
+                                                            std::uint64_t length) {
+    const std::string target = "/files/read?path=" + http::percent_encode(path);
+    http::ClientRequest size_request;
+    size_request.url.target = target + "&offset=-1";
+    auto size_response = co_await ask(std::move(size_request));
+    if (!size_response) co_return std::unexpected(size_response.error());
+    auto size_answer =
+        parse_read_answer(size_response->body ? std::string_view(*size_response->body) : "");
+    if (!size_answer) co_return std::unexpected(size_answer.error());
+    FilePart part{size_answer->first, {}};
+    if (part.size <= offset) co_return part;
+
+    http::ClientRequest request;
+    request.url.target =
+        target + fmt::format("&offset={}&length={}", offset, std::min(length, part.size - offset));
+    auto response = co_await ask(std::move(request));
+    if (!response) co_return std::unexpected(response.error());
+    auto answer = parse_read_answer(response->body ? std::string_view(*response->body) : "");
+    if (!answer) co_return std::unexpected(answer.error());
+    part.data = std::move(answer->second);
+    co_return part;
+}
+
+asio::awaitable<Result<FilePart>> AgentFiles::read(std::string path, std::uint64_t offset,
+                                                   std::uint64_t length) {
+    if (knows_call_) {
+        auto part = co_await read_by_call(path, offset, length);
+        if (part) co_return part;
+        const Errc code = part.error().code;
+        // 404 may mean a missing file as well as a missing call; the route tells which.
+        const bool unknown = code == Errc::internal || code == Errc::invalid_argument;
+        if (!unknown && code != Errc::not_found) co_return part;
+        knows_call_ = !unknown;
+    }
+    auto part = co_await read_by_route(path, offset, length);
+    co_return part;
+}
+
+asio::awaitable<Result<void>> follow_file(AgentFiles& files, std::string path,
+                                          FollowOptions options,
+                                          std::function<void(std::string_view)> sink) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    std::uint64_t offset = 0;
+    Duration silent{0};  // How long the agent has not answered since the writer ended.
+    for (;;) {
+        const bool ended = !options.follow || options.ended();
+        auto part = co_await files.read(path, offset, options.part_bytes);
+        if (part && !part->data.empty()) {
+            sink(part->data);
+            offset += part->data.size();
+            silent = Duration{0};
+            continue;
+        }
+        if (part && part->size < offset) {
+            offset = 0;
+            continue;
+        }
+        if (!part && !options.follow) co_return std::unexpected(part.error());
+        const bool missing = !part && part.error().code == Errc::not_found;
+        if (ended && (part || missing)) co_return Result<void>{};
+        if (ended && silent >= options.patience) co_return std::unexpected(part.error());
+        if (ended) silent += options.poll;
+        timer.expires_after(options.poll);
+        boost::system::error_code ignored;
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+}
+
+LinePrefixer::LinePrefixer(std::string label, std::function<void(std::string_view)> sink)
+    : prefix_(label.empty() ? "" : fmt::format("[{}] ", label)), sink_(std::move(sink)) {}
+
+void LinePrefixer::write(std::string_view bytes) {
+    if (prefix_.empty()) {
+        sink_(bytes);
+        return;
+    }
+    std::string whole;
+    for (const char c : bytes) {
+        line_ += c;
+        if (line_.size() == line_bytes_max) line_ += '\n';
+        if (line_.back() != '\n') continue;
+        whole += prefix_ + line_;
+        line_.clear();
+    }
+    if (!whole.empty()) sink_(whole);
+}
+
+void LinePrefixer::finish() {
+    if (line_.empty()) return;
+    sink_(prefix_ + line_ + '\n');
+    line_.clear();
+}
+
+std::string sandbox_path(std::string_view framework, std::string_view executor) {
+    return fmt::format("/frameworks/{}/executors/{}/runs/latest", framework, executor);
+}
+
+}  // namespace tepui::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tepui::cli {
+
+/// Where a verb writes and what it may know of its surroundings. Tests put their own in.
+struct Console {
+    std::function<void(std::string_view)> out;
+    std::function<void(std::string_view)> err;
+    std::function<std::optional<std::string>(const std::string&)> environment;
+    bool out_is_terminal = false;
+    bool err_is_terminal = false;
+    bool color = false;  // Terminal on standard output, and NO_COLOR is unset or empty.
+};
+
+/// The console of this process. Writes are whole and unbuffered; a closed pipe is ignored.
+Console process_console();
+
+}  // namespace tepui::cli

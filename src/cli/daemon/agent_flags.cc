@@ -1,0 +1,175 @@
+#include <fmt/core.h>
+
+#include "cli/cluster/names.h"
+#include "cli/daemon/daemon.h"
+#include "cli/flags/checks.h"
+
+namespace tepui::cli {
+
+namespace {
+
+FlagSet flags() {
+    FlagSet set;
+    set.environment_prefixes = {"TEPUI_", "MESOS_"};
+    set.file_values = true;
+    const auto add = [&](Flag flag) { set.flags.push_back(std::move(flag)); };
+    add(daemon_flag("Cluster", "master", "HOST:PORT,...", "",
+                    "The master to register with; several with commas between them. Needed.",
+                    not_empty()));
+    for (Flag& flag : network_flags("5051")) set.flags.push_back(std::move(flag));
+    add(daemon_flag("Storage", "work_dir", "PATH", "",
+                    "Where sandboxes and checkpoints are kept. Needed. It must survive a restart "
+                    "of the agent: its "
+                    "tasks are found again through it.",
+                    not_empty()));
+    add(daemon_flag("Storage", "runtime_dir", "PATH", "",
+                    "Where the containers' sockets are. Without it: work_dir/run, or a short path "
+                    "in /run made from "
+                    "work_dir if that is long.",
+                    not_empty()));
+    add(daemon_flag("Storage", "gc_delay", "DURATION", "1weeks",
+                    "How long sandboxes of ended tasks are kept.",
+                    duration_between(0s, Duration::max())));
+    add(daemon_flag("Resources", "resources", "RESOURCES", "",
+                    "What is offered: cpus:4;mem:4096;disk:10000;ports:[31000-32000], reserved "
+                    "with name(role):value, or "
+                    "JSON. What is not named is detected."));
+    add(daemon_flag("Resources", "attributes", "ATTRIBUTES", "",
+                    "What distinguishes this machine: rack:r1;ssd:1."));
+    add(daemon_flag("Resources", "default_role", "ROLE", "*", "The role of resources without one.",
+                    not_empty()));
+    add(daemon_flag("Containers", "isolation", "NAME,...",
+                    "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux",
+                    "The isolators. posix/cpu,posix/mem isolates nothing, and needs no rights.",
+                    not_empty()));
+    add(daemon_flag("Containers", "cgroups_root", "NAME", "",
+                    "The cgroup beneath which the containers' cgroups are. No other agent of the "
+                    "machine may have the "
+                    "same. Without it: tepui/ and a tag made from work_dir.",
+                    not_empty()));
+    add(daemon_switch("Containers", "cgroups_enable_cfs", "false",
+                      "Hold tasks to their CPUs by quota, also when the machine is idle."));
+    add(daemon_switch(
+        "Containers", "switch_user", "true",
+        "Run tasks as the user they name. Needs root. Otherwise they run as the agent."));
+    add(daemon_flag("Containers", "default_user", "USER", "",
+                    "Whom tasks run as that name no user. Without it: the agent's user."));
+    add(daemon_flag(
+        "Containers", "launcher_dir", "PATH", "",
+        "Where the program tepui-shim is. Without it: beside this program, or in ../libexec/tepui.",
+        not_empty()));
+    add(daemon_flag("Cluster", "registration_backoff_factor", "DURATION", "1secs",
+                    "Pause before another attempt to register; it doubles up to 1mins.",
+                    duration_between(1ms, 1min)));
+    add(daemon_flag("History", "max_completed_executors_per_framework", "NUMBER", "150",
+                    "Ended executors that are remembered of each framework.",
+                    whole_number_between(0, 10'000'000)));
+    for (Flag& flag : logging_flags()) set.flags.push_back(std::move(flag));
+    set.foreign = foreign_agent_flags();
+    return set;
+}
+
+Manual manual() {
+    Manual page;
+    page.name = "agent";
+    page.summary = "run an agent, which runs tasks on this machine";
+    page.synopsis = {"agent --master=HOST:PORT --work_dir=PATH [FLAG]..."};
+    page.description = {
+        "Runs an agent in the foreground: it offers this machine's resources through the master "
+        "and runs the tasks "
+        "that come.",
+        "SIGTERM and SIGINT end the agent and leave its tasks running; an agent started again with "
+        "the same work_dir "
+        "takes them over. SIGUSR1 ends the tasks, unregisters the agent and then ends it.",
+        "Flags have the names they have in Mesos; dashes do as well as underscores, and a value of "
+        "the form "
+        "file:///PATH is read from that file. Each flag may also be set by its environment "
+        "variable: TEPUI_NAME "
+        "counts more than MESOS_NAME, and the command line more than both. A flag of Mesos that "
+        "this version does "
+        "not act on is refused and never ignored.",
+    };
+    page.examples = {
+        {"tepui agent --master=127.0.0.1:5050 --work_dir=/var/lib/tepui/agent",
+         "offers the whole machine"},
+        {"tepui agent --master=127.0.0.1:5050 --work_dir=/tmp/a --resources='cpus:2;mem:1024' "
+         "--attributes=rack:r1",
+         "offers a part of it"},
+    };
+    return page;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+    std::vector<std::string> items;
+    while (!text.empty()) {
+        const std::string_view item = text.substr(0, text.find(','));
+        text.remove_prefix(std::min(text.size(), item.size() + 1));
+        if (!item.empty()) items.emplace_back(item);
+    }
+    return items;
+}
+
+Duration duration_of(const Parsed& parsed, std::string_view name) {
+    return parse_duration(parsed.value(name))
+        .value_or(Duration{});  // The flag's check has read it.
+}
+
+}  // namespace
+
+Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
+                                               const AgentSurroundings& around) {
+    TEPUI_CHECK_OK(check_listen(parsed));
+    if (!parsed.given("master")) {
+        return fail(Errc::invalid_argument,
+                    "--master is missing; whom shall the agent register with?");
+    }
+    if (!parsed.given("work_dir")) {
+        return fail(Errc::invalid_argument,
+                    "--work_dir is missing; sandboxes and checkpoints are kept there");
+    }
+    if (parsed.value("master").starts_with("zk://")) {
+        return fail(Errc::invalid_argument,
+                    "--master={}: this version does not ask ZooKeeper; name the master as "
+                    "HOST:PORT",
+                    parsed.value("master"));
+    }
+    agent::AgentOptions options;
+    options.master = parsed.value("master");
+    options.ip = parsed.value("ip");
+    options.port = static_cast<std::uint16_t>(parse_whole(parsed.value("port")).value_or(0));
+    options.hostname = parsed.value("hostname");
+    options.work_dir = absolute_path(parsed.value("work_dir"));
+    options.runtime_dir =
+        parsed.given("runtime_dir")
+            ? absolute_path(parsed.value("runtime_dir"))
+            : agent_runtime_dir(options.work_dir, around.uid, around.xdg_runtime_dir);
+    options.resources = parsed.value("resources");
+    options.attributes = parsed.value("attributes");
+    options.default_role = parsed.value("default_role");
+
+    const bool given_dir = parsed.given("launcher_dir");
+    const std::string launcher_dir =
+        given_dir ? absolute_path(parsed.value("launcher_dir")) : around.program_dir;
+    options.containerizer.shim_path = launcher_dir + "/tepui-shim";
+    options.containerizer.cgroups_root = parsed.given("cgroups_root")
+                                             ? parsed.value("cgroups_root")
+                                             : agent_cgroups_root(options.work_dir);
+    options.containerizer.isolation = split_list(parsed.value("isolation"));
+    options.containerizer.cgroups_enable_cfs = parsed.enabled("cgroups_enable_cfs");
+    options.containerizer.switch_user = parsed.enabled("switch_user");
+    options.core.switch_user = options.containerizer.switch_user;
+    options.core.default_user =
+        parsed.given("default_user") ? parsed.value("default_user") : around.user;
+    options.core.registration_backoff = duration_of(parsed, "registration_backoff_factor");
+    options.core.gc_delay = duration_of(parsed, "gc_delay");
+    options.core.max_completed_executors_per_framework =
+        parse_whole(parsed.value("max_completed_executors_per_framework")).value_or(0);
+    options.log.to_stderr = !parsed.enabled("quiet");
+    options.log.quiet = parsed.value("logging_level") == "ERROR";
+    options.flags = parsed.all();
+    return options;
+}
+
+Verb agent_page() { return Verb{manual(), flags(), nullptr}; }
+
+}  // namespace tepui::cli

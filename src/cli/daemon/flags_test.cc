@@ -1,0 +1,192 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/daemon/daemon.h"
+
+namespace tepui::cli {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Parsed> parse(const Verb& verb, std::vector<std::string> arguments,
+                     std::map<std::string, std::string> variables = {}) {
+    return parse_flags(verb.flags, arguments,
+                       [&](const std::string& name) -> std::optional<std::string> {
+                           const auto it = variables.find(name);
+                           if (it == variables.end()) return std::nullopt;
+                           return it->second;
+                       });
+}
+
+Result<master::MasterOptions> master_options(std::vector<std::string> arguments,
+                                             std::map<std::string, std::string> variables = {}) {
+    static const Verb verb = master_page();
+    const auto parsed = parse(verb, std::move(arguments), std::move(variables));
+    if (!parsed) return std::unexpected(parsed.error());
+    return make_master_options(*parsed);
+}
+
+Result<agent::AgentOptions> agent_options(std::vector<std::string> arguments) {
+    static const Verb verb = agent_page();
+    const auto parsed = parse(verb, std::move(arguments));
+    if (!parsed) return std::unexpected(parsed.error());
+    return make_agent_options(*parsed, AgentSurroundings{0, "root", "", "/opt/tepui/bin"});
+}
+
+TEST(MasterFlags, DefaultsAreThoseOfMesosButForTheAddress) {
+    const auto options = master_options({"--work_dir=/w"});
+    ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->ip, "127.0.0.1");
+    EXPECT_EQ(options->port, 5050);
+    EXPECT_EQ(options->work_dir, "/w");
+    EXPECT_EQ(options->registry, master::RegistryKind::sqlite);
+    const master::CoreConfig defaults;
+    EXPECT_EQ(options->core.agent_ping_timeout, defaults.agent_ping_timeout);
+    EXPECT_EQ(options->core.max_agent_ping_timeouts, defaults.max_agent_ping_timeouts);
+    EXPECT_EQ(options->core.agent_reregister_timeout, defaults.agent_reregister_timeout);
+    EXPECT_EQ(options->core.allocation_interval, defaults.allocation_interval);
+    EXPECT_EQ(options->core.offer_timeout, std::nullopt);
+    EXPECT_EQ(options->core.max_completed_frameworks, defaults.max_completed_frameworks);
+    EXPECT_EQ(options->core.max_completed_tasks_per_framework,
+              defaults.max_completed_tasks_per_framework);
+    EXPECT_EQ(options->core.max_unreachable_tasks_per_framework,
+              defaults.max_unreachable_tasks_per_framework);
+    EXPECT_TRUE(options->core.root_submissions);
+    EXPECT_TRUE(options->log.to_stderr);
+}
+
+TEST(MasterFlags, EveryFlagArrives) {
+    const auto options = master_options(
+        {"--registry=in_memory", "--port=7000", "--hostname=h", "--cluster=c",
+         "--weights=a=2,b=0.5", "--no-root_submissions", "--agent_ping_timeout=1secs",
+         "--max_agent_ping_timeouts=2", "--agent_reregister_timeout=20mins",
+         "--offer_timeout=30secs", "--max_completed_frameworks=1",
+         "--max_completed_tasks_per_framework=2", "--max_unreachable_tasks_per_framework=3",
+         "--quiet", "--logging_level=ERROR", "--allocation_interval=2secs"});
+    ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->registry, master::RegistryKind::in_memory);
+    EXPECT_EQ(options->port, 7000);
+    EXPECT_EQ(options->hostname, "h");
+    EXPECT_EQ(options->cluster, "c");
+    EXPECT_EQ(options->core.weights, (std::map<std::string, double>{{"a", 2}, {"b", 0.5}}));
+    EXPECT_FALSE(options->core.root_submissions);
+    EXPECT_EQ(options->core.agent_ping_timeout, Duration(1s));
+    EXPECT_EQ(options->core.max_agent_ping_timeouts, 2U);
+    EXPECT_EQ(options->core.agent_reregister_timeout, Duration(20min));
+    EXPECT_EQ(options->core.offer_timeout, Duration(30s));
+    EXPECT_EQ(options->core.allocation_interval, Duration(2s));
+    EXPECT_EQ(options->core.max_completed_frameworks, 1U);
+    EXPECT_EQ(options->core.max_completed_tasks_per_framework, 2U);
+    EXPECT_EQ(options->core.max_unreachable_tasks_per_framework, 3U);
+    EXPECT_FALSE(options->log.to_stderr);
+    EXPECT_TRUE(options->log.quiet);
+    EXPECT_EQ(options->flags.at("cluster"), "c");
+}
+
+TEST(MasterFlags, Refusals) {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+        {{}, "--work_dir is missing"},
+        {{"--work_dir=/w", "--ip=0.0.0.0"}, "--insecure_listen"},
+        {{"--work_dir=/w", "--ip=::"}, "--insecure_listen"},
+        {{"--work_dir=/w", "--ip=nowhere"}, "not an IP address"},
+        {{"--work_dir=/w", "--weights=a=-1"}, "ROLE=WEIGHT"},
+        {{"--work_dir=/w", "--weights=bad role=1"}, "--weights"},
+        {{"--work_dir=/w", "--zk=zk://h/mesos"}, "no election"},
+        {{"--work_dir=/w", "--authenticate_frameworks"}, "nobody is authenticated"},
+        {{"--work_dir=/w", "--agent_reregister_timeout=1mins"}, "10mins"},
+        {{"--work_dir=/w", "--work_dri=/x"}, "--work_dir"},
+        {{"--work_dir=/w", "--quorum=2"}, "--quorum"},
+    };
+    for (const auto& [arguments, hint] : cases) {
+        const auto options = master_options(arguments);
+        ASSERT_FALSE(options) << testing::PrintToString(arguments);
+        EXPECT_EQ(options.error().code, Errc::invalid_argument);
+        EXPECT_THAT(options.error().text, HasSubstr(hint));
+    }
+    EXPECT_TRUE(master_options({"--work_dir=/w", "--ip=0.0.0.0", "--insecure_listen"}));
+    EXPECT_TRUE(master_options({"--work_dir=/w", "--ip=127.1.2.3"}));
+    EXPECT_TRUE(master_options(
+        {"--work_dir=/w", "--quorum=1", "--authenticate_frameworks=false", "--logbufsecs=3"}));
+}
+
+TEST(MasterFlags, EnvironmentOfMesosCounts) {
+    const auto options = master_options(
+        {}, {{"MESOS_WORK_DIR", "/m"}, {"MESOS_PORT", "6000"}, {"TEPUI_PORT", "6001"}});
+    ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->work_dir, "/m");
+    EXPECT_EQ(options->port, 6001);
+    const auto refused = master_options({"--work_dir=/w"}, {{"MESOS_ZK", "zk://h/mesos"}});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().text, HasSubstr("MESOS_ZK"));
+}
+
+TEST(AgentFlags, DefaultsKeepAgentsOfOneHostApart) {
+    const auto one = agent_options({"--master=127.0.0.1:5050", "--work_dir=/a"});
+    const auto two = agent_options({"--master=127.0.0.1:5050", "--work_dir=/b"});
+    ASSERT_TRUE(one) << one.error().text;
+    ASSERT_TRUE(two);
+    EXPECT_NE(one->containerizer.cgroups_root, two->containerizer.cgroups_root);
+    EXPECT_NE(one->runtime_dir, two->runtime_dir);
+    EXPECT_EQ(one->containerizer.shim_path, "/opt/tepui/bin/tepui-shim");
+    EXPECT_EQ(one->core.default_user, "root");
+    EXPECT_EQ(one->core.gc_delay, Duration(24h * 7));
+    EXPECT_EQ(one->containerizer.isolation, containerizer::Options{}.isolation);
+}
+
+TEST(AgentFlags, EveryFlagArrives) {
+    const auto options = agent_options(
+        {"--master=h:1,i:2", "--work_dir=/a", "--port=7001", "--hostname=h", "--runtime_dir=/r",
+         "--resources=cpus:1", "--attributes=rack:1", "--default_role=prod",
+         "--isolation=posix/cpu,posix/mem", "--cgroups_root=mine", "--cgroups_enable_cfs",
+         "--no-switch_user", "--default_user=nobody", "--launcher_dir=/l", "--gc_delay=1days",
+         "--registration_backoff_factor=2secs", "--max_completed_executors_per_framework=4"});
+    ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->master, "h:1,i:2");
+    EXPECT_EQ(options->port, 7001);
+    EXPECT_EQ(options->runtime_dir, "/r");
+    EXPECT_EQ(options->resources, "cpus:1");
+    EXPECT_EQ(options->attributes, "rack:1");
+    EXPECT_EQ(options->default_role, "prod");
+    EXPECT_THAT(options->containerizer.isolation, testing::ElementsAre("posix/cpu", "posix/mem"));
+    EXPECT_EQ(options->containerizer.cgroups_root, "mine");
+    EXPECT_TRUE(options->containerizer.cgroups_enable_cfs);
+    EXPECT_FALSE(options->containerizer.switch_user);
+    EXPECT_FALSE(options->core.switch_user);
+    EXPECT_EQ(options->core.default_user, "nobody");
+    EXPECT_EQ(options->containerizer.shim_path, "/l/tepui-shim");
+    EXPECT_EQ(options->core.gc_delay, Duration(24h));
+    EXPECT_EQ(options->core.registration_backoff, Duration(2s));
+    EXPECT_EQ(options->core.max_completed_executors_per_framework, 4U);
+}
+
+TEST(AgentFlags, Refusals) {
+    const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+        {{"--work_dir=/a"}, "--master is missing"},
+        {{"--master=h:1"}, "--work_dir is missing"},
+        {{"--master=zk://h/mesos", "--work_dir=/a"}, "ZooKeeper"},
+        {{"--mastr=h:1", "--work_dir=/a"}, "--master"},
+        {{"--master=h:1", "--work_dir=/a", "--containerizers=docker,mesos"},
+         "built-in containerizer"},
+        {{"--master=h:1", "--work_dir=/a", "--ip=10.0.0.1"}, "--insecure_listen"},
+        {{"--master=h:1", "--work_dir=/a", "--recover=cleanup"}, "--recover"},
+    };
+    for (const auto& [arguments, hint] : cases) {
+        const auto options = agent_options(arguments);
+        ASSERT_FALSE(options) << testing::PrintToString(arguments);
+        EXPECT_THAT(options.error().text, HasSubstr(hint));
+    }
+    EXPECT_TRUE(agent_options(
+        {"--master=h:1", "--work_dir=/a", "--containerizers=mesos", "--launcher=linux"}));
+}
+
+TEST(ForeignFlags, NoneIsAlsoOneOfOurs) {
+    for (const Verb& verb : {master_page(), agent_page()}) {
+        for (const ForeignFlag& foreign : verb.flags.foreign) {
+            EXPECT_EQ(verb.flags.find(foreign.name), nullptr) << foreign.name;
+            EXPECT_FALSE(foreign.why.empty()) << foreign.name;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace tepui::cli

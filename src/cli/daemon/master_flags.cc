@@ -1,0 +1,178 @@
+#include <charconv>
+
+#include <fmt/core.h>
+
+#include "cli/cluster/names.h"
+#include "cli/daemon/daemon.h"
+#include "cli/flags/checks.h"
+#include "resources/resources.h"
+
+namespace tepui::cli {
+
+namespace {
+
+constexpr std::uint64_t history_max = 10'000'000;
+
+/// "role=weight,role=weight"; weights are positive.
+Result<std::map<std::string, double>> parse_weights(std::string_view text) {
+    std::map<std::string, double> weights;
+    while (!text.empty()) {
+        const std::string_view item = text.substr(0, text.find(','));
+        text.remove_prefix(std::min(text.size(), item.size() + 1));
+        const std::size_t equals = item.find('=');
+        double weight = 0;
+        if (equals != std::string_view::npos) {
+            const std::string_view digits = item.substr(equals + 1);
+            const auto [end, error] =
+                std::from_chars(digits.data(), digits.data() + digits.size(), weight);
+            if (error != std::errc{} || end != digits.data() + digits.size()) weight = 0;
+        }
+        if (!(weight > 0)) {
+            return fail(Errc::invalid_argument, "'{}' is not ROLE=WEIGHT with a weight above 0",
+                        item);
+        }
+        const std::string role(item.substr(0, equals));
+        TEPUI_CHECK_OK(validate_role(role));
+        weights[role] = weight;
+    }
+    return weights;
+}
+
+Result<void> check_weights(std::string_view text) {
+    const auto weights = parse_weights(text);
+    if (!weights) return std::unexpected(weights.error());
+    return {};
+}
+
+FlagSet flags() {
+    FlagSet set;
+    set.environment_prefixes = {"TEPUI_", "MESOS_"};
+    set.file_values = true;
+    set.flags = network_flags("5050");
+    const auto add = [&](Flag flag, std::vector<std::string> older = {}) {
+        flag.older_names = std::move(older);
+        set.flags.push_back(std::move(flag));
+    };
+    add(daemon_flag("Storage", "work_dir", "PATH", "",
+                    "Where the registry and the log are kept. Needed unless --registry=in_memory.",
+                    not_empty()));
+    add(daemon_flag("Storage", "registry", "KIND", "sqlite",
+                    "sqlite keeps what must not be forgotten in work_dir; in_memory forgets it "
+                    "with the process. "
+                    "replicated_log is taken as sqlite, with a note.",
+                    one_of({"sqlite", "in_memory", "replicated_log"})));
+    add(daemon_flag("Cluster", "cluster", "NAME", "", "The cluster's name, shown to people."));
+    add(daemon_flag("Cluster", "weights", "ROLE=WEIGHT,...", "",
+                    "Shares of roles, relative to 1. Weights set through the API later count more.",
+                    check_weights));
+    add(daemon_switch("Cluster", "root_submissions", "true",
+                      "Whether frameworks may run tasks as root."));
+    add(daemon_flag("Agents", "agent_ping_timeout", "DURATION", "15secs",
+                    "How long an agent may take to answer a ping; from 1secs to 15mins.",
+                    duration_between(1s, 15min)),
+        {"slave_ping_timeout"});
+    add(daemon_flag("Agents", "max_agent_ping_timeouts", "NUMBER", "5",
+                    "Pings in a row that an agent may miss before it counts as unreachable.",
+                    whole_number_between(1, 1'000'000)),
+        {"max_slave_ping_timeouts"});
+    add(daemon_flag("Agents", "agent_reregister_timeout", "DURATION", "10mins",
+                    "How long an agent may stay away after its connection broke or the master "
+                    "changed; at least "
+                    "10mins.",
+                    duration_between(10min, Duration::max())),
+        {"slave_reregister_timeout"});
+    add(daemon_flag("Offers", "allocation_interval", "DURATION", "1secs",
+                    "The least time for which a refused offer is not made again. Offers themselves "
+                    "go out as soon as "
+                    "resources are free.",
+                    duration_between(1ms, 24h)));
+    add(daemon_flag("Offers", "offer_timeout", "DURATION", "",
+                    "Take an offer back that was not answered for this long. Without it: never.",
+                    duration_between(1ms, Duration::max())));
+    add(daemon_flag("History", "max_completed_frameworks", "NUMBER", "50",
+                    "Completed frameworks that are remembered.",
+                    whole_number_between(0, history_max)));
+    add(daemon_flag("History", "max_completed_tasks_per_framework", "NUMBER", "1000",
+                    "Ended tasks that are remembered of each framework.",
+                    whole_number_between(0, history_max)));
+    add(daemon_flag("History", "max_unreachable_tasks_per_framework", "NUMBER", "1000",
+                    "Tasks on unreachable agents that are remembered of each framework.",
+                    whole_number_between(0, history_max)));
+    for (Flag& flag : logging_flags()) set.flags.push_back(std::move(flag));
+    set.foreign = foreign_master_flags();
+    return set;
+}
+
+Manual manual() {
+    Manual page;
+    page.name = "master";
+    page.summary = "run a master";
+    page.synopsis = {"master --work_dir=PATH [FLAG]..."};
+    page.description = {
+        "Runs a master in the foreground until SIGTERM or SIGINT: agents register with it, and "
+        "schedulers get "
+        "offers from it, through the Mesos v1 HTTP API.",
+        "Flags have the names they have in Mesos; dashes do as well as underscores, and a value of "
+        "the form "
+        "file:///PATH is read from that file. Each flag may also be set by its environment "
+        "variable: TEPUI_NAME "
+        "counts more than MESOS_NAME, and the command line more than both. A flag of Mesos that "
+        "this version does "
+        "not act on is refused and never ignored.",
+        "A master that stops and starts again with the same work_dir finds its agents, frameworks "
+        "and tasks again.",
+    };
+    page.examples = {
+        {"tepui master --work_dir=/var/lib/tepui/master", "on 127.0.0.1:5050"},
+        {"MESOS_WORK_DIR=/tmp/m tepui master --port=7000 --registry=in_memory", "for a test"},
+    };
+    return page;
+}
+
+Duration duration_of(const Parsed& parsed, std::string_view name) {
+    return parse_duration(parsed.value(name))
+        .value_or(Duration{});  // The flag's check has read it.
+}
+
+std::uint64_t number_of(const Parsed& parsed, std::string_view name) {
+    return parse_whole(parsed.value(name)).value_or(0);
+}
+
+}  // namespace
+
+Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
+    TEPUI_CHECK_OK(check_listen(parsed));
+    master::MasterOptions options;
+    options.ip = parsed.value("ip");
+    options.port = static_cast<std::uint16_t>(number_of(parsed, "port"));
+    options.hostname = parsed.value("hostname");
+    options.cluster = parsed.value("cluster");
+    const bool in_memory = parsed.value("registry") == "in_memory";
+    options.registry = in_memory ? master::RegistryKind::in_memory : master::RegistryKind::sqlite;
+    if (parsed.given("work_dir")) options.work_dir = absolute_path(parsed.value("work_dir"));
+    if (options.work_dir.empty() && !in_memory) {
+        return fail(Errc::invalid_argument, "--work_dir is missing; the registry is kept there");
+    }
+    options.core.agent_ping_timeout = duration_of(parsed, "agent_ping_timeout");
+    options.core.max_agent_ping_timeouts =
+        static_cast<std::uint32_t>(number_of(parsed, "max_agent_ping_timeouts"));
+    options.core.agent_reregister_timeout = duration_of(parsed, "agent_reregister_timeout");
+    options.core.allocation_interval = duration_of(parsed, "allocation_interval");
+    if (parsed.given("offer_timeout"))
+        options.core.offer_timeout = duration_of(parsed, "offer_timeout");
+    options.core.max_completed_frameworks = number_of(parsed, "max_completed_frameworks");
+    options.core.max_completed_tasks_per_framework =
+        number_of(parsed, "max_completed_tasks_per_framework");
+    options.core.max_unreachable_tasks_per_framework =
+        number_of(parsed, "max_unreachable_tasks_per_framework");
+    options.core.root_submissions = parsed.enabled("root_submissions");
+    options.core.weights = TEPUI_TRY(parse_weights(parsed.value("weights")));
+    options.log.to_stderr = !parsed.enabled("quiet");
+    options.log.quiet = parsed.value("logging_level") == "ERROR";
+    options.flags = parsed.all();
+    return options;
+}
+
+Verb master_page() { return Verb{manual(), flags(), nullptr}; }
+
+}  // namespace tepui::cli

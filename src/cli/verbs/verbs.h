@@ -1,0 +1,30 @@
+#pragma once
+
+#include "cli/program.h"
+#include "cli/run/spec.h"
+
+namespace tepui::cli {
+
+/// The verbs that are clients of the public API, and the local cluster's `up` and `down`. The
+/// daemons are in cli/daemon.
+Verb run_verb();
+Verb get_verb();
+Verb logs_verb();
+Verb kill_verb();
+Verb version_verb();
+Verb up_verb();
+Verb down_verb();
+
+/// Reads `tepui run`'s command line. `user`, `hostname`: of who runs it; `id`: what makes the task
+/// ids unique. Fails with invalid_argument, naming the flag.
+Result<RunSpec> make_run_spec(const Parsed& parsed, const std::string& user,
+                              const std::string& hostname, const std::string& id);
+
+/// A size for people, in MB: "512MB", "1.5GB", "512m", "1g", "512" (MB). Thousandths are exact.
+Result<Quantity> parse_megabytes(std::string_view text);
+
+/// The login name of this process' user, or its number.
+std::string current_user();
+std::string current_hostname();
+
+}  // namespace tepui::cli

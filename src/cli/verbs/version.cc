@@ -1,0 +1,22 @@
+#include <fmt/core.h>
+
+#include "cli/verbs/verbs.h"
+#include "cli/version.h"
+
+namespace tepui::cli {
+
+Verb version_verb() {
+    Verb verb;
+    verb.manual.name = "version";
+    verb.manual.summary = "print the version";
+    verb.manual.synopsis = {"version"};
+    verb.manual.description = {
+        "Prints the version of this program and of the Mesos API it speaks."};
+    verb.run = [](const Console& console, const Parsed&) -> Outcome {
+        console.out(fmt::format("tepui {} (Mesos API {})\n", tepui_version, mesos_api_version));
+        return 0;
+    };
+    return verb;
+}
+
+}  // namespace tepui::cli
