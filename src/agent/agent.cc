@@ -1,0 +1,213 @@
+#include "agent/agent.h"
+
+#include <condition_variable>
+
+#include "agent/agent_outlets.h"
+#include "agent/core_loop.h"
+#include "agent/detect.h"
+#include "agent/files.h"
+#include "agent/log.h"
+#include "agent/routes/routes.h"
+#include "env/posix/worker_pool.h"
+#include "http/server.h"
+
+namespace tepui::agent {
+namespace {
+
+/// Of Mesos' agent capabilities those that this agent keeps.
+const std::vector<std::string> capabilities = {"MULTI_ROLE", "HIERARCHICAL_ROLE",
+                                               "RESERVATION_REFINEMENT", "TASK_RESOURCE_LIMITS"};
+
+std::map<std::string, std::string> all_flags(const AgentOptions& options, std::uint16_t port) {
+    std::map<std::string, std::string> flags = options.flags;
+    const auto add = [&](const char* name, std::string value) {
+        flags.try_emplace(name, std::move(value));
+    };
+    add("ip", options.ip);
+    add("port", std::to_string(port));
+    add("hostname", options.hostname.empty() ? options.ip : options.hostname);
+    add("master", options.master);
+    add("work_dir", options.work_dir);
+    add("runtime_dir", options.runtime_dir);
+    add("default_role", options.default_role);
+    add("cgroups_root", options.containerizer.cgroups_root);
+    add("cgroups_enable_cfs", options.containerizer.cgroups_enable_cfs ? "true" : "false");
+    add("switch_user", options.core.switch_user ? "true" : "false");
+    add("gc_delay", format_duration(options.core.gc_delay));
+    add("registration_backoff_factor", format_duration(options.core.registration_backoff));
+    if (!options.resources.empty()) add("resources", options.resources);
+    if (!options.attributes.empty()) add("attributes", options.attributes);
+    std::string isolation;
+    for (const std::string& name : options.containerizer.isolation) {
+        if (!isolation.empty()) isolation += ',';
+        isolation += name;
+    }
+    add("isolation", isolation);
+    return flags;
+}
+
+/// An address that others can use; the wildcard is none.
+std::string reported_ip(const AgentOptions& options) {
+    return options.ip == "0.0.0.0" ? "127.0.0.1" : options.ip;
+}
+
+std::vector<FoundContainer> to_core(std::vector<containerizer::Found> found) {
+    std::vector<FoundContainer> list;
+    for (containerizer::Found& each : found) {
+        FoundContainer container{each.container, each.pid, each.running, std::nullopt,
+                                 std::nullopt};
+        if (each.exited) {
+            container.status = each.exited->status;
+            container.limitation = to_limitation(each.exited->limit);
+        }
+        list.push_back(std::move(container));
+    }
+    return list;
+}
+
+}  // namespace
+
+class Agent::Impl {
+public:
+    Impl(AgentOptions options, AgentParts parts)
+        : options_(std::move(options)), parts_(std::move(parts)) {}
+    ~Impl() {
+        stop();
+        // The link's timer and connections live on the loop's context, so they go first.
+        link_.reset();
+        outlets_.reset();
+        loop_.reset();
+    }
+
+    Result<void> start() {
+        log_ = TEPUI_TRY(Log::open(options_.log, options_.work_dir));
+        TEPUI_CHECK_OK(start_server());
+        auto core = make_core();
+        if (!core) return std::unexpected(core.error());
+        for (const std::string& warning : parts_.containerizer->warnings()) log_->warning(warning);
+        if (!log_->path().empty()) files_.attach("/slave/log", log_->path());
+        for (const auto& [container, sandbox] : (*core)->state().sandboxes) {
+            attach_sandbox(files_, options_.work_dir, sandbox.path);
+        }
+        const auto expected = (*core)->expected_containers();
+        outlets_ = std::make_unique<AgentOutlets>(
+            AgentOutlets::Parts{*parts_.containerizer, files_, pool_, *log_, options_.work_dir,
+                                AgentAddress{reported_ip(options_), server_->port()},
+                                [this](const std::string& why) { end(why); }});
+        loop_ = std::make_unique<CoreLoop>(std::move(*core), std::move(parts_.store),
+                                           *parts_.clock, *outlets_);
+        link_ = std::make_shared<MasterLink>(
+            loop_->executor(), std::move(parts_.detector),
+            MasterLink::Callbacks{[this](Event event) { loop_->post(std::move(event)); },
+                                  [this](const std::string& text) { log_->warning(text); }},
+            parts_.seed + 1);
+        outlets_->connect(*loop_, link_);
+        auto found = parts_.containerizer->recover(
+            expected, [this](const ContainerId& container, containerizer::Exited exited) {
+                outlets_->on_exited(container, std::move(exited));
+            });
+        if (!found) return fail_with("finding the containers again", found.error());
+        loop_->start(to_core(std::move(*found)), [this] {
+            backend_->set_loop(loop_.get());
+            link_->start();
+        });
+        log_->info(fmt::format("agent at {}:{} with work directory {}", options_.ip,
+                               server_->port(), options_.work_dir));
+        return {};
+    }
+
+    void stop() {
+        if (std::exchange(stopped_, true)) return;
+        if (server_) server_->stop();
+        if (backend_) backend_->set_loop(nullptr);
+        if (loop_) loop_->stop();
+        if (link_) link_->stop();
+        parts_.containerizer.reset();  // Its callbacks find a loop that takes nothing any more.
+        pool_.stop();
+        end("");
+    }
+
+    std::uint16_t port() const { return server_->port(); }
+
+    std::optional<std::string> wait_for_end(Duration deadline) {
+        std::unique_lock lock(mutex_);
+        const auto until = std::chrono::steady_clock::now() + deadline;
+        ended_.wait_until(lock, until, [this] { return why_.has_value(); });
+        return why_;
+    }
+
+private:
+    Result<void> start_server() {
+        Identity identity;
+        identity.ip = reported_ip(options_);
+        identity.started = parts_.clock->now().wall;
+        identity.log_path = log_->path();
+        http::ServerOptions http = options_.http;
+        http.ip = options_.ip;
+        http.port = options_.port;
+        backend_ = std::make_shared<Backend>(identity, files_, pool_, *parts_.clock,
+                                             *parts_.containerizer);
+        server_ = std::make_unique<http::Server>(std::move(http), make_router(backend_));
+        TEPUI_CHECK_OK(server_->start());
+        identity.port = server_->port();
+        identity.flags = all_flags(options_, identity.port);
+        backend_->set_identity(std::move(identity));
+        return {};
+    }
+
+    Result<std::unique_ptr<Core>> make_core() {
+        const Machine machine = TEPUI_TRY(inspect_machine(options_.work_dir));
+        CoreConfig config = options_.core;
+        config.work_dir = options_.work_dir;
+        config.info = TEPUI_TRY(make_agent_info(options_, server_->port(), machine));
+        config.version = std::string(api_version);
+        config.ip = reported_ip(options_);
+        config.capabilities = capabilities;
+        if (config.boot_id.empty()) config.boot_id = read_boot_id();
+        auto stored = parts_.store->load();
+        if (!stored) return fail_with("reading the checkpoints", stored.error());
+        return Core::create(std::move(config), std::move(*stored), parts_.seed,
+                            parts_.clock->now());
+    }
+
+    void end(const std::string& why) {
+        const std::scoped_lock lock(mutex_);
+        if (why_) return;
+        if (!why.empty()) log_->error("the agent ends: " + why);
+        why_ = why;
+        ended_.notify_all();
+    }
+
+    const AgentOptions options_;
+    AgentParts parts_;
+    std::shared_ptr<Log> log_;
+    Files files_;
+    env::WorkerPool pool_{2};
+    std::shared_ptr<Backend> backend_;
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<AgentOutlets> outlets_;
+    std::unique_ptr<CoreLoop> loop_;
+    std::shared_ptr<MasterLink> link_;
+    bool stopped_ = false;
+
+    std::mutex mutex_;
+    std::condition_variable ended_;
+    std::optional<std::string> why_;
+};
+
+Agent::Agent(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, AgentParts parts) {
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(parts));
+    TEPUI_CHECK_OK(impl->start());
+    return std::unique_ptr<Agent>(new Agent(std::move(impl)));
+}
+
+std::uint16_t Agent::port() const { return impl_->port(); }
+std::optional<std::string> Agent::wait_for_end(Duration deadline) const {
+    return impl_->wait_for_end(deadline);
+}
+void Agent::stop() { impl_->stop(); }
+
+}  // namespace tepui::agent

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/core_loop.h"
+#include "agent/files.h"
+#include "agent/launch_spec.h"
+#include "agent/log.h"
+#include "agent/master_link.h"
+#include "containerizer/containerizer.h"
+#include "env/posix/worker_pool.h"
+
+namespace tepui::agent {
+
+/// Performs the core's effects on the link, the containerizer and the disk.
+class AgentOutlets final : public Outlets {
+public:
+    struct Parts {
+        containerizer::Containerizer& containerizer;
+        Files& files;
+        env::WorkerPool& pool;
+        Log& text_log;
+        std::string work_dir;
+        AgentAddress address;
+        std::function<void(const std::string&)> on_end;
+    };
+    explicit AgentOutlets(Parts parts) : parts_(std::move(parts)) {}
+
+    /// Where events go; before the loop starts.
+    void connect(CoreLoop& loop, std::shared_ptr<MasterLink> link);
+
+    void send_to_master(const link::ToMaster& frame) override;
+    void reconnect_master() override;
+    void launch(const LaunchContainer& launch) override;
+    void signal(const ContainerId& container, int signal) override;
+    void destroy(const ContainerId& container) override;
+    void remove_sandbox(const std::string& path) override;
+    void log(Severity severity, const std::string& text) override;
+    void end(const std::string& why) override;
+
+    /// A container ended; any thread.
+    void on_exited(const ContainerId& container, containerizer::Exited exited);
+
+private:
+    void on_started(const ContainerId& container,
+                    std::expected<containerizer::Started, containerizer::LaunchError> started);
+
+    Parts parts_;
+    CoreLoop* loop_ = nullptr;
+    std::shared_ptr<MasterLink> link_;
+};
+
+std::optional<Limitation> to_limitation(const std::optional<containerizer::LimitHit>& limit);
+
+/// Shows a sandbox under its own path and under `.../runs/latest`, also below /frameworks.
+void attach_sandbox(Files& files, const std::string& work_dir, const std::string& sandbox);
+
+/// Removes a sandbox, and the directories above it that are empty then, up to work_dir/slaves.
+/// Links in it are removed, not followed.
+Result<void> remove_sandbox_tree(const std::string& work_dir, const std::string& sandbox);
+
+}  // namespace tepui::agent

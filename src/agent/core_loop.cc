@@ -1,0 +1,133 @@
+#include "agent/core_loop.h"
+
+#include <boost/asio/post.hpp>
+
+#include "base/overloaded.h"
+
+namespace tepui::agent {
+
+CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
+                   const env::Clock& clock, Outlets& outlets)
+    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets) {}
+
+CoreLoop::~CoreLoop() { stop(); }
+
+void CoreLoop::start(std::vector<FoundContainer> found, std::function<void()> recovered) {
+    asio::post(io_, [this, found = std::move(found), recovered = std::move(recovered)]() mutable {
+        perform(core_->recover(std::move(found), clock_.now()));
+        commit();
+        arm_timer();
+        recovered();
+    });
+    thread_ = std::thread([this] { io_.run(); });
+}
+
+void CoreLoop::stop() {
+    std::deque<Item> left;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (stopped_) return;
+        stopped_ = true;
+        left.swap(queue_);
+    }
+    work_.reset();
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+    store_.reset();  // Writes what was committed; its completions find the loop stopped.
+}
+
+void CoreLoop::post(Event event) { push(std::move(event)); }
+
+bool CoreLoop::read(Reader reader) { return push(std::move(reader)); }
+
+bool CoreLoop::push(Item item) {
+    const std::scoped_lock lock(mutex_);
+    if (stopped_) return false;
+    queue_.push_back(std::move(item));
+    if (std::exchange(drain_posted_, true)) return true;
+    asio::post(io_, [this] { drain(); });
+    return true;
+}
+
+void CoreLoop::drain() {
+    std::deque<Item> batch;
+    {
+        const std::scoped_lock lock(mutex_);
+        batch.swap(queue_);
+        drain_posted_ = false;
+    }
+    for (Item& item : batch) {
+        if (auto* reader = std::get_if<Reader>(&item)) {
+            (*reader)(core_->state());
+        } else if (!ended_) {
+            perform(core_->step(std::move(std::get<Event>(item)), clock_.now()));
+        }
+    }
+    if (!ended_ && core_->next_deadline() <= clock_.now().instant) {
+        perform(core_->step(Tick{}, clock_.now()));
+    }
+    commit();
+    arm_timer();
+}
+
+void CoreLoop::perform(Effects effects) {
+    for (Effect& effect : effects) perform(effect);
+}
+
+void CoreLoop::perform(Effect& effect) {
+    std::visit(Overloaded{
+                   [this](SendToMaster& x) { outlets_.send_to_master(*x.frame); },
+                   [this](ReconnectMaster&) { outlets_.reconnect_master(); },
+                   [this](WriteCheckpoint& x) {
+                       tokens_.push_back(x.token);
+                       for (CheckpointWrite& write : x.writes) {
+                           writes_.push_back({std::move(write.key), std::move(write.value)});
+                       }
+                   },
+                   [this](LaunchContainer& x) { outlets_.launch(x); },
+                   [this](SignalContainer& x) { outlets_.signal(x.container, x.signal); },
+                   [this](DestroyContainer& x) { outlets_.destroy(x.container); },
+                   [this](RemoveSandbox& x) { outlets_.remove_sandbox(x.path); },
+                   [this](LogLine& x) { outlets_.log(x.severity, x.text); },
+                   [this](EndAgent& x) {
+                       if (!std::exchange(ended_, true)) outlets_.end(x.why);
+                   },
+               },
+               effect);
+}
+
+void CoreLoop::commit() {
+    if (tokens_.empty()) return;
+    auto tokens = std::exchange(tokens_, {});
+    auto writes = std::exchange(writes_, {});
+    store_->commit(std::move(writes), [this, tokens = std::move(tokens)](Result<void> result) {
+        if (result) {
+            for (const CheckpointToken token : tokens) post(CheckpointWritten{token});
+            return;
+        }
+        // What is on the disk is unknown now: only a new start can tell.
+        asio::post(io_, [this, text = result.error().text] {
+            if (std::exchange(ended_, true)) return;
+            outlets_.end("the checkpoint store failed: " + text);
+        });
+    });
+}
+
+void CoreLoop::arm_timer() {
+    const Instant due = ended_ ? Instant::max() : core_->next_deadline();
+    if (due == timer_due_) return;
+    timer_due_ = due;
+    if (due == Instant::max()) {
+        timer_.cancel();
+        return;
+    }
+    const Duration wait = std::max(Duration::zero(), due - clock_.now().instant);
+    timer_.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(wait));
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        timer_due_ = Instant::max();
+        drain();
+    });
+}
+
+}  // namespace tepui::agent

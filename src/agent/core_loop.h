@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "agent/core/core.h"
+#include "agent/core/state.h"
+#include "coord/store.h"
+#include "env/clock.h"
+
+namespace tepui::agent {
+
+namespace asio = boost::asio;
+
+/// Where the core's effects go. Called on the loop's thread, in the order of the effects; must hand
+/// over and return.
+class Outlets {
+public:
+    virtual ~Outlets() = default;
+    virtual void send_to_master(const link::ToMaster& frame) = 0;
+    virtual void reconnect_master() = 0;
+    virtual void launch(const LaunchContainer& launch) = 0;
+    virtual void signal(const ContainerId& container, int signal) = 0;
+    virtual void destroy(const ContainerId& container) = 0;
+    virtual void remove_sandbox(const std::string& path) = 0;
+    virtual void log(Severity severity, const std::string& text) = 0;
+    /// The agent may not go on: `why` is for people. Comes at most once.
+    virtual void end(const std::string& why) = 0;
+};
+
+/// The one thread that owns the core. Events are posted from any thread, stepped in batches, and the
+/// checkpoints of one batch go to the store as one commit.
+class CoreLoop {
+public:
+    using Reader = std::function<void(const State&)>;
+
+    CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
+             const env::Clock& clock, Outlets& outlets);
+    ~CoreLoop();  // Stops.
+
+    /// Begins with the core's recovery from what the containerizer found; then `recovered` runs on
+    /// the loop's thread.
+    void start(std::vector<FoundContainer> found, std::function<void()> recovered);
+    /// Ends the thread after the running batch, and waits until what was committed is written.
+    /// Readers that wait are dropped. Idempotent; not from the loop.
+    void stop();
+
+    /// Any thread.
+    void post(Event event);
+    /// Calls `reader` on the loop's thread; it must not keep the state. Any thread. False (and never
+    /// called) when the loop has stopped.
+    bool read(Reader reader);
+    /// The loop's own executor: for the master link.
+    asio::any_io_executor executor() { return io_.get_executor(); }
+
+private:
+    using Item = std::variant<Event, Reader>;
+
+    bool push(Item item);
+    void drain();
+    void perform(Effects effects);
+    void perform(Effect& effect);
+    void commit();
+    void arm_timer();
+
+    std::unique_ptr<Core> core_;
+    std::unique_ptr<coord::Store> store_;
+    const env::Clock& clock_;
+    Outlets& outlets_;
+
+    asio::io_context io_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+    asio::steady_timer timer_{io_};
+    Instant timer_due_ = Instant::max();
+    std::thread thread_;
+
+    std::mutex mutex_;
+    std::deque<Item> queue_;
+    bool drain_posted_ = false;
+    bool stopped_ = false;
+
+    // Of the running batch; the loop's thread only.
+    std::vector<CheckpointToken> tokens_;
+    std::vector<coord::Write> writes_;
+    bool ended_ = false;
+};
+
+}  // namespace tepui::agent

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "agent/core/effect.h"
+#include "base/result.h"
+#include "containerizer/containerizer.h"
+
+namespace tepui::agent {
+
+/// Where this agent can be reached, for the tasks' environment.
+struct AgentAddress {
+    std::string ip;
+    std::uint16_t port = 0;
+};
+
+/// What the containerizer is to do for a task. Fails with unsupported when the task asks for what
+/// this agent has no isolation for yet (images, volumes, container networks, GPUs): running it
+/// without would be worse than not running it.
+Result<containerizer::LaunchSpec> make_launch_spec(const LaunchContainer& launch,
+                                                   const AgentAddress& address);
+
+}  // namespace tepui::agent

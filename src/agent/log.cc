@@ -1,0 +1,48 @@
+#include "agent/log.h"
+
+#include <filesystem>
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace tepui::agent {
+
+Result<std::shared_ptr<Log>> Log::open(const LogOptions& options, const std::string& work_dir) {
+    std::vector<spdlog::sink_ptr> sinks;
+    std::string path;
+    if (options.to_stderr) sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    if (options.to_file && !work_dir.empty()) {
+        path = work_dir + "/log/agent.log";
+        try {
+            std::filesystem::create_directories(work_dir + "/log");
+            sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
+                path, options.file_bytes_max, options.files_max));
+        } catch (const std::exception& exception) {
+            return fail(Errc::io, "opening the log {}: {}", path, exception.what());
+        }
+    }
+    auto logger = std::make_shared<spdlog::logger>("agent", sinks.begin(), sinks.end());
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+    logger->set_level(options.quiet ? spdlog::level::err : spdlog::level::info);
+    logger->flush_on(spdlog::level::info);
+    return std::shared_ptr<Log>(new Log(std::move(logger), std::move(path)));
+}
+
+Log::Log(std::shared_ptr<spdlog::logger> logger, std::string path)
+    : logger_(std::move(logger)), path_(std::move(path)) {}
+
+Log::~Log() = default;
+
+void Log::write(Severity severity, std::string_view text) {
+    spdlog::level::level_enum level = spdlog::level::info;
+    if (severity == Severity::warning) level = spdlog::level::warn;
+    if (severity == Severity::error) level = spdlog::level::err;
+    std::string line(text);
+    for (char& c : line) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+    }
+    logger_->log(level, line);
+}
+
+}  // namespace tepui::agent

@@ -1,0 +1,38 @@
+#include <filesystem>
+
+#include "agent/agent.h"
+#include "coord/sqlite_store.h"
+#include "env/posix/clock.h"
+
+namespace tepui::agent {
+
+Result<AgentParts> machine_parts(const AgentOptions& options) {
+    if (options.work_dir.empty() || options.work_dir.front() != '/') {
+        return fail(Errc::invalid_argument, "--work_dir: '{}' is not an absolute path",
+                    options.work_dir);
+    }
+    const std::string runtime_dir =
+        options.runtime_dir.empty() ? options.work_dir + "/run" : options.runtime_dir;
+    AgentParts parts;
+    parts.detector =
+        std::make_unique<FixedDetector>(TEPUI_TRY(FixedDetector::parse(options.master)));
+    std::error_code error;
+    for (const std::string& path : {options.work_dir + "/meta", runtime_dir}) {
+        std::filesystem::create_directories(path, error);
+        if (error) return fail(Errc::io, "making the directory {}: {}", path, error.message());
+    }
+    coord::SqliteStoreOptions store;
+    store.path = options.work_dir + "/meta/agent.db";
+    parts.store = TEPUI_TRY(coord::SqliteStore::open(std::move(store)));
+    containerizer::Options containerizer = options.containerizer;
+    containerizer.work_dir = options.work_dir;
+    containerizer.runtime_dir = runtime_dir;
+    containerizer.switch_user = options.core.switch_user;
+    parts.containerizer =
+        TEPUI_TRY(containerizer::make_containerizer(std::move(containerizer)));
+    parts.clock = std::make_shared<env::PosixClock>();
+    parts.seed = env::PosixRandom{}.seed();
+    return parts;
+}
+
+}  // namespace tepui::agent

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/core/core.h"
+#include "containerizer/containerizer.h"
+#include "http/server.h"
+
+namespace tepui::agent {
+
+struct LogOptions {
+    bool to_stderr = true;
+    bool to_file = true;  // work_dir/log/agent.log, rotated.
+    std::size_t file_bytes_max = std::size_t{64} << 20;
+    std::size_t files_max = 5;
+    bool quiet = false;  // Errors only.
+};
+
+/// What an agent is started with. Flags are read elsewhere.
+struct AgentOptions {
+    std::string ip = "127.0.0.1";  // To bind, and reported in the tasks' container_status.
+    std::uint16_t port = 5051;     // 0 takes a free one.
+    std::string hostname;          // As the master is told; empty takes the ip.
+    std::string master;            // "host:port", several with commas between them.
+    std::string work_dir;          // Absolute; made if missing.
+    std::string runtime_dir;       // Short, absolute; empty: work_dir/run.
+    /// --resources text or JSON; what it does not name is detected. Empty: all is detected.
+    std::string resources;
+    std::string attributes;        // --attributes text.
+    std::string default_role = "*";
+    /// work_dir and runtime_dir in it are replaced by those above.
+    containerizer::Options containerizer;
+    /// Periods and limits; work_dir, info, ip, boot_id and capabilities are filled in.
+    CoreConfig core;
+    http::ServerOptions http;      // ip and port in it are replaced by those above.
+    LogOptions log;
+    /// Shown by /flags as they were given, beside those that follow from these options.
+    std::map<std::string, std::string> flags;
+};
+
+/// What the wire calls the version: the Mesos release whose API is served.
+inline constexpr std::string_view api_version = "1.12.0";
+
+}  // namespace tepui::agent

@@ -1,0 +1,222 @@
+#include "agent/routes/state_views.h"
+
+#include <sys/sysinfo.h>
+
+#include "agent/core/context.h"
+#include "agent/core/task_message.h"
+#include "agent/options.h"
+#include "agent/routes/resource_json.h"
+#include "wire/json.h"
+
+namespace tepui::agent {
+namespace {
+
+namespace v1 = mesos::v1;
+using v1::agent::Response;
+
+/// The built-in executor of a command task, as if it were one of its own.
+v1::ExecutorInfo executor_info(const FrameworkId& framework, const v1::TaskInfo& task) {
+    v1::ExecutorInfo info;
+    info.mutable_executor_id()->set_value(task.task_id().value());
+    info.mutable_framework_id()->set_value(framework.value);
+    *info.mutable_command() = task.command();
+    *info.mutable_resources() = task.resources();
+    info.set_name(executor_name(task));
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
+    info.set_source(task.task_id().value());
+#pragma clang diagnostic pop
+    if (task.has_discovery()) *info.mutable_discovery() = task.discovery();
+    if (task.has_labels()) *info.mutable_labels() = task.labels();
+    return info;
+}
+
+void add_completed(const State& state, const Framework& framework, Response::GetTasks& tasks) {
+    for (const CompletedTask& task : framework.completed) {
+        *tasks.add_completed_tasks() =
+            task_message(state, FrameworkId{framework.info.id().value()}, task);
+    }
+}
+
+void add_completed(const Framework& framework, Response::GetExecutors& executors) {
+    for (const CompletedTask& task : framework.completed) {
+        *executors.add_completed_executors()->mutable_executor_info() =
+            executor_info(FrameworkId{framework.info.id().value()}, task.info);
+    }
+}
+
+/// total, used and percent of one resource, nonrevocable and revocable.
+void add_resource(std::map<std::string, double>& values, const std::string& name,
+                  const Resources& total, const Resources& used) {
+    const auto add = [&](const std::string& prefix, const Resources& all, const Resources& taken) {
+        const double sum = all.scalar(name).to_double();
+        const double part = taken.scalar(name).to_double();
+        values[prefix + "_total"] = sum;
+        values[prefix + "_used"] = part;
+        values[prefix + "_percent"] = sum > 0 ? part / sum : 0;
+    };
+    add("slave/" + name, total.nonrevocable(), used.nonrevocable());
+    add("slave/" + name + "_revocable", total.revocable(), used.revocable());
+}
+
+void add_machine(std::map<std::string, double>& values) {
+    struct sysinfo machine {};
+    if (sysinfo(&machine) != 0) return;
+    const auto load = [&](int i) {
+        return static_cast<double>(machine.loads[i]) / (1 << SI_LOAD_SHIFT);
+    };
+    values["system/load_1min"] = load(0);
+    values["system/load_5min"] = load(1);
+    values["system/load_15min"] = load(2);
+    values["system/cpus_total"] = get_nprocs();
+    values["system/mem_total_bytes"] =
+        static_cast<double>(machine.totalram) * machine.mem_unit;
+    values["system/mem_free_bytes"] = static_cast<double>(machine.freeram) * machine.mem_unit;
+}
+
+void add_tasks(std::map<std::string, double>& values, const State& state) {
+    std::map<v1::TaskState, double> count;
+    double registering = 0;
+    double running = 0;
+    double terminating = 0;
+    for (const auto& [id, framework] : state.frameworks) {
+        for (const auto& [task_id, task] : framework.tasks) {
+            ++count[task.state];
+            if (task.phase == Phase::persisting || task.phase == Phase::launching) ++registering;
+            if (task.phase == Phase::running) ++(task.ending ? terminating : running);
+        }
+    }
+    values["slave/tasks_staging"] = count[v1::TASK_STAGING];
+    values["slave/tasks_starting"] = count[v1::TASK_STARTING];
+    values["slave/tasks_running"] = count[v1::TASK_RUNNING];
+    values["slave/tasks_killing"] = count[v1::TASK_KILLING];
+    values["slave/executors_registering"] = registering;
+    values["slave/executors_running"] = running;
+    values["slave/executors_terminating"] = terminating;
+}
+
+}  // namespace
+
+Resources used_resources(const State& state) {
+    Resources used;
+    for (const auto& [id, framework] : state.frameworks) {
+        for (const auto& [task_id, task] : framework.tasks) {
+            if (task.phase == Phase::ended) continue;
+            used += read_resources(task.info.resources()).unallocated();
+        }
+    }
+    return used;
+}
+
+v1::VersionInfo version_info() {
+    v1::VersionInfo info;
+    info.set_version(std::string(api_version));
+    return info;
+}
+
+std::string version_json() { return wire::message_to_json(version_info()); }
+
+Response::GetTasks get_tasks(const State& state) {
+    Response::GetTasks tasks;
+    for (const auto& [id, framework] : state.frameworks) {
+        for (const auto& [task_id, task] : framework.tasks) {
+            v1::Task message = task_message(state, task);
+            switch (task.phase) {
+                case Phase::persisting:
+                case Phase::launching: *tasks.add_queued_tasks() = std::move(message); break;
+                case Phase::running: *tasks.add_launched_tasks() = std::move(message); break;
+                case Phase::ended: *tasks.add_terminated_tasks() = std::move(message); break;
+            }
+        }
+        add_completed(state, framework, tasks);
+    }
+    for (const Framework& framework : state.completed_frameworks) {
+        add_completed(state, framework, tasks);
+    }
+    return tasks;
+}
+
+Response::GetExecutors get_executors(const State& state) {
+    Response::GetExecutors executors;
+    for (const auto& [id, framework] : state.frameworks) {
+        for (const auto& [task_id, task] : framework.tasks) {
+            *executors.add_executors()->mutable_executor_info() = executor_info(id, task.info);
+        }
+        add_completed(framework, executors);
+    }
+    for (const Framework& framework : state.completed_frameworks) {
+        add_completed(framework, executors);
+    }
+    return executors;
+}
+
+Response::GetFrameworks get_frameworks(const State& state) {
+    Response::GetFrameworks frameworks;
+    for (const auto& [id, framework] : state.frameworks) {
+        *frameworks.add_frameworks()->mutable_framework_info() = framework.info;
+    }
+    for (const Framework& framework : state.completed_frameworks) {
+        *frameworks.add_completed_frameworks()->mutable_framework_info() = framework.info;
+    }
+    return frameworks;
+}
+
+Response::GetAgent get_agent(const State& state) {
+    Response::GetAgent agent;
+    *agent.mutable_agent_info() = state.config.info;
+    if (state.id) agent.mutable_agent_info()->mutable_id()->set_value(state.id->value);
+    return agent;
+}
+
+Response::GetContainers get_containers(const State& state) {
+    Response::GetContainers containers;
+    for (const auto& [container_id, key] : state.containers) {
+        const TaskRun& task = state.frameworks.at(key.first).tasks.at(key.second);
+        if (task.phase != Phase::running) continue;
+        Response::GetContainers::Container& container = *containers.add_containers();
+        container.mutable_framework_id()->set_value(key.first.value);
+        container.mutable_executor_id()->set_value(key.second.value);
+        container.set_executor_name(executor_name(task.info));
+        container.mutable_container_id()->set_value(container_id.value);
+        v1::ContainerStatus& status = *container.mutable_container_status();
+        status.mutable_container_id()->set_value(container_id.value);
+        status.set_executor_pid(static_cast<std::uint32_t>(task.pid));
+    }
+    return containers;
+}
+
+std::map<std::string, double> metrics(const State& state, const Identity& identity, WallTime now) {
+    std::map<std::string, double> values;
+    const Counters& counters = state.counters;
+    const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
+    values["slave/uptime_secs"] = now.seconds() - identity.started.seconds();
+    values["slave/registered"] = state.registration.phase == RegistrationPhase::registered ? 1 : 0;
+    values["slave/recovery_errors"] = count(counters.recovery_errors);
+    values["slave/frameworks_active"] = count(state.frameworks.size());
+    values["slave/tasks_finished"] = count(counters.tasks_finished);
+    values["slave/tasks_failed"] = count(counters.tasks_failed);
+    values["slave/tasks_killed"] = count(counters.tasks_killed);
+    values["slave/tasks_lost"] = count(counters.tasks_lost);
+    values["slave/tasks_gone"] = 0;
+    values["slave/executors_terminated"] =
+        count(counters.tasks_finished + counters.tasks_failed + counters.tasks_killed);
+    values["slave/executors_preempted"] = 0;
+    values["slave/valid_status_updates"] = count(counters.status_updates_valid);
+    values["slave/invalid_status_updates"] = count(counters.status_updates_invalid);
+    values["slave/container_launch_errors"] = count(counters.container_launch_errors);
+    values["slave/executor_directory_max_allowed_age_secs"] = seconds(state.config.gc_delay);
+    values["gc/path_removals_succeeded"] = count(counters.sandboxes_removed);
+    values["gc/path_removals_pending"] = count(static_cast<std::uint64_t>(
+        std::count_if(state.sandboxes.begin(), state.sandboxes.end(),
+                      [](const auto& each) { return each.second.ended.has_value(); })));
+    add_tasks(values, state);
+    const Resources total = read_resources(state.config.info.resources());
+    const Resources used = used_resources(state);
+    for (const char* name : {"cpus", "gpus", "mem", "disk"}) {
+        add_resource(values, name, total, used);
+    }
+    add_machine(values);
+    return values;
+}
+
+}  // namespace tepui::agent

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/core/state.h"
+#include "agent/routes/identity.h"
+#include "mesos/v1/agent/agent.pb.h"
+#include "resources/resources.h"
+#include "wire/json_writer.h"
+
+namespace tepui::agent {
+
+/// Resources of the tasks that hold some, without their allocation.
+Resources used_resources(const State& state);
+
+/// "Command Executor (Task: t) (Command: sh -c 'sleep 100')".
+std::string executor_name(const mesos::v1::TaskInfo& task);
+
+/// The body of /state.
+std::string state_json(const State& state, const Identity& identity);
+
+/// The body of /version, and the same as the v1 message.
+std::string version_json();
+mesos::v1::VersionInfo version_info();
+
+mesos::v1::agent::Response::GetTasks get_tasks(const State& state);
+mesos::v1::agent::Response::GetExecutors get_executors(const State& state);
+mesos::v1::agent::Response::GetFrameworks get_frameworks(const State& state);
+mesos::v1::agent::Response::GetAgent get_agent(const State& state);
+/// The containers that run, without statistics.
+mesos::v1::agent::Response::GetContainers get_containers(const State& state);
+
+/// Metrics by Mesos' names, those that have a meaning here.
+std::map<std::string, double> metrics(const State& state, const Identity& identity, WallTime now);
+
+}  // namespace tepui::agent
