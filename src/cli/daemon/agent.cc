@@ -15,13 +15,13 @@ namespace tepui::cli {
 
 namespace {
 
-/// Beside this program as it is built, in ../libexec/tepui as it is installed.
+/// Beside this program as it is built, in ../lib/tepui as it is installed.
 std::string shim_dir() {
     std::error_code error;
     const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
     const auto folder = program.parent_path();
     if (std::filesystem::exists(folder / "tepui-shim", error)) return folder.string();
-    return (folder.parent_path() / "libexec" / "tepui").string();
+    return (folder.parent_path() / "lib" / "tepui").string();
 }
 
 AgentSurroundings surroundings(const Console& console) {

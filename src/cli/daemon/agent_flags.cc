@@ -56,7 +56,7 @@ FlagSet flags() {
                     "Whom tasks run as that name no user. Without it: the agent's user."));
     add(daemon_flag(
         "Containers", "launcher_dir", "PATH", "",
-        "Where the program tepui-shim is. Without it: beside this program, or in ../libexec/tepui.",
+        "Where the program tepui-shim is. Without it: beside this program, or in ../lib/tepui.",
         not_empty()));
     add(daemon_flag("Cluster", "registration_backoff_factor", "DURATION", "1secs",
                     "Pause before another attempt to register; it doubles up to 1mins.",
