@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <cstring>
-#include <sys/wait.h>
 
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
@@ -14,6 +13,17 @@ namespace {
 
 namespace v1 = mesos::v1;
 using Status = v1::TaskStatus;
+
+/// The parts of a wait(2) status on Linux: low 7 bits the signal (0: an exit), bit 7 a core dump, the
+/// next 8 bits the exit code. A core takes no system header.
+struct WaitStatus {
+    std::int32_t raw;
+
+    int signal() const { return raw & 0x7f; }
+    bool has_exited() const { return signal() == 0; }
+    int exit_code() const { return (raw >> 8) & 0xff; }
+    bool dumped_core() const { return (raw & 0x80) != 0; }
+};
 
 constexpr std::string_view killed_early = "Task killed before its container had started";
 
@@ -104,15 +114,16 @@ std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string&
 }  // namespace
 
 std::string describe_exit(std::int32_t wait_status) {
-    if (WIFEXITED(wait_status)) {
-        return fmt::format("Command exited with status {}", WEXITSTATUS(wait_status));
+    const WaitStatus status{wait_status};
+    if (status.has_exited()) {
+        return fmt::format("Command exited with status {}", status.exit_code());
     }
-    const int signal = WTERMSIG(wait_status);
+    const int signal = status.signal();
     const char* name = sigdescr_np(signal);  // Not translated, unlike strsignal.
     return fmt::format("Command terminated with signal {}{}",
                        name != nullptr ? std::string(name)
                                        : fmt::format("Unknown signal {}", signal),
-                       WCOREDUMP(wait_status) ? " (core dumped)" : "");
+                       status.dumped_core() ? " (core dumped)" : "");
 }
 
 Duration default_grace(const State& state, const TaskRun& task) {
@@ -217,7 +228,8 @@ void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t
         finish(context, task, {.state = v1::TASK_FAILED,
                                .reason = Status::REASON_EXECUTOR_TERMINATED, .message = message});
     } else {
-        const bool good = WIFEXITED(*wait_status) && WEXITSTATUS(*wait_status) == 0;
+        const WaitStatus status{*wait_status};
+        const bool good = status.has_exited() && status.exit_code() == 0;
         finish(context, task, {.state = good ? v1::TASK_FINISHED : v1::TASK_FAILED,
                                .source = Status::SOURCE_EXECUTOR, .message = message});
     }
