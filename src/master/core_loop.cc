@@ -57,7 +57,14 @@ void CoreLoop::post_call(mesos::v1::scheduler::Call call, std::optional<StreamId
 }
 
 void CoreLoop::post_teardown(FrameworkId framework, std::function<void(Result<void>)> done) {
-    push(TeardownItem{std::move(framework), std::move(done)});
+    push(RequestItem{TeardownRequested{{}, std::move(framework)}, std::move(done)});
+}
+
+void CoreLoop::post_kill(FrameworkId framework, TaskId task,
+                         std::optional<mesos::v1::KillPolicy> policy,
+                         std::function<void(Result<void>)> done) {
+    push(RequestItem{KillRequested{{}, std::move(framework), std::move(task), std::move(policy)},
+                     std::move(done)});
 }
 
 void CoreLoop::wake() { push(WakeItem{}); }
@@ -84,7 +91,7 @@ void CoreLoop::push(Item item) {
 
 void CoreLoop::refuse(Item& item, const Error& why) {
     if (auto* call = std::get_if<CallItem>(&item)) call->done(std::unexpected(why));
-    if (auto* teardown = std::get_if<TeardownItem>(&item)) teardown->done(std::unexpected(why));
+    if (auto* request = std::get_if<RequestItem>(&item)) request->done(std::unexpected(why));
 }
 
 void CoreLoop::drain() {
@@ -129,10 +136,15 @@ void CoreLoop::handle(Item item) {
                     step(SchedulerCalled{item.stream.value_or(StreamId{}), std::move(item.call)});
                 item.done(judgement);
             },
-            [this](TeardownItem& item) {
+            [this](RequestItem& item) {
                 const RequestToken token{++last_request_};
                 requests_.emplace(token, std::move(item.done));
-                step(TeardownRequested{token, std::move(item.framework)});
+                std::visit(
+                    [&](auto& event) {
+                        event.request = token;
+                        step(std::move(event));
+                    },
+                    item.event);
             },
             [](WakeItem) {},
         },

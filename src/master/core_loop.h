@@ -66,6 +66,9 @@ public:
                    std::function<void(Result<void>)> done);
     /// Tears a framework down; `done` gets the core's answer.
     void post_teardown(FrameworkId framework, std::function<void(Result<void>)> done);
+    /// Kills one task of any framework; `done` gets not_found when none such runs.
+    void post_kill(FrameworkId framework, TaskId task, std::optional<mesos::v1::KillPolicy> policy,
+                   std::function<void(Result<void>)> done);
     /// Ends a batch soon even without events, so that Outlets::batch_ended() runs.
     void wake();
 
@@ -79,12 +82,13 @@ private:
         std::optional<StreamId> stream;
         std::function<void(Result<void>)> done;
     };
-    struct TeardownItem {
-        FrameworkId framework;
+    /// An operator's request; the loop gives it its token.
+    struct RequestItem {
+        std::variant<TeardownRequested, KillRequested> event;
         std::function<void(Result<void>)> done;
     };
     struct WakeItem {};
-    using Item = std::variant<Event, CallItem, TeardownItem, WakeItem>;
+    using Item = std::variant<Event, CallItem, RequestItem, WakeItem>;
 
     void push(Item item);
     static void refuse(Item& item, const Error& why);

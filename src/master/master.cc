@@ -200,6 +200,9 @@ http::Router Master::Impl::make_router() {
     router.add("/api/v1", {"POST"}, guard([this](Request request) {
                    return operator_route_->handle(std::move(request));
                }));
+    router.add("/tepui/kill-task", {"POST"}, guard([this](Request request) {
+                   return operator_route_->kill_task(std::move(request));
+               }));
     router.add("/api/v1/scheduler", {"POST"}, guard([this](Request request) {
                    return scheduler_route_->handle(std::move(request));
                }));

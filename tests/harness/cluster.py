@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import shutil
-import signal
+import signal as signals
 import socket
 import subprocess
 import tempfile
@@ -65,10 +65,10 @@ class Process:
             self.child.send_signal(number)
 
     def kill9(self):
-        self.signal(signal.SIGKILL)
+        self.signal(signals.SIGKILL)
         self.child.wait(20)
 
-    def end(self, number=signal.SIGTERM, seconds=20):
+    def end(self, number=signals.SIGTERM, seconds=20):
         """Signals and waits; the exit status. A process that does not end in time is killed, and that is a failure."""
         self.signal(number)
         try:
@@ -165,10 +165,10 @@ class Cluster:
         for agent in self.agents:
             if agent.alive():
                 # SIGUSR1: the agent ends its containers, unregisters and goes.
-                agent.end(signal.SIGUSR1)
+                agent.end(signals.SIGUSR1)
             else:
                 agent.start()
-                agent.end(signal.SIGUSR1)
+                agent.end(signals.SIGUSR1)
         if self.master.alive():
             self.master.end()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -15,6 +15,21 @@ namespace {
 using Call = mesos::v1::scheduler::Call;
 using RoleList = google::protobuf::RepeatedPtrField<std::string>;
 
+void send_kill(Turn& turn, const Framework& framework, const Task& task,
+               const mesos::v1::KillPolicy* policy) {
+    auto frame = std::make_shared<link::ToAgent>();
+    frame->set_agent_id(task.agent.value);
+    link::KillTask& wanted = *frame->mutable_kill_task();
+    wanted.mutable_framework_id()->set_value(framework.id.value);
+    *wanted.mutable_task_id() = task.info->task_id();
+    if (policy != nullptr) *wanted.mutable_kill_policy() = *policy;
+    Agent& agent = turn.state.agents.at(task.agent);
+    if (agent.connected()) turn.send(agent, frame);
+    // Remembered until the task ends: the frame may be lost with the connection.
+    const TaskKey key{framework.id, TaskId{task.info->task_id().value()}};
+    agent.pending_kills.insert_or_assign(key, std::move(frame));
+}
+
 void on_kill(Turn& turn, Framework& framework, const Call::Kill& kill) {
     turn.count("messages_kill_task");
     const TaskId id{kill.task_id().value()};
@@ -32,16 +47,7 @@ void on_kill(Turn& turn, Framework& framework, const Call::Kill& kill) {
         return;
     }
     if (is_terminal(task.info->state())) return;  // Its last update is on the way.
-    auto frame = std::make_shared<link::ToAgent>();
-    frame->set_agent_id(task.agent.value);
-    link::KillTask& wanted = *frame->mutable_kill_task();
-    wanted.mutable_framework_id()->set_value(framework.id.value);
-    wanted.mutable_task_id()->set_value(id.value);
-    if (kill.has_kill_policy()) *wanted.mutable_kill_policy() = kill.kill_policy();
-    Agent& agent = turn.state.agents.at(task.agent);
-    if (agent.connected()) turn.send(agent, frame);
-    // Remembered until the task ends: the frame may be lost with the connection.
-    agent.pending_kills.insert_or_assign(TaskKey{framework.id, id}, std::move(frame));
+    send_kill(turn, framework, task, kill.has_kill_policy() ? &kill.kill_policy() : nullptr);
 }
 
 void on_message(Turn& turn, const Framework& framework, Call::Message message) {
@@ -146,6 +152,23 @@ void dispatch(Turn& turn, Framework& framework, Call& call) {
 }
 
 }  // namespace
+
+void on_kill_requested(Turn& turn, const KillRequested& requested) {
+    const Framework* framework = turn.find_framework(requested.framework);
+    const auto task = framework == nullptr ? decltype(framework->tasks.end()){}
+                                           : framework->tasks.find(requested.task);
+    if (framework == nullptr || task == framework->tasks.end() ||
+        is_terminal(task->second.info->state())) {
+        turn.effects.emplace_back(AnswerRequest{
+            requested.request, fail(Errc::not_found, "No task {} of framework {} is running",
+                                    requested.task, requested.framework)});
+        return;
+    }
+    turn.log(Severity::info, "Killing task {} of framework {} for an operator", requested.task,
+             requested.framework);
+    send_kill(turn, *framework, task->second, requested.policy ? &*requested.policy : nullptr);
+    turn.effects.emplace_back(AnswerRequest{requested.request, {}});
+}
 
 Result<void> check_scheduler_call(const State& state, const Call& call,
                                   const std::optional<StreamId>& stream) {

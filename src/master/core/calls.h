@@ -9,6 +9,8 @@ namespace tepui::master {
 Result<void> check_scheduler_call(const State& state, const mesos::v1::scheduler::Call& call,
                                   const std::optional<StreamId>& stream);
 /// Performs a call that was let through; one of a framework that left meanwhile is dropped.
+/// Kills for an operator what its framework could kill itself.
+void on_kill_requested(Turn& turn, const KillRequested& requested);
 void on_scheduler_call(Turn& turn, SchedulerCalled called);
 
 /// A message of an executor to its scheduler; best effort.

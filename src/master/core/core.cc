@@ -158,6 +158,13 @@ void on_early_subscription(Turn& turn, const StreamId& stream) {
     turn.effects.emplace_back(CloseScheduler{stream});
 }
 
+bool refuse_early_request(Turn& turn, RequestToken request) {
+    if (turn.state.recovered) return false;
+    turn.effects.emplace_back(
+        AnswerRequest{request, fail(Errc::unavailable, "This master is recovering")});
+    return true;
+}
+
 void dispatch(Turn& turn, Event& event) {
     std::visit(
         Overloaded{
@@ -171,12 +178,12 @@ void dispatch(Turn& turn, Event& event) {
             [&](const AgentLinkClosed& closed) { on_link_closed(turn, closed.link); },
             [&](const WritesPersisted& persisted) { on_persisted(turn, persisted.token); },
             [&](const TeardownRequested& requested) {
-                if (!turn.state.recovered) {
-                    turn.effects.emplace_back(AnswerRequest{
-                        requested.request, fail(Errc::unavailable, "This master is recovering")});
-                    return;
-                }
+                if (refuse_early_request(turn, requested.request)) return;
                 on_teardown_requested(turn, requested);
+            },
+            [&](const KillRequested& requested) {
+                if (refuse_early_request(turn, requested.request)) return;
+                on_kill_requested(turn, requested);
             },
             [&](Tick) { on_tick(turn); },
         },

@@ -72,12 +72,21 @@ struct TeardownRequested {
     FrameworkId framework;
 };
 
+/// An operator asked to kill a task of any framework. Answered at once: not_found when there is none
+/// that still runs.
+struct KillRequested {
+    RequestToken request;
+    FrameworkId framework;
+    TaskId task;
+    std::optional<mesos::v1::KillPolicy> policy;
+};
+
 /// Time passed; sent when Core::next_deadline() is reached, and at the end of each batch of events,
 /// when allocation is due.
 struct Tick {};
 
 using Event = std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected,
                            AgentFrameReceived, AgentLinkClosed, WritesPersisted, TeardownRequested,
-                           Tick>;
+                           KillRequested, Tick>;
 
 }  // namespace tepui::master

@@ -3,6 +3,7 @@
 #include "master/await_callback.h"
 #include "master/routes/api_request.h"
 #include "master/snapshot/v1_views.h"
+#include "tepui/operator.pb.h"
 
 namespace tepui::master {
 namespace {
@@ -128,6 +129,23 @@ asio::awaitable<Response> OperatorRoute::teardown(FrameworkId framework) {
     if (result) co_return Response::empty(200);
     if (result.error().code == Errc::not_found) co_return Response::text(400, result.error().text);
     co_return Response::error(result.error());
+}
+
+asio::awaitable<Response> OperatorRoute::kill_task(http::Request request) {
+    const auto media = check_content_type(request);
+    if (!media) co_return media.error();
+    operator_api::KillTask kill;
+    if (const auto decoded = wire::decode(*media, request.body, kill); !decoded) {
+        co_return Response::error(decoded.error());
+    }
+    auto start = [this, &kill](std::function<void(Result<void>)> done) {
+        std::optional<mesos::v1::KillPolicy> policy;
+        if (kill.has_kill_policy()) policy = kill.kill_policy();
+        loop_.post_kill(FrameworkId(kill.framework_id()), TaskId(kill.task_id()), std::move(policy),
+                        std::move(done));
+    };
+    const Result<void> result = co_await await_callback<Result<void>>(std::move(start));
+    co_return result ? Response::empty(202) : Response::error(result.error());
 }
 
 }  // namespace tepui::master

@@ -18,6 +18,8 @@ public:
         : loop_(loop), reader_(reader), files_(files), facts_(std::move(facts)) {}
 
     asio::awaitable<http::Response> handle(http::Request request);
+    /// POST /tepui/kill-task (api/tepui/operator.proto).
+    asio::awaitable<http::Response> kill_task(http::Request request);
 
 private:
     asio::awaitable<http::Response> dispatch(mesos::v1::master::Call call, wire::Media media);
