@@ -23,6 +23,8 @@ Result<AgentParts> machine_parts(const AgentOptions& options) {
     }
     coord::SqliteStoreOptions store;
     store.path = options.work_dir + "/meta/agent.db";
+    // The core drops what it cannot read and names it; the rest of the agent's tasks live on.
+    store.blank_damaged_values = true;
     parts.store = TEPUI_TRY(coord::SqliteStore::open(std::move(store)));
     containerizer::Options containerizer = options.containerizer;
     containerizer.work_dir = options.work_dir;

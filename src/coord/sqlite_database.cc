@@ -88,7 +88,7 @@ Result<void> SqliteDatabase::upgrade_schema() {
                        .c_str());
 }
 
-Result<std::map<std::string, std::string>> SqliteDatabase::read_all() {
+Result<std::map<std::string, std::string>> SqliteDatabase::read_all(bool blank_damaged) {
     const std::string verdict = TEPUI_TRY(query_text("PRAGMA integrity_check(1)"));
     if (verdict != "ok") return fail(Errc::corrupt, "{} is damaged: {}", path_, verdict);
 
@@ -98,9 +98,12 @@ Result<std::map<std::string, std::string>> SqliteDatabase::read_all() {
     int code = SQLITE_OK;
     while ((code = sqlite3_step(select.get())) == SQLITE_ROW) {
         const std::string_view key = column_bytes(select.get(), 0);
-        const std::string_view value = column_bytes(select.get(), 1);
-        if (checksum(key, value) != sqlite3_column_int64(select.get(), 2))
-            return fail(Errc::corrupt, "{} is damaged: the checksum of {} is wrong", path_, key);
+        std::string_view value = column_bytes(select.get(), 1);
+        if (checksum(key, value) != sqlite3_column_int64(select.get(), 2)) {
+            if (!blank_damaged)
+                return fail(Errc::corrupt, "{} is damaged: the checksum of {} is wrong", path_, key);
+            value = {};
+        }
         entries.emplace_hint(entries.end(), key, value);
     }
     if (code != SQLITE_DONE) return failure(code, "reading");

@@ -25,8 +25,9 @@ public:
     /// it.
     static Result<SqliteDatabase> open(const std::string& path, Duration busy_timeout);
 
-    /// All entries, after SQLite's integrity check and ours; corrupt when one of them fails.
-    Result<std::map<std::string, std::string>> read_all();
+    /// All entries, after SQLite's integrity check and ours; corrupt when one of them fails. With
+    /// `blank_damaged` a value whose checksum is wrong comes back empty instead.
+    Result<std::map<std::string, std::string>> read_all(bool blank_damaged);
 
     Result<void> begin();
     Result<void> apply(const Write& write);

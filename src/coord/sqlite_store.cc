@@ -22,11 +22,13 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteStoreOptions option
     FileLock lock =
         TEPUI_TRY(FileLock::acquire(options.path + ".lock", "the store " + options.path));
     SqliteDatabase database = TEPUI_TRY(SqliteDatabase::open(options.path, options.busy_timeout));
-    return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(lock), std::move(database)));
+    return std::unique_ptr<SqliteStore>(
+        new SqliteStore(std::move(lock), std::move(database), options.blank_damaged_values));
 }
 
-SqliteStore::SqliteStore(FileLock lock, SqliteDatabase database)
-    : lock_(std::move(lock)), database_(std::move(database)), thread_([this] { run(); }) {}
+SqliteStore::SqliteStore(FileLock lock, SqliteDatabase database, bool blank_damaged)
+    : lock_(std::move(lock)), blank_damaged_(blank_damaged), database_(std::move(database)),
+      thread_([this] { run(); }) {}
 
 SqliteStore::~SqliteStore() {
     {
@@ -37,7 +39,9 @@ SqliteStore::~SqliteStore() {
     thread_.join();
 }
 
-Result<std::map<std::string, std::string>> SqliteStore::load() { return database_.read_all(); }
+Result<std::map<std::string, std::string>> SqliteStore::load() {
+    return database_.read_all(blank_damaged_);
+}
 
 void SqliteStore::commit(std::vector<Write> writes, std::function<void(Result<void>)> done) {
     {

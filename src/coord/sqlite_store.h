@@ -15,6 +15,9 @@ struct SqliteStoreOptions {
     std::string
         path;  // The database; `path`-wal, `path`-shm and `path`.lock come to lie beside it.
     Duration busy_timeout = std::chrono::seconds{5};  // For readers such as backup tools.
+    /// A value whose checksum is wrong is loaded as empty, for owners to whom an empty value means
+    /// one broken object that they name and drop; else it fails load() as corrupt.
+    bool blank_damaged_values = false;
 };
 
 /// A Store in one SQLite file, for one process at a time.
@@ -45,11 +48,12 @@ private:
         std::function<void(Result<void>)> done;
     };
 
-    SqliteStore(FileLock lock, SqliteDatabase database);
+    SqliteStore(FileLock lock, SqliteDatabase database, bool blank_damaged);
     void run();
     Result<void> write(const std::deque<Batch>& batches);
 
     const FileLock lock_;
+    const bool blank_damaged_;
     SqliteDatabase database_;  // The thread's once it runs; load() comes before.
     mutable std::mutex mutex_;
     std::condition_variable wake_;

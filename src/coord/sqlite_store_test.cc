@@ -180,6 +180,19 @@ TEST_F(SqliteStoreTest, NamesTheDamagedFile) {
     }
 }
 
+TEST_F(SqliteStoreTest, BlanksADamagedValueForOwnersThatAskForIt) {
+    {
+        const auto store = open();
+        ASSERT_TRUE(commit(*store, {{"good", "1"}, {"bad", "2"}}));
+    }
+    run_sql("UPDATE entries SET value = x'00' WHERE key = 'bad'");
+    const auto store = SqliteStore::open({.path = path_, .blank_damaged_values = true});
+    ASSERT_TRUE(store) << store.error().text;
+    const auto entries = (*store)->load();
+    ASSERT_TRUE(entries) << entries.error().text;
+    EXPECT_EQ(*entries, (std::map<std::string, std::string>{{"bad", ""}, {"good", "1"}}));
+}
+
 TEST_F(SqliteStoreTest, LeavesFilesOfOthersAlone) {
     run_sql("CREATE TABLE theirs(x)");
     const auto foreign = SqliteStore::open({.path = path_});

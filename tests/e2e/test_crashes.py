@@ -7,14 +7,14 @@ from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
 
-def agent_task_pid(agent, task_id):
-    """The pid the agent reports for a task's process."""
-    for framework in agent.state()["frameworks"]:
-        for executor in framework["executors"]:
-            for task in executor["tasks"]:
-                if task["id"] == task_id and task["statuses"]:
-                    return task["statuses"][-1]["container_status"]["executor_pid"]
-    return None
+def agent_knows_running(agent, task_id):
+    """Whether the agent answers, and lists the task as running."""
+    try:
+        frameworks = agent.state()["frameworks"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return any(task["id"] == task_id and task["state"] == "TASK_RUNNING"
+               for framework in frameworks for executor in framework["executors"] for task in executor["tasks"])
 
 
 def resubscribed(cluster, framework, seconds=30):
@@ -61,14 +61,16 @@ def test_task_that_ended_without_a_master_is_reported(cluster):
 
 
 def test_failover_deadline_survives_the_master(cluster):
-    brief = Scheduler(cluster.port, name="brief", failover_timeout=2.0)
+    brief = Scheduler(cluster.port, name="brief", failover_timeout=5.0)
     brief.run("orphan", "sleep 1000")
     pid = brief.wait_state("orphan", "TASK_RUNNING")["container_status"]["executor_pid"]
-    cluster.master.kill9()
     brief.close()
+    wait_for(lambda: not cluster.state()["frameworks"][0]["connected"], "the master to notice")
+    cluster.master.kill9()
+    assert os.path.exists(f"/proc/{pid}")
     cluster.master.start()
     cluster.wait_healthy()
-    # Nobody subscribes again: the persisted timeout ends the framework and its task.
+    # Nobody subscribes again: the persisted deadline ends the framework and its task.
     wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the orphan's end", 40)
     assert brief.id not in [f["id"] for f in cluster.state()["frameworks"]]
 
@@ -77,25 +79,18 @@ def test_agent_killed_and_back_adopts_its_container(cluster):
     framework = Scheduler(cluster.port)
     agent = cluster.agents[0]
     framework.run("adopted", "sleep 1000")
-    framework.wait_state("adopted", "TASK_RUNNING")
-    pid = agent_task_pid(agent, "adopted")
-    assert pid and os.path.exists(f"/proc/{pid}")
+    pid = framework.wait_state("adopted", "TASK_RUNNING")["container_status"]["executor_pid"]
+    assert os.path.exists(f"/proc/{pid}")
     agent.kill9()
     assert os.path.exists(f"/proc/{pid}")
     agent.start()
-    wait_for(lambda: agent_task_pid_quiet(agent, "adopted") == pid, "the agent to know the task again")
+    wait_for(lambda: agent_knows_running(agent, "adopted"), "the agent to know the task again")
     cluster.wait_agents(1)
+    assert os.path.exists(f"/proc/{pid}")
     framework.kill("adopted")
     framework.wait_state("adopted", "TASK_KILLED")
     assert framework.states("adopted") == ["TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_KILLED"]
     assert not os.path.exists(f"/proc/{pid}")
-
-
-def agent_task_pid_quiet(agent, task_id):
-    try:
-        return agent_task_pid(agent, task_id)
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def test_task_that_ended_without_an_agent_is_reported(cluster):
@@ -216,28 +211,30 @@ def test_corrupt_checkpoint_drops_only_that_task(cluster):
     import sqlite3
     framework = Scheduler(cluster.port)
     agent = cluster.agents[0]
+    pids = {}
     for name in ("good", "bad"):
         framework.run(name, "sleep 1000")
-        framework.wait_state(name, "TASK_RUNNING")
-    good = agent_task_pid(agent, "good")
+        pids[name] = framework.wait_state(name, "TASK_RUNNING")["container_status"]["executor_pid"]
     agent.kill9()
-    store = next(agent.work_dir.rglob("*.sqlite"))
+    store = next(agent.work_dir.rglob("agent.db"))
     database = sqlite3.connect(store)
     tables = [row[0] for row in database.execute("select name from sqlite_master where type='table'")]
     changed = 0
     for table in tables:
         columns = [row[1] for row in database.execute(f"pragma table_info({table})")]
         if "key" in columns and "value" in columns:
-            changed += database.execute(f"update {table} set value = x'ffffffffff' where key like '%tasks/%bad%'").rowcount
+            changed += database.execute(
+                f"update {table} set value = x'ffffffffff' where key like '%task%' and instr(value, x'626164') > 0").rowcount
     database.commit()
     database.close()
     assert changed >= 1
     agent.start()
-    wait_for(lambda: agent_task_pid_quiet(agent, "good") == good, "the good task to be adopted")
+    wait_for(lambda: agent_knows_running(agent, "good"), "the good task to be adopted")
     cluster.wait_agents(1)
     assert "bad" in agent.log_text()
     wait_for(lambda: framework.states("bad")[-1] in ("TASK_LOST", "TASK_DROPPED", "TASK_GONE", "TASK_FAILED"), "the bad task to be given up")
     assert framework.states("good")[-1] == "TASK_RUNNING"
+    assert os.path.exists(f"/proc/{pids['good']}") and not os.path.exists(f"/proc/{pids['bad']}")
 
 
 def test_output_after_the_agent_is_back(cluster):

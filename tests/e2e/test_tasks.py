@@ -76,7 +76,8 @@ def test_task_that_ignores_sigterm_is_killed_after_its_grace(scheduler, shared_c
 
 
 def test_whole_tree_gets_sigterm(scheduler, shared_cluster):
-    scheduler.run("tree", "sh -c 'trap \"echo child ends; exit\" TERM; echo child; while :; do sleep 0.1; done' & wait; wait")
+    # The first process outlives the signal, so that its child has time for its own trap.
+    scheduler.run("tree", "trap : TERM; sh -c 'trap \"echo child ends; exit\" TERM; echo child; while :; do sleep 0.1; done' & wait; wait")
     scheduler.wait_state("tree", "TASK_RUNNING")
     agent = shared_cluster.agents[0]
     wait_for(lambda: "child\n" in sandbox_file(shared_cluster, agent, "tree"), "the child")
@@ -157,7 +158,7 @@ def test_duplicate_id_and_used_offer(scheduler):
     update = scheduler.wait_state("late", "TASK_DROPPED")
     assert update["reason"] == "REASON_INVALID_OFFERS"
     scheduler.kill("twin")
-    scheduler.wait_state("twin", "TASK_KILLED")
+    wait_for(lambda: "TASK_KILLED" in scheduler.states("twin"), "the end of the first twin")
 
 
 def test_reconciliation(scheduler):

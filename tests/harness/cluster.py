@@ -103,6 +103,7 @@ class Cluster:
 
     def __init__(self, agents=1, master_flags=None, agent_flags=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tepui-test-"))
+        self.folder.chmod(0o755)  # Tasks of other users must reach their sandboxes.
         self.port = free_port()
         self.agent_flags = {**self.DEFAULT_AGENT_FLAGS, **(agent_flags or {})}
         arguments = [TEPUI, "master", "--ip=127.0.0.1", f"--port={self.port}", f"--work_dir={self.folder / 'master'}"]

@@ -56,7 +56,7 @@ void FakeShell::perform(Effects effects) {
                            EXPECT_TRUE(send.frame->IsInitialized());
                            frames_[send.link].push_back(*send.frame);
                        },
-                       [](CloseAgentLink&) {},
+                       [&](CloseAgentLink& close) { closed_links_.insert(close.link); },
                        [&](PersistWrites& writes) { writes_.push_back(std::move(writes)); },
                        [&](AnswerRequest& answer) {
                            answers_.emplace(answer.request, std::move(answer.result));
@@ -143,6 +143,12 @@ void FakeShell::close_link(LinkId link) { step(AgentLinkClosed{link}); }
 
 std::vector<link::ToAgent> FakeShell::take_frames(LinkId link) {
     return std::exchange(frames_[link], {});
+}
+
+RequestToken FakeShell::kill(const FrameworkId& framework, std::string_view task) {
+    const RequestToken request{next_request_++};
+    step(KillRequested{request, framework, TaskId{task}, std::nullopt});
+    return request;
 }
 
 RequestToken FakeShell::teardown(const FrameworkId& framework) {

@@ -66,9 +66,12 @@ public:
     LinkId open_link() { return LinkId{next_link_++}; }
     void frame(LinkId link, link::ToMaster frame, std::string peer_ip = "10.0.0.1");
     void close_link(LinkId link);
+    /// Whether the core asked for the connection's end; close_link() is what then follows.
+    bool closed(LinkId link) const { return closed_links_.contains(link); }
     std::vector<link::ToAgent> take_frames(LinkId link);
 
     RequestToken teardown(const FrameworkId& framework);
+    RequestToken kill(const FrameworkId& framework, std::string_view task);
     const Result<void>* answer(RequestToken request) const;
     bool logged(std::string_view part) const;
 
@@ -89,6 +92,7 @@ private:
     std::uint64_t next_request_ = 1;
     std::map<StreamId, std::vector<SchedulerEvent>> events_;
     std::set<StreamId> closed_streams_;
+    std::set<LinkId> closed_links_;
     std::map<LinkId, std::vector<link::ToAgent>> frames_;
     std::map<RequestToken, Result<void>> answers_;
     std::vector<std::string> log_;

@@ -166,6 +166,20 @@ TEST(Kill, ForTheWrongAgentIsIgnored) {
     EXPECT_TRUE(cluster.scheduler.take().empty());
 }
 
+TEST(Kill, ByAnOperatorReachesTheAgentAndIsAnswered) {
+    Cluster cluster;
+    const RequestToken known = cluster.shell.kill(cluster.scheduler.id, "t1");
+    ASSERT_NE(cluster.shell.answer(known), nullptr);
+    EXPECT_TRUE(cluster.shell.answer(known)->has_value());
+    EXPECT_EQ(cluster.agent.take(link::ToAgent::kKillTask).size(), 1u);
+    for (const RequestToken unknown : {cluster.shell.kill(cluster.scheduler.id, "other"),
+                                       cluster.shell.kill(FrameworkId{"nobody"}, "t1")}) {
+        ASSERT_NE(cluster.shell.answer(unknown), nullptr);
+        EXPECT_EQ(cluster.shell.answer(unknown)->error().code, Errc::not_found);
+    }
+    EXPECT_TRUE(cluster.agent.take(link::ToAgent::kKillTask).empty());
+}
+
 TEST(Messages, PassBothWaysOrAreDropped) {
     Cluster cluster;
     SchedulerCall call = cluster.scheduler.make(SchedulerCall::MESSAGE);
@@ -287,6 +301,34 @@ TEST(Reconcile, WaitsForAgentsThatAreStillComingBack) {
     scheduler.take();
     scheduler.reconcile("t1");
     EXPECT_EQ(scheduler.updates().at(0).state(), mesos::v1::TASK_UNKNOWN);
+}
+
+// The acknowledgement may be on its way (or held back) when the agent is lost from sight.
+TEST(Reconcile, WhatTheFrameworkWasToldHasEndedDoesNotBecomeUnreachable) {
+    Cluster cluster;
+    cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    cluster.shell.pass(80s);
+    ASSERT_TRUE(cluster.shell.state().unreachable_agents.contains(cluster.agent.id));
+    cluster.scheduler.take();
+    cluster.scheduler.reconcile("t1", cluster.agent.id.value);
+    const auto updates = cluster.scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    EXPECT_EQ(updates[0].state(), mesos::v1::TASK_FINISHED);
+    EXPECT_EQ(updates[0].message(), "Reconciliation: Latest task state");
+    EXPECT_FALSE(updates[0].has_unreachable_time());
+}
+
+TEST(Reconcile, AnEndThatWasNotForwardedIsUnreachable) {
+    Cluster cluster;
+    // The agent says that it is over, but TASK_RUNNING is still in flight: it will come again first.
+    cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_RUNNING,
+                         mesos::v1::TASK_FINISHED);
+    cluster.shell.pass(80s);
+    cluster.scheduler.take();
+    cluster.scheduler.reconcile("t1", cluster.agent.id.value);
+    const auto updates = cluster.scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    EXPECT_EQ(updates[0].state(), mesos::v1::TASK_UNREACHABLE);
 }
 
 TEST(Reconcile, OperationsAreUnknown) {
