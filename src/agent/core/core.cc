@@ -63,6 +63,7 @@ void on_durable(Context& context, CheckpointToken token) {
         std::visit(Overloaded{
                        [&](const LaunchAfter& x) { on_task_durable(context, x.container); },
                        [&](const ForwardAfter& x) { on_update_durable(context, x); },
+                       [&](const NextAfter& x) { on_acknowledged_durable(context, x); },
                        [&](const SignalAfter& x) { on_signal_durable(context, x.container); },
                        [&](const EndAfter& x) { context.effects.push_back(EndAgent{x.why}); },
                    },

@@ -63,7 +63,10 @@ link::ToMaster reregister_frame(const State& state) {
         if (framework.tasks.empty()) continue;
         *message.add_frameworks() = framework.info;
         for (const auto& [task_id, task] : framework.tasks) {
-            *message.add_tasks() = task_message(state, task);
+            mesos::v1::Task& listed = *message.add_tasks();
+            listed = task_message(state, task);
+            // Updates that still wait for their turn are not to be told by reconciliation before it.
+            if (!task.forwarded_state) listed.set_status_update_state(mesos::v1::TASK_STAGING);
         }
     }
     if (state.registration.restarted) message.set_restarted(true);

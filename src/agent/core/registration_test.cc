@@ -160,6 +160,24 @@ TEST(Registration, TellsItsTasksAndFrameworks) {
     EXPECT_EQ(message.frameworks(0).id().value(), "f1");
 }
 
+// Else a new master would tell TASK_FINISHED by reconciliation, and after it be sent TASK_STARTING.
+TEST(Registration, TellsNoStateAsForwardedThatWaitsForItsTurn) {
+    World world;
+    world.start();
+    world.containers_start = false;
+    world.run_task("t");
+    world.disconnect();
+    world.feed(ContainerStarted{world.container_of("t"), 7});
+    world.exit_task("t", testing::exited(0));
+    world.master_registers = false;
+    world.connect();
+    world.advance(2s);
+    const auto& list = world.sent.back().reregister_agent();
+    ASSERT_EQ(list.tasks_size(), 1);
+    EXPECT_EQ(list.tasks(0).state(), mesos::v1::TASK_FINISHED);
+    EXPECT_EQ(list.tasks(0).status_update_state(), mesos::v1::TASK_STAGING);
+}
+
 TEST(Registration, ShutsDownFrameworksThatEndedMeanwhile) {
     World world;
     world.start();

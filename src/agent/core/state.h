@@ -94,6 +94,9 @@ struct Stream {
     std::uint64_t next_sequence = 0;
     bool checkpoint = false;
     bool in_flight = false;  // The head was sent on this registration.
+    /// The acknowledged update whose removal is being written: until then the next one waits, or a
+    /// crash in between would repeat the older one after it.
+    std::optional<std::uint64_t> acknowledged;
     Duration retry_delay{};
 };
 
@@ -119,9 +122,10 @@ struct Registration {
 /// What happens once a checkpoint batch is durable.
 struct LaunchAfter { ContainerId container; };
 struct ForwardAfter { TaskKey task; std::uint64_t sequence; };
+struct NextAfter { TaskKey task; std::uint64_t acknowledged; };
 struct SignalAfter { ContainerId container; };
 struct EndAfter { std::string why; };
-using AfterWrite = std::variant<LaunchAfter, ForwardAfter, SignalAfter, EndAfter>;
+using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter>;
 
 struct Counters {
     std::uint64_t tasks_finished = 0;

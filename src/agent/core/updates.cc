@@ -57,7 +57,7 @@ Stream& stream_of(State& state, const TaskKey& key) {
 void forward_head(Context& context, Stream& stream) {
     State& state = context.state;
     if (state.registration.phase != RegistrationPhase::registered) return;
-    if (stream.queue.empty() || !stream.queue.front().durable) return;
+    if (stream.queue.empty() || !stream.queue.front().durable || stream.acknowledged) return;
     if (!stream.in_flight) stream.retry_delay = state.config.update_retry_min;
     const PendingUpdate& head = stream.queue.front();
     link::ToMaster frame;
@@ -168,9 +168,18 @@ void acknowledge(Context& context, const link::AcknowledgeUpdate& acknowledgemen
         return;
     }
     if (stream.checkpoint) {
-        write_checkpoint(context, {{update_key(*stream.container, head.sequence), std::nullopt}});
+        stream.acknowledged = head.sequence;
+        write_checkpoint(context, {{update_key(*stream.container, head.sequence), std::nullopt}},
+                         {NextAfter{key, head.sequence}});
     }
     forward_head(context, stream);
+}
+
+void on_acknowledged_durable(Context& context, const NextAfter& after) {
+    const auto it = context.state.streams.find(after.task);
+    if (it == context.state.streams.end() || it->second.acknowledged != after.acknowledged) return;
+    it->second.acknowledged.reset();
+    forward_if_idle(context, it->second);
 }
 
 void resume_streams(Context& context) {

@@ -30,6 +30,8 @@ void report_unrun(Context& context, const TaskKey& task, const UpdateSpec& spec)
 
 /// The update's checkpoint is durable.
 void on_update_durable(Context& context, const ForwardAfter& after);
+/// The acknowledgement of an update is stored: the next one may go out.
+void on_acknowledged_durable(Context& context, const NextAfter& after);
 /// The retry timer of a stream fired.
 void on_retry(Context& context, const TaskKey& task);
 /// Takes the head off; a terminal one ends the stream and completes the task. An acknowledgement

@@ -53,6 +53,30 @@ TEST(Updates, SentOnlyWhenDurable) {
     EXPECT_EQ(world.updates("t").front().state(), v1::TASK_STARTING);
 }
 
+// A crash after the next one was sent would otherwise repeat the older one: TASK_KILLED, then TASK_KILLING.
+TEST(Updates, TheNextWaitsUntilTheAcknowledgementIsStored) {
+    Started world;
+    world.master_acknowledges = false;
+    world.run_task("t");
+    world.exit_task("t", exited(0));
+    world.store_answers = false;
+    world.acknowledge(world.updates("t").back());
+    EXPECT_THAT(world.states("t"), ElementsAre(v1::TASK_STARTING));
+    world.disconnect();
+    world.connect();
+    world.advance(2s);
+    EXPECT_THAT(world.states("t"), ElementsAre(v1::TASK_STARTING)) << "nor after registering again";
+    world.write_all();
+    EXPECT_THAT(world.states("t"), ElementsAre(v1::TASK_STARTING, v1::TASK_RUNNING));
+    world.acknowledge(world.updates("t").back());
+    world.crash();
+    world.store_answers = true;
+    world.start();
+    EXPECT_THAT(world.states("t"), ElementsAre(v1::TASK_STARTING, v1::TASK_RUNNING))
+        << "the removal was lost: RUNNING is said once more, not what follows it";
+    EXPECT_EQ(world.updates("t").back().state(), v1::TASK_RUNNING);
+}
+
 TEST(Updates, RepeatedAfterTenSecondsDoublingToTenMinutes) {
     Started world;
     world.master_acknowledges = false;
