@@ -1,5 +1,6 @@
 #include "master/core/agent_loss.h"
 
+#include "master/core/agents.h"
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
 #include "master/core/registry_codec.h"
@@ -132,12 +133,7 @@ void on_unreachable_stored(Turn& turn, const UnreachableStored& stored) {
     turn.count("slave_unreachable_completed");
     turn.count("slave_removals");
     turn.count("slave_removals/reason_unhealthy");
-    if (agent->connected()) {
-        // Only one direction may be broken: when this arrives, the agent registers again.
-        link::ToAgent frame;
-        frame.mutable_ping()->set_connected(false);
-        turn.send(*agent, std::move(frame));
-    }
+    const std::optional<LinkId> link = agent->link;
     state.unreachable_agents.insert_or_assign(agent->id,
                                               UnreachableAgent{agent->info, stored.since});
     dissolve(turn, *agent, [&](const Framework& framework) {
@@ -148,6 +144,9 @@ void on_unreachable_stored(Turn& turn, const UnreachableStored& stored) {
                             .agent = std::nullopt,
                             .unreachable_since = stored.since};
     });
+    // Only one direction may be broken, with RunTasks held back in it, and a registration that does
+    // not list them yet coming in the other. Over a new connection the agent lists all it was sent.
+    if (link) close_link(turn, *link);
 }
 
 void begin_removal(Turn& turn, Agent& agent, std::string message, std::string counter) {

@@ -334,6 +334,12 @@ void on_link_closed(Turn& turn, LinkId link) {
     }
 }
 
+void close_link(Turn& turn, LinkId link) {
+    on_link_closed(turn, link);
+    turn.state.links[link].closing = true;
+    turn.effects.emplace_back(CloseAgentLink{link});
+}
+
 void recover_agent(Turn& turn, const registry::AgentRecord& record) {
     State& state = turn.state;
     const AgentId id{record.agent().id().value()};

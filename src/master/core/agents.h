@@ -25,6 +25,8 @@ void on_ping_due(Turn& turn, const AgentId& id);
 
 /// The connection is gone: its agents are disconnected at once.
 void on_link_closed(Turn& turn, LinkId link);
+/// Ends a connection whose frames do not count any more. Its agents come back over a new one.
+void close_link(Turn& turn, LinkId link);
 
 /// Takes an agent out of the registry's record at start.
 void recover_agent(Turn& turn, const registry::AgentRecord& record);

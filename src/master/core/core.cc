@@ -96,6 +96,8 @@ void on_unbound_frame(Turn& turn, LinkId link, const AgentId& id, const link::To
 
 void on_agent_frame(Turn& turn, AgentFrameReceived received) {
     if (!turn.state.recovered) return;  // The agent repeats its registration.
+    const auto link = turn.state.links.find(received.link);
+    if (link != turn.state.links.end() && link->second.closing) return;
     link::ToMaster& frame = received.frame;
     const AgentId id{frame.agent_id()};
     const std::optional<std::uint64_t> channel =

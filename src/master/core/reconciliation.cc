@@ -1,5 +1,7 @@
 #include "master/core/reconciliation.h"
 
+#include <algorithm>
+
 #include "master/core/tasks.h"
 
 namespace tepui::master {
@@ -29,6 +31,17 @@ void send_latest(Turn& turn, const Framework& framework, const Task& task) {
     send_update(turn, framework, std::move(status));
 }
 
+// The task's newest remembered end on that agent of which the framework was told, or null.
+const mesos::v1::Task* ended_task(const Framework& framework, const TaskId& task,
+                                  const AgentId& agent) {
+    const auto& completed = framework.completed_tasks;
+    const auto it = std::find_if(completed.rbegin(), completed.rend(), [&](const auto& each) {
+        return each->task_id().value() == task.value && each->agent_id().value() == agent.value &&
+               is_terminal(each->status_update_state());
+    });
+    return it == completed.rend() ? nullptr : it->get();
+}
+
 }  // namespace
 
 void reconcile_task(Turn& turn, const Framework& framework, const TaskId& task,
@@ -51,6 +64,13 @@ void reconcile_task(Turn& turn, const Framework& framework, const TaskId& task,
         answer.message = "Reconciliation: Task is gone";
     } else if (const auto it = state.unreachable_agents.find(*agent);
                it != state.unreachable_agents.end()) {
+        // Its last update may have been on the way, unacknowledged, when the agent was lost from
+        // sight: what ended does not become unreachable.
+        if (const mesos::v1::Task* ended = ended_task(framework, task, *agent)) {
+            answer.state = ended->status_update_state();
+            answer.message = "Reconciliation: Latest task state";
+            return send_update(turn, framework, make_status(answer, turn.now.wall));
+        }
         answer.state = lost_state(framework, mesos::v1::TASK_UNREACHABLE);
         answer.message = "Reconciliation: Task is unreachable";
         answer.unreachable_since = it->second.since;

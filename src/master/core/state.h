@@ -154,7 +154,9 @@ struct Link {
     /// First registrations that it was answered, by channel: a repeated one is answered again.
     std::map<std::optional<std::uint64_t>, AgentId> registered_channels;
 
-    bool empty() const { return agents.empty() && registering.empty(); }
+    bool closing = false;  // By our wish: what still comes over it is ignored.
+
+    bool empty() const { return agents.empty() && registering.empty() && !closing; }
 };
 
 /// What changed since the last take_changes(). An id that is not found in State was removed; a task
