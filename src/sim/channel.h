@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "sim/timeline.h"
@@ -29,6 +30,9 @@ public:
     void break_off();
     /// `side` is gone without a word: its handlers are dropped, the other end learns of it later.
     void abandon(Side side);
+    /// `side` ends the connection in order: what it sent before still arrives (later, if it is held back), then the
+    /// other end learns of it. `side` hears nothing more.
+    void finish(Side side);
     bool open() const { return open_; }
 
     /// Holds back what flows towards `side` until resume(); nobody is told.
@@ -39,10 +43,11 @@ private:
     struct End {
         std::function<void(std::string)> on_message;
         std::function<void()> on_close;
-        std::deque<std::string> arriving;
+        std::deque<std::optional<std::string>> arriving;  // Nothing: the connection's end.
         Instant last_arrival;
         bool blocked = false;
     };
+    void schedule(Side target);
     End& end(Side side) { return side == Side::a ? a_ : b_; }
     void deliver(Side side);
 

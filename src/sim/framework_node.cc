@@ -1,5 +1,6 @@
 #include "sim/framework_node.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -218,8 +219,10 @@ void FrameworkNode::housekeeping() {
 void FrameworkNode::call(Call call) {
     if (!stream_ || !id_) return;
     call.mutable_framework_id()->set_value(id_->value);
-    // Calls go over a connection of their own; one that is lost is not repeated here.
-    timeline_.after(timeline_.between(50us, 5ms),
+    // Calls go over a second connection, in order: master and scheduler promise order per pair, and a
+    // RECONCILE that overtook its ACCEPT would rightly be answered TASK_GONE. A lost call is not repeated here.
+    last_arrival_ = std::max(last_arrival_, timeline_.now().instant + timeline_.between(50us, 5ms));
+    timeline_.after(last_arrival_ - timeline_.now().instant,
                     [this, life = life_, stream = *stream_, bytes = wire::encode(media_, call)] {
                         const unsigned status = master_.call(media_, bytes, stream);
                         if (status != 202 && life == life_ && stream_ == stream) lose_stream();
@@ -244,6 +247,8 @@ std::set<TaskKey> FrameworkNode::in_doubt() const {
         return !task.state || (!is_terminal(*task.state) && *task.state != mesos::v1::TASK_RUNNING);
     });
 }
+
+AgentId FrameworkNode::agent_of(const TaskId& task) const { return AgentId{tasks_.at(task.value).agent.value()}; }
 
 std::string FrameworkNode::believed(const TaskId& task) const {
     const auto it = tasks_.find(task.value);

@@ -41,6 +41,8 @@ public:
     std::set<TaskKey> in_doubt() const;
     /// The state told last, for people: "TASK_LOST", or "none".
     std::string believed(const TaskId& task) const;
+    /// Whose offer it was launched on.
+    AgentId agent_of(const TaskId& task) const;
 
 private:
     struct Task {
@@ -79,6 +81,7 @@ private:
     bool alive_ = false;
     bool quiet_ = false;
     std::uint64_t life_ = 0;
+    Instant last_arrival_;  // Of the newest call at the master.
     std::shared_ptr<Channel> channel_;
     std::optional<StreamId> stream_;    // Set by SUBSCRIBED.
     std::optional<StreamId> new_stream_;  // The header of a stream that waits for SUBSCRIBED.

@@ -114,7 +114,10 @@ void MasterNode::perform_one(const master::Effect& effect) {
                        if (it == links_.end()) return;
                        const auto channel = it->second;
                        links_.erase(it);
-                       channel->abandon(Channel::Side::b);
+                       channel->finish(Channel::Side::b);
+                       timeline_.after(timeline_.between(0ms, 1ms), [this, life = life_, link = close.link] {
+                           if (life == life_) step(master::AgentLinkClosed{link});
+                       });
                    },
                    [&](const master::PersistWrites& writes) { persist(writes); },
                    [&](const master::AnswerRequest&) {},
