@@ -26,7 +26,8 @@ CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& 
 CheckpointWrite sandbox_write(const ContainerId& container, const Sandbox& sandbox);
 
 /// Fills `state` (just made) from what was stored. What cannot be read is left out, named in
-/// state.load_log and listed in state.broken_keys. Sets `refused` when the stored agent does not
+/// state.load_log and listed in state.broken_keys. Keeps the first of
+/// them in state.broken. Sets `refused` when the stored agent does not
 /// fit the configuration, and `boot_changed`.
 void load_checkpoints(State& state, const std::map<std::string, std::string>& stored, Now now);
 

@@ -79,6 +79,10 @@ private:
         if (result) return;
         ++state_.counters.recovery_errors;
         state_.broken_keys.push_back(key);
+        if (!state_.broken) {
+            state_.broken = Error{result.error().code,
+                                  fmt::format("checkpoint '{}': {}", key, result.error().text)};
+        }
         state_.load_log.push_back(
             {Severity::error,
              fmt::format("checkpoint '{}' is left out and removed: {}", key, result.error().text)});
@@ -174,7 +178,7 @@ private:
         const auto cause = TEPUI_TRY(read_number(fields[4]));
         const auto grace = TEPUI_TRY(read_number(fields[5]));
         const bool known = phase >= 0 && phase <= static_cast<int>(Phase::ended) && cause >= 0 &&
-                           cause <= static_cast<int>(EndCause::framework_shutdown) &&
+                           cause <= static_cast<int>(EndCause::departure) &&
                            v1::TaskState_IsValid(static_cast<int>(task_state));
         if (!known) return fail(Errc::corrupt, "a state that this version does not know");
         std::vector<v1::TaskStatus> statuses;

@@ -3,6 +3,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
 #include "agent/core/context.h"
+#include "agent/core/departure.h"
 #include "agent/core/ending.h"
 #include "agent/core/frameworks.h"
 #include "agent/core/recovery.h"
@@ -25,6 +26,7 @@ void on_frame(Context& context, const link::ToAgent& frame) {
         case Frame::kAgentReregistered:
             return on_agent_reregistered(context, frame.agent_reregistered());
         case Frame::kShutdownAgent:
+            if (on_departure_answered(context)) return;
             return shutdown_agent(context, frame.shutdown_agent().message());
         case Frame::kPing: return on_ping(context, frame.ping());
         default: break;
@@ -65,7 +67,9 @@ void on_durable(Context& context, CheckpointToken token) {
                        [&](const ForwardAfter& x) { on_update_durable(context, x); },
                        [&](const NextAfter& x) { on_acknowledged_durable(context, x); },
                        [&](const SignalAfter& x) { on_signal_durable(context, x.container); },
-                       [&](const EndAfter& x) { context.effects.push_back(EndAgent{x.why}); },
+                       [&](const EndAfter& x) {
+                           context.effects.push_back(EndAgent{x.why, !context.state.departure});
+                       },
                    },
                    after);
     }
@@ -83,6 +87,7 @@ void on_tick(Context& context) {
             case TimerKind::escalation: on_escalation(context, container); break;
             case TimerKind::completion: on_completion_time(context, container); break;
             case TimerKind::sandbox: on_sandbox_due(context, container); break;
+            case TimerKind::departure: on_departure_due(context); break;
         }
     }
 }
@@ -101,6 +106,9 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config,
     }
     auto state = std::make_unique<State>(std::move(config), seed);
     load_checkpoints(*state, checkpoints, now);
+    if (state->config.strict && state->broken) {
+        return fail_with("not starting on damaged checkpoints (strict)", *state->broken);
+    }
     return std::unique_ptr<Core>(new Core(std::move(state)));
 }
 
@@ -134,9 +142,11 @@ Effects Core::step(Event event, Now now) {
                    [&](const ContainerStarted& x) { on_container_started(context, x); },
                    [&](const ContainerLaunchFailed& x) { on_container_failed(context, x); },
                    [&](const ContainerExited& x) { on_container_exited(context, x); },
+                   [&](const DepartureRequested&) { on_departure_requested(context); },
                    [&](const Tick&) { on_tick(context); },
                },
                event);
+    proceed_departure(context);
     return effects;
 }
 

@@ -24,12 +24,15 @@ struct CoreConfig {
     Duration update_retry_max = std::chrono::minutes{10};
     Duration gc_delay = std::chrono::hours{24 * 7};
     Duration kill_grace = std::chrono::seconds{3};
+    Duration departure_grace = std::chrono::seconds{1};     // The most a task gets when we leave.
+    Duration departure_patience = std::chrono::seconds{2};  // For acknowledgements, and the answer.
     std::size_t max_completed_frameworks = 50;
     std::size_t max_completed_executors_per_framework = 150;
     std::string ip = "127.0.0.1";  // Reported in the tasks' container_status.
     std::vector<std::string> capabilities;  // AgentInfo.Capability.Type names, told at registration.
     std::string default_user;  // Whom tasks run as when neither command nor framework names a user.
     bool switch_user = true;
+    bool strict = false;  // A checkpoint that can't be read is fatal.
 };
 
 /// A container the containerizer found alive (or found the end of) at start.
@@ -51,7 +54,8 @@ struct State;
 class Core {
 public:
     /// `checkpoints`: all stored keys. A value that cannot be read drops that object alone and is
-    /// named in a LogLine of recover().
+    /// named in a LogLine of recover(); with config.strict it fails with corrupt instead, and names
+    /// the key.
     static Result<std::unique_ptr<Core>> create(CoreConfig config,
                                                 std::map<std::string, std::string> checkpoints,
                                                 std::uint64_t seed, Now now);

@@ -269,7 +269,10 @@ void World::perform_one(const Effect& effect) {
                 end_container(x.container, signalled(SIGKILL));
             },
             [&](const RemoveSandbox& x) { removed.push_back(x.path); },
-            [&](const EndAgent& x) { ended = x.why; },
+            [&](const EndAgent& x) {
+                ended = x.why;
+                end_failed = x.failed;
+            },
             [&](const LogLine& x) { log.push_back(x); },
         },
         effect);
@@ -286,7 +289,9 @@ void World::answer(const link::ToMaster& frame) {
         registered.set_ping_timeout_seconds(ping_timeout_seconds);
         registered.set_master_id("m1");
     };
-    if (frame.has_register_agent() && master_registers) {
+    if (frame.has_unregister_agent() && master_registers) {
+        reply.mutable_shutdown_agent()->set_message("Agent unregistered");
+    } else if (frame.has_register_agent() && master_registers) {
         fill(*reply.mutable_agent_registered());
     } else if (frame.has_reregister_agent() && master_registers) {
         fill(*reply.mutable_agent_reregistered());

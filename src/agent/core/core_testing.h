@@ -34,7 +34,7 @@ public:
     bool store_answers = true;       // CheckpointWritten follows each WriteCheckpoint.
     bool containers_start = true;    // ContainerStarted follows each LaunchContainer.
     bool ignores_term = false;       // Processes survive SIGTERM.
-    bool master_registers = true;    // Registrations are answered.
+    bool master_registers = true;    // Registrations, and their end, are answered.
     bool master_acknowledges = true;
     bool machine_booted = false;     // At the next restart.
     std::uint64_t master_epoch = 1;
@@ -91,6 +91,7 @@ public:
     std::vector<std::string> removed;
     std::vector<LogLine> log;
     std::optional<std::string> ended;
+    bool end_failed = false;  // Of `ended`.
     int reconnects = 0;
     int effects_performed = 0;
 

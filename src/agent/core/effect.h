@@ -56,11 +56,12 @@ struct RemoveSandbox {
     std::string path;
 };
 
-/// The agent may not go on (refused by the master, incompatible checkpoint): the process ends with
-/// this text. Containers that must not live on are gone by then; those that still run (a checkpoint
-/// that does not fit) are left as they are for the next start.
+/// The agent may not go on (refused by the master, incompatible checkpoint), or has left as it was
+/// asked to: the process ends with this text. Containers that must not live on are gone by then;
+/// those that still run (a checkpoint that does not fit) are left as they are for the next start.
 struct EndAgent {
     std::string why;
+    bool failed = true;  // False: it left.
 };
 
 enum class Severity : std::uint8_t { info, warning, error };

@@ -55,9 +55,15 @@ void finish(Context& context, TaskRun& task, const UpdateSpec& last) {
     report(context, task, {last});
 }
 
-UpdateSpec killed_during_launch() {
+/// What the framework is told of an end that it did not ask for.
+std::string with_departure(const TaskRun& task, const std::string& message) {
+    const bool leaves = task.ending && task.ending->cause == EndCause::departure;
+    return leaves ? "The agent is shutting down: " + message : message;
+}
+
+UpdateSpec killed_during_launch(const TaskRun& task) {
     return {.state = v1::TASK_KILLED, .reason = Status::REASON_TASK_KILLED_DURING_LAUNCH,
-            .message = std::string(killed_early)};
+            .message = with_departure(task, std::string(killed_early))};
 }
 
 /// Whether the new grace ends earlier than the old one would.
@@ -99,16 +105,17 @@ void end_again(Context& context, TaskRun& task, EndCause cause, Duration grace) 
 std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string& message) {
     if (!task.ending) return std::nullopt;
     switch (task.ending->cause) {
-        case EndCause::kill_during_launch: return killed_during_launch();
+        case EndCause::kill_during_launch: return killed_during_launch(task);
         case EndCause::max_completion:
             return UpdateSpec{.state = v1::TASK_FAILED, .source = Status::SOURCE_EXECUTOR,
                               .reason = Status::REASON_MAX_COMPLETION_TIME_REACHED,
                               .message = message};
         case EndCause::kill:
+        case EndCause::departure:
         case EndCause::framework_shutdown: break;
     }
     return UpdateSpec{.state = v1::TASK_KILLED, .source = Status::SOURCE_EXECUTOR,
-                      .message = message};
+                      .message = with_departure(task, message)};
 }
 
 }  // namespace
@@ -172,7 +179,7 @@ void end_task(Context& context, const TaskKey& key, EndCause cause, Duration gra
     }
     if (cause == EndCause::kill) task->ending->cause = EndCause::kill_during_launch;
     if (task->phase == Phase::persisting) {
-        finish(context, *task, killed_during_launch());
+        finish(context, *task, killed_during_launch(*task));
         return;
     }
     if (checkpoints(context.state, *task)) write_checkpoint(context, {task_state_write(*task)});
@@ -240,7 +247,7 @@ void container_failed(Context& context, TaskRun& task, const ContainerLaunchFail
     context.log(Severity::warning, "task {} of framework {} could not be launched: {}",
                 task.info.task_id().value(), task.framework, failure.error.text);
     if (task.ending) {
-        finish(context, task, killed_during_launch());
+        finish(context, task, killed_during_launch(task));
     } else if (failure.sandbox_failed) {
         const Framework* framework = find_framework(context.state, task.framework);
         finish(context, task, {.state = dropped_or_lost(framework ? &framework->info : nullptr),

@@ -57,10 +57,13 @@ struct ContainerExited {
     std::optional<Limitation> limitation;
 };
 
+/// The operator wants the agent to leave: end all tasks, unregister, forget the identity, end.
+struct DepartureRequested {};
+
 struct Tick {};
 
 using Event = std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived,
                            CheckpointWritten, ContainerStarted, ContainerLaunchFailed,
-                           ContainerExited, Tick>;
+                           ContainerExited, DepartureRequested, Tick>;
 
 }  // namespace tepui::agent

@@ -23,6 +23,7 @@ enum class EndCause : std::uint8_t {
     kill_during_launch,  // The same before its process ran.
     max_completion,      // TASK_FAILED, REASON_MAX_COMPLETION_TIME_REACHED.
     framework_shutdown,  // Nobody is left to tell.
+    departure,           // The agent leaves: TASK_KILLED.
 };
 
 struct Ending {
@@ -106,6 +107,13 @@ struct Sandbox {
     std::optional<WallTime> ended;
 };
 
+/// How far the agent is in leaving the cluster.
+enum class DeparturePhase : std::uint8_t {
+    ending_tasks,   // Until every container is gone.
+    reporting,      // Until every update is acknowledged, or departure_patience is over.
+    unregistering,  // Until the master has answered, or departure_patience is over.
+};
+
 enum class RegistrationPhase : std::uint8_t { disconnected, registering, registered };
 
 struct Registration {
@@ -158,12 +166,14 @@ struct State {
     Timers timers;
     std::uint64_t next_token = 1;
     std::map<CheckpointToken, std::vector<AfterWrite>> after_writes;
-    std::optional<std::string> shutting_down;  // ShutdownAgent's text.
+    std::optional<std::string> shutting_down;  // ShutdownAgent's text, or that it left.
+    std::optional<DeparturePhase> departure;
     // Of a restart, until recover():
     bool boot_changed = false;
     std::optional<std::string> refused;        // Why this checkpoint can't be taken over.
     std::vector<LogLine> load_log;
     std::vector<std::string> broken_keys;
+    std::optional<Error> broken;               // The first of them and what is wrong with it.
     Counters counters;
 };
 

@@ -59,6 +59,12 @@ void run_task(Context& context, const link::RunTask& run) {
     const TaskKey key{FrameworkId{run.framework().id().value()},
                       TaskId{run.task().task_id().value()}};
     if (!state.id || state.shutting_down) return;
+    if (state.departure) {
+        // The master ends it as lost when it removes this agent.
+        context.log(Severity::info, "ignoring task {} of framework {}: this agent leaves",
+                    key.second, key.first);
+        return;
+    }
     if (find_task(state, key) != nullptr) {
         context.log(Severity::warning, "ignoring task {} of framework {}: it is known already",
                     key.second, key.first);
@@ -100,7 +106,7 @@ void run_task(Context& context, const link::RunTask& run) {
 }
 
 void refuse_task_group(Context& context, const link::RunTaskGroup& run) {
-    if (!context.state.id || context.state.shutting_down) return;
+    if (!context.state.id || context.state.shutting_down || context.state.departure) return;
     for (const v1::TaskInfo& task : run.task_group().tasks()) {
         const TaskKey key{FrameworkId{run.framework().id().value()},
                           TaskId{task.task_id().value()}};

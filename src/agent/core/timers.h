@@ -19,6 +19,7 @@ enum class TimerKind : std::uint8_t {
     escalation,     // A killed task's grace is over; `id` is the container.
     completion,     // A task's max_completion_time is over; `id` is the container.
     sandbox,        // A sandbox is old enough to go; `id` is the container.
+    departure,      // The agent leaves and has waited long enough.
 };
 
 struct TimerKey {
