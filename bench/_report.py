@@ -1,9 +1,10 @@
 """Prints what a benchmark found, with its bar, and writes build/bench/NAME.json."""
 import json
-
-from harness.cluster import ROOT
+import pathlib
 
 from _load import SCALE
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 class Bar:
@@ -40,16 +41,16 @@ class Report:
         self.bench, self.rows = bench, []
 
     def add(self, case, params, figure, unit, *, p50=None, p99=None, floor=None, ratio=None, bar=None, bar_of=None):
-        """`bar` judges `bar_of` of the row's numbers, which is the figure unless it says otherwise."""
+        """p50 and p99 are latencies in microseconds. `bar` judges `bar_of` of the row, or its figure."""
         row = {"bench": self.bench, "case": case, "params": params, "figure": figure, "unit": unit, "p50": p50,
                "p99": p99, "floor": floor, "ratio": ratio}
         self.rows.append(row)
         workload = ", ".join(f"{name} {value}" for name, value in params.items())
         print(f"{self.bench} {case} ({workload})")
-        line = f"  {number(figure)} {unit}; p50 {number(p50)}, p99 {number(p99)}; floor or peer {number(floor)}, ratio {number(ratio)}"
-        print(line)
-        for value, limit in ([(row[bar_of or "figure"], bar)] if bar else []):
-            print(f"  {bar_of or unit} {limit}: {limit.verdict(value)}")
+        print(f"  {number(figure)} {unit}; p50 {number(p50)} us, p99 {number(p99)} us; floor or peer {number(floor)}, "
+              f"ratio {number(ratio)}")
+        if bar:
+            print(f"  {bar_of or unit} {bar}: {bar.verdict(row[bar_of or 'figure'])}")
 
     def write(self):
         folder = ROOT / "build" / "bench"

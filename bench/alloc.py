@@ -3,9 +3,9 @@ import json
 import re
 import subprocess
 
-from harness.cluster import BUILD, ROOT
+from harness.cluster import BUILD
 
-from _report import Report, at_most
+from _report import ROOT, Report, at_most
 
 CASES = {"Cold": "cold", "Declined": "declined", "Dirty1": "dirty1", "Idle": "idle"}
 # Microseconds of a round with 10,000 agents and 1,000 frameworks. Mesos' figure is of its 1.8 release.
@@ -35,7 +35,7 @@ def main():
         figure = run["real_time"]
         params = {"agents": agents, "frameworks": frameworks}
         if "offers" in run:
-            params |= {"offers": int(run["offers"]), "us_an_offer": figure / max(run["offers"], 1)}
+            params |= {"offers": int(run["offers"]), "us_an_offer": round(figure / max(run["offers"], 1), 2)}
         peer = MESOS_COLD_US if (case, agents, frameworks) == ("cold", 10_000, 1_000) else None
         report.add(case, params, figure, "us", floor=peer, ratio=figure / peer if peer else None,
                    bar=bar_of(case, agents, frameworks))

@@ -16,7 +16,7 @@ def run(report, case, *, frameworks, slots, stay):
     with Cluster(agents=0) as cluster:
         with simulated_agents(cluster.address, agents=agents, connections=8, cpus=TASK_CPUS * slots, mem=TASK_MEM * slots,
                               stay=stay):
-            found = load("tasks", master=cluster.address, tasks=tasks, frameworks=frameworks, connections=4 if frameworks == 1 else 1,
+            found = load("tasks", master=cluster.address, tasks=tasks, frameworks=frameworks, connections=16 // frameworks or 1,
                          master_pid=cluster.master.pid, task_cpus=TASK_CPUS, task_mem=TASK_MEM, deadline=300)
     params = {"agents": agents, "tasks": tasks, "frameworks": frameworks, "slots_an_agent": slots}
     rate = found["tasks_per_second"]

@@ -19,15 +19,20 @@ Result<Head> parse_head(std::string_view head) {
     Head parsed;
     const auto status = head.substr(0, 12);
     if (!status.starts_with("HTTP/1.1 ") ||
-        std::from_chars(status.data() + 9, status.data() + status.size(), parsed.status).ec != std::errc{})
+        std::from_chars(status.data() + 9, status.data() + status.size(), parsed.status).ec !=
+            std::errc{})
         return fail(Errc::io, "the master's answer is not HTTP/1.1");
     constexpr std::string_view name = "\r\ncontent-length:";
-    const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+    const auto same = [](char a, char b) {
+        return std::tolower(static_cast<unsigned char>(a)) == b;
+    };
     const auto found = std::search(head.begin(), head.end(), name.begin(), name.end(), same);
     if (found == head.end()) return parsed;
-    std::string_view value = head.substr(static_cast<std::size_t>(found - head.begin()) + name.size());
+    std::string_view value =
+        head.substr(static_cast<std::size_t>(found - head.begin()) + name.size());
     while (value.starts_with(' ')) value.remove_prefix(1);
-    if (std::from_chars(value.data(), value.data() + value.size(), parsed.body_bytes).ec != std::errc{})
+    if (std::from_chars(value.data(), value.data() + value.size(), parsed.body_bytes).ec !=
+        std::errc{})
         return fail(Errc::io, "the master's answer has a bad Content-Length");
     return parsed;
 }
@@ -39,7 +44,8 @@ Result<void> ApiConnection::connect(const http::Url& url) {
     asio::ip::tcp::resolver resolver(socket_.get_executor());
     const auto endpoints = resolver.resolve(url.host, std::to_string(url.port), error);
     if (!error) asio::connect(socket_, endpoints, error);
-    if (error) return fail(Errc::io, "cannot connect to {}:{}: {}", url.host, url.port, error.message());
+    if (error)
+        return fail(Errc::io, "cannot connect to {}:{}: {}", url.host, url.port, error.message());
     socket_.set_option(asio::ip::tcp::no_delay(true), error);
     read();
     return {};
@@ -62,19 +68,21 @@ void ApiConnection::flush() {
     }
     writing_.clear();
     std::swap(writing_, waiting_);
-    asio::async_write(socket_, asio::buffer(writing_), [this](boost::system::error_code error, std::size_t) {
-        if (error) return fail_with({Errc::io, "writing to the master: " + error.message()});
-        flush();
-    });
+    asio::async_write(
+        socket_, asio::buffer(writing_), [this](boost::system::error_code error, std::size_t) {
+            if (error) return fail_with({Errc::io, "writing to the master: " + error.message()});
+            flush();
+        });
 }
 
 void ApiConnection::read() {
-    socket_.async_read_some(asio::buffer(buffer_), [this](boost::system::error_code error, std::size_t got) {
-        if (error) return fail_with({Errc::io, "reading from the master: " + error.message()});
-        received_.append(buffer_.data(), got);
-        if (const auto taken = take_answers(); !taken) return fail_with(taken.error());
-        read();
-    });
+    socket_.async_read_some(
+        asio::buffer(buffer_), [this](boost::system::error_code error, std::size_t got) {
+            if (error) return fail_with({Errc::io, "reading from the master: " + error.message()});
+            received_.append(buffer_.data(), got);
+            if (const auto taken = take_answers(); !taken) return fail_with(taken.error());
+            read();
+        });
 }
 
 Result<void> ApiConnection::take_answers() {

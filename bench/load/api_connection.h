@@ -14,9 +14,9 @@ namespace tepui::bench {
 
 namespace asio = boost::asio;
 
-/// One HTTP/1.1 connection on which POSTs are pipelined: a request does not wait for the answer of the
-/// one before. That keeps the driver's share of the two cores small; the server does for each request
-/// what it does for any. Runs on an io_context with one thread.
+/// One HTTP/1.1 connection on which POSTs are pipelined: a request does not wait for the answer of
+/// the one before. That keeps the driver's share of the two cores small; the server does for each
+/// request what it does for any. Runs on an io_context with one thread.
 class ApiConnection {
 public:
     struct Answer {
@@ -29,7 +29,8 @@ public:
         std::function<void(Error)> failed;            // The connection broke; once.
     };
 
-    ApiConnection(asio::io_context& io, Handlers handlers) : socket_(io), handlers_(std::move(handlers)) {}
+    ApiConnection(asio::io_context& io, Handlers handlers)
+        : socket_(io), handlers_(std::move(handlers)) {}
 
     /// Blocks; numeric addresses and names alike.
     Result<void> connect(const http::Url& url);

@@ -12,8 +12,10 @@ namespace tepui::bench {
 
 double quantile(std::vector<double> samples, double part) {
     if (samples.empty()) return 0;
-    const auto rank = static_cast<std::size_t>(std::ceil(part * static_cast<double>(samples.size())));
-    const auto at = samples.begin() + static_cast<std::ptrdiff_t>(std::clamp(rank, std::size_t{1}, samples.size()) - 1);
+    const auto rank =
+        static_cast<std::size_t>(std::ceil(part * static_cast<double>(samples.size())));
+    const auto at = samples.begin() + static_cast<std::ptrdiff_t>(
+                                          std::clamp(rank, std::size_t{1}, samples.size()) - 1);
     std::nth_element(samples.begin(), at, samples.end());
     return *at;
 }
@@ -22,7 +24,8 @@ Result<double> cpu_seconds(pid_t pid) {
     const std::string path = fmt::format("/proc/{}/stat", pid);
     std::ifstream file(path);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
-    // Behind the program's name, which may have any character: state is field 3, utime 14, stime 15.
+    // Behind the program's name, which may have any character: state is field 3, utime 14,
+    // stime 15.
     const std::size_t name_end = text.rfind(')');
     if (name_end == std::string::npos) return fail(Errc::not_found, "cannot read {}", path);
     std::istringstream fields(text.substr(name_end + 1));

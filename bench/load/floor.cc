@@ -83,8 +83,9 @@ Result<Floor> Floor::make(const std::string& name, std::string program) {
         if (!group.limits.empty()) floor.groups_.push_back(std::move(group));
     }
     if (floor.groups_.empty() && !unified.empty()) {
-        floor.groups_.push_back({unified + "/" + name,
-                                 {{"cpu.weight", "10"}, {"memory.max", "67108864"}, {"pids.max", "100"}}});
+        floor.groups_.push_back(
+            {unified + "/" + name,
+             {{"cpu.weight", "10"}, {"memory.max", "67108864"}, {"pids.max", "100"}}});
         write_text(unified + "/cgroup.subtree_control", "+cpu +memory +pids");
     }
     if (floor.groups_.empty()) return fail(Errc::unsupported, "no cgroups are mounted");
@@ -110,7 +111,8 @@ Result<Floor::Times> Floor::run(unsigned serial) const {
     for (const Group& group : groups_) {
         paths.push_back(fmt::format("{}/{}", group.root, serial));
         child.joins.push_back(paths.back() + "/cgroup.procs");
-        if (::mkdir(paths.back().c_str(), 0755) != 0) return fail(Errc::io, "cannot make {}", paths.back());
+        if (::mkdir(paths.back().c_str(), 0755) != 0)
+            return fail(Errc::io, "cannot make {}", paths.back());
         for (const auto& [file, value] : group.limits)
             if (!write_text(fmt::format("{}/{}", paths.back(), file), value))
                 return fail(Errc::io, "cannot write {} of {}", file, paths.back());

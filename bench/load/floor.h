@@ -8,9 +8,9 @@
 
 namespace tepui::bench {
 
-/// The least that a container costs on this machine: cgroups for cpu, memory and pids with one limit
-/// each, a vfork-like clone into new pid and mount namespaces that joins them, the exec of a program,
-/// its end, and the cgroups' removal. No sandbox, no log, no supervisor, no record of it.
+/// The least that a container costs on this machine: cgroups for cpu, memory and pids with one
+/// limit each, a vfork-like clone into new pid and mount namespaces that joins them, the exec of a
+/// program, its end, and the cgroups' removal. No sandbox, no log, no supervisor, no record of it.
 class Floor {
 public:
     struct Times {

@@ -8,7 +8,8 @@ using mesos::v1::scheduler::Call;
 using mesos::v1::scheduler::Event;
 
 LaunchLoad::LaunchLoad(asio::io_context& io, Settings settings)
-    : io_(io), settings_(std::move(settings)),
+    : io_(io),
+      settings_(std::move(settings)),
       scheduler_(io, {settings_.master, "load-launch", 2},
                  {[this](const Event& event) { on_event(event); }, [](std::uint64_t) {},
                   [this](Error error) { fail_with(std::move(error)); }}) {}
@@ -39,7 +40,8 @@ void LaunchLoad::on_offers(const Event::Offers& offers) {
 void LaunchLoad::on_status(const mesos::v1::TaskStatus& status) {
     scheduler_.acknowledge(status);
     const Result<std::uint64_t> number = task_number(status);
-    if (!number || *number >= launched_) return fail_with({Errc::io, "a status of a task that is not ours"});
+    if (!number || *number >= launched_)
+        return fail_with({Errc::io, "a status of a task that is not ours"});
     switch (status.state()) {
         case mesos::v1::TASK_STARTING:
         case mesos::v1::TASK_KILLING: return;
@@ -82,12 +84,14 @@ void LaunchLoad::fail_with(Error error) {
 Result<Figures> LaunchLoad::figures() const {
     if (error_) return std::unexpected(*error_);
     if (ended_ < settings_.tasks)
-        return fail(Errc::timeout, "{} of {} tasks ran and {} ended in time", running_, settings_.tasks, ended_);
+        return fail(Errc::timeout, "{} of {} tasks ran and {} ended in time", running_,
+                    settings_.tasks, ended_);
     const auto tasks = static_cast<double>(settings_.tasks);
     Figures figures;
     figures.add("launches_per_second", tasks / seconds_between(accepted_.front(), all_running_));
     figures.add("destroys_per_second",
-                tasks / seconds_between(settings_.tasks_stay ? all_running_ : accepted_.front(), all_ended_));
+                tasks / seconds_between(settings_.tasks_stay ? all_running_ : accepted_.front(),
+                                        all_ended_));
     figures.add_quantiles("latency_us", latencies_us_);
     return figures;
 }

@@ -9,9 +9,9 @@
 
 namespace tepui::bench {
 
-/// Tasks up and down on one agent, as many at a time as its offers allow. Either each ends by itself
-/// at once, or all stay until the last one runs and are killed then, so that launches and destroys are
-/// timed apart.
+/// Tasks up and down on one agent, as many at a time as its offers allow. Either each ends by
+/// itself at once, or all stay until the last one runs and are killed then, so that launches and
+/// destroys are timed apart.
 class LaunchLoad {
 public:
     struct Settings {

@@ -1,5 +1,6 @@
-// tepui-load: drives a real master, and stands in for agents, for the benchmarks in bench/*.py. Prints one
-// line of JSON with what it found; exit status 1 and a sentence on stderr when the run failed.
+// tepui-load: drives a real master, and stands in for agents, for the benchmarks in bench/*.py.
+// Prints one line of JSON with what it found; exit status 1 and a sentence on stderr when the run
+// failed.
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -80,8 +81,8 @@ int simulate_agents(const Options& options, const http::Url& master) {
 
 int tasks(const Options& options, const http::Url& master) {
     asio::io_context io(1);
-    TasksLoad load(io, {master, options.master_pid, options.tasks, options.frameworks, options.connections,
-                        options.shape});
+    TasksLoad load(io, {master, options.master_pid, options.tasks, options.frameworks,
+                        options.connections, options.shape});
     return drive(io, load, options);
 }
 
@@ -121,21 +122,26 @@ int run(int argc, char** argv) {
     app.fallthrough();
     app.add_option("--master", options.master, "HOST:PORT");
     app.add_option("--tasks", options.tasks, "How many tasks to run");
-    app.add_option("--deadline", options.deadline_seconds, "Seconds until the run counts as failed");
+    app.add_option("--deadline", options.deadline_seconds,
+                   "Seconds until the run counts as failed");
     app.add_option("--connections", options.connections, "Of all agents, or of each framework");
     app.add_option("--task-cpus", options.shape.cpus, "Of each task");
     app.add_option("--task-mem", options.shape.mem_mb, "MB of each task");
     app.add_option("--program", options.shape.program, "The path of tepui-noop");
     app.add_flag("--stay", options.tasks_stay, "Tasks do not end by themselves");
 
-    auto* agents_command = app.add_subcommand("simulate-agents", "Agents without containers, until a signal");
+    auto* agents_command =
+        app.add_subcommand("simulate-agents", "Agents without containers, until a signal");
     agents_command->add_option("--agents", options.agents, "How many");
     agents_command->add_option("--cpus", options.agent_cpus, "Of each agent");
     agents_command->add_option("--mem", options.agent_mem_mb, "MB of each agent");
-    auto* tasks_command = app.add_subcommand("tasks", "Tasks from ACCEPT to TASK_RUNNING acknowledged");
-    tasks_command->add_option("--master-pid", options.master_pid, "Whose CPU time is counted")->required();
+    auto* tasks_command =
+        app.add_subcommand("tasks", "Tasks from ACCEPT to TASK_RUNNING acknowledged");
+    tasks_command->add_option("--master-pid", options.master_pid, "Whose CPU time is counted")
+        ->required();
     tasks_command->add_option("--frameworks", options.frameworks, "How many share the tasks");
-    auto* start_command = app.add_subcommand("start", "One task at a time, and the floor beside it");
+    auto* start_command =
+        app.add_subcommand("start", "One task at a time, and the floor beside it");
     auto* launch_command = app.add_subcommand("launch", "Tasks up and down on one agent");
     auto* floor_command = app.add_subcommand("floor", "Bare containers up and down");
     floor_command->add_option("--count", options.floor_count, "How many");

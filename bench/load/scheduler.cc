@@ -19,8 +19,8 @@ constexpr std::string_view k_path = "/api/v1/scheduler";
 constexpr double k_filter_seconds = 3600;
 constexpr unsigned k_accepted = 202;
 
-void add_scalar(google::protobuf::RepeatedPtrField<mesos::v1::Resource>& resources, const char* name,
-                double value) {
+void add_scalar(google::protobuf::RepeatedPtrField<mesos::v1::Resource>& resources,
+                const char* name, double value) {
     auto* resource = resources.Add();
     resource->set_name(name);
     resource->set_type(mesos::v1::Value::SCALAR);
@@ -30,7 +30,10 @@ void add_scalar(google::protobuf::RepeatedPtrField<mesos::v1::Resource>& resourc
 }  // namespace
 
 Scheduler::Scheduler(asio::io_context& io, Settings settings, Handlers handlers)
-    : io_(io), settings_(std::move(settings)), handlers_(std::move(handlers)), client_(io.get_executor()) {}
+    : io_(io),
+      settings_(std::move(settings)),
+      handlers_(std::move(handlers)),
+      client_(io.get_executor()) {}
 
 void Scheduler::start() { asio::co_spawn(io_, run(), asio::detached); }
 
@@ -79,12 +82,13 @@ asio::awaitable<Result<void>> Scheduler::subscribe() {
 }
 
 Result<void> Scheduler::begin(const std::string& stream_id) {
-    head_ = fmt::format("POST {} HTTP/1.1\r\nHost: {}:{}\r\nContent-Type: {}\r\nMesos-Stream-Id: {}\r\n",
-                        k_path, settings_.master.host, settings_.master.port, wire::media_protobuf,
-                        stream_id);
+    head_ = fmt::format(
+        "POST {} HTTP/1.1\r\nHost: {}:{}\r\nContent-Type: {}\r\nMesos-Stream-Id: {}\r\n", k_path,
+        settings_.master.host, settings_.master.port, wire::media_protobuf, stream_id);
     for (unsigned i = 0; i < settings_.connections; ++i) {
         connections_.push_back(std::make_unique<ApiConnection>(
-            io_, ApiConnection::Handlers{[this](const auto& answer) { answered(answer); }, handlers_.failed}));
+            io_, ApiConnection::Handlers{[this](const auto& answer) { answered(answer); },
+                                         handlers_.failed}));
         TEPUI_CHECK_OK(connections_.back()->connect(settings_.master));
     }
     return {};
@@ -92,7 +96,8 @@ Result<void> Scheduler::begin(const std::string& stream_id) {
 
 Result<void> Scheduler::take(const std::string& record) {
     if (!event_.ParseFromString(record)) return fail(Errc::io, "an event is not protobuf");
-    if (event_.type() == Event::ERROR) return fail(Errc::io, "the master says: {}", event_.error().message());
+    if (event_.type() == Event::ERROR)
+        return fail(Errc::io, "the master says: {}", event_.error().message());
     if (event_.type() == Event::SUBSCRIBED) framework_ = event_.subscribed().framework_id();
     handlers_.event(event_);
     return {};
@@ -100,8 +105,8 @@ Result<void> Scheduler::take(const std::string& record) {
 
 void Scheduler::answered(const ApiConnection::Answer& answer) {
     if (answer.status == k_accepted) return handlers_.accepted(answer.tag);
-    handlers_.failed({Errc::io, fmt::format("{}: a call was answered {}: {}", settings_.name, answer.status,
-                                            answer.body)});
+    handlers_.failed({Errc::io, fmt::format("{}: a call was answered {}: {}", settings_.name,
+                                            answer.status, answer.body)});
 }
 
 void Scheduler::send(Call& call, std::uint64_t tag) {
@@ -160,7 +165,8 @@ Call accept_call(const mesos::v1::Offer& offer, const TaskShape& shape, std::uin
         task->mutable_command()->set_shell(false);
         task->mutable_command()->set_value(shape.program);
         task->mutable_command()->add_arguments(shape.program);
-        for (const auto& argument : shape.arguments) task->mutable_command()->add_arguments(argument);
+        for (const auto& argument : shape.arguments)
+            task->mutable_command()->add_arguments(argument);
     }
     // What is left is wanted back at once.
     accept->mutable_filters()->set_refuse_seconds(0);

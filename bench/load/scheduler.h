@@ -21,7 +21,8 @@ public:
     };
     struct Handlers {
         std::function<void(const mesos::v1::scheduler::Event&)> event;
-        std::function<void(std::uint64_t tag)> accepted;  // The call with that tag was answered 202.
+        std::function<void(std::uint64_t tag)>
+            accepted;  // The call with that tag was answered 202.
         std::function<void(Error)> failed;
     };
 

@@ -15,7 +15,8 @@ using mesos::v1::TaskState;
 using mesos::v1::TaskStatus;
 
 double wall_seconds() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 void add_scalar(mesos::v1::AgentInfo& info, const char* name, double value) {
@@ -31,7 +32,11 @@ void add_scalar(mesos::v1::AgentInfo& info, const char* name, double value) {
 class SimulatedAgents::Link {
 public:
     Link(SimulatedAgents& owner, unsigned first, unsigned count, std::uint64_t seed)
-        : owner_(owner), first_(first), count_(count), client_(owner.io_.get_executor()), prng_(seed) {}
+        : owner_(owner),
+          first_(first),
+          count_(count),
+          client_(owner.io_.get_executor()),
+          prng_(seed) {}
 
     asio::awaitable<void> run() {
         Result<void> result;
@@ -59,7 +64,8 @@ private:
             if (bytes.empty()) co_return Result<void>{};
             TEPUI_CO_CHECK_OK(decoder.feed(bytes));
             while (const auto record = decoder.next()) {
-                if (!in_.ParseFromString(*record)) co_return fail(Errc::io, "a frame is not protobuf");
+                if (!in_.ParseFromString(*record))
+                    co_return fail(Errc::io, "a frame is not protobuf");
                 TEPUI_CO_CHECK_OK(take());
             }
             flush();
@@ -88,7 +94,8 @@ private:
             case link::ToAgent::kRunTask: on_run_task(); break;
             case link::ToAgent::kAcknowledgeUpdate: on_acknowledged(); break;
             case link::ToAgent::kKillTask:
-                update(in_.kill_task().framework_id(), in_.kill_task().task_id(), TaskState::TASK_KILLED);
+                update(in_.kill_task().framework_id(), in_.kill_task().task_id(),
+                       TaskState::TASK_KILLED);
                 break;
             case link::ToAgent::kPing:
                 begin_frame();
@@ -115,11 +122,14 @@ private:
     /// The state that was acknowledged is the uuid's first byte, so no task needs to be remembered.
     void on_acknowledged() {
         const auto& acknowledged = in_.acknowledge_update();
-        if (owner_.settings_.tasks_stay || acknowledged.uuid().at(0) != char{TaskState::TASK_RUNNING}) return;
+        if (owner_.settings_.tasks_stay ||
+            acknowledged.uuid().at(0) != char{TaskState::TASK_RUNNING})
+            return;
         update(acknowledged.framework_id(), acknowledged.task_id(), TaskState::TASK_FINISHED);
     }
 
-    void update(const mesos::v1::FrameworkID& framework, const mesos::v1::TaskID& task, TaskState state) {
+    void update(const mesos::v1::FrameworkID& framework, const mesos::v1::TaskID& task,
+                TaskState state) {
         begin_frame();
         auto* message = out_.mutable_status_update();
         *message->mutable_framework_id() = framework;

@@ -12,9 +12,11 @@
 
 namespace tepui::bench {
 
-/// One task at a time on an idle agent, each behind a run of the floor, so that both see the same
-/// machine. A start is timed from the ACCEPT to the arrival of TASK_RUNNING; the stamps that the agent
-/// puts on its updates split it.
+/// One task at a time on an idle agent, in turn with runs of the floor, so that both see the same
+/// machine. Both come after a rest: the first process that joins a cgroup v1 after a while waits
+/// for the kernel's readers to end (milliseconds), those right behind it do not, and neither side
+/// may gain by the other's wait. A start is timed from the ACCEPT to the arrival of TASK_RUNNING;
+/// the stamp that the agent puts on the update splits it.
 class StartLoad {
 public:
     struct Settings {
@@ -30,7 +32,7 @@ public:
 
 private:
     struct Samples {
-        std::vector<double> start, to_agent, container, to_scheduler;
+        std::vector<double> start, to_running, to_scheduler;
         std::vector<double> floor_exec, floor_wait;
     };
 
@@ -38,6 +40,8 @@ private:
     void on_status(const mesos::v1::TaskStatus& status);
     void on_running(const mesos::v1::TaskStatus& status);
     void rest();
+    void rested();
+    void run_floor();
     void launch();
     void fail_with(Error error);
 
@@ -46,13 +50,13 @@ private:
     Floor floor_;
     Scheduler scheduler_;
     asio::steady_timer timer_;
-    std::optional<mesos::v1::Offer> offer_;
+    std::vector<mesos::v1::Offer> offers_;  // Held; all are of the one agent.
     bool is_resting_ = false;
+    bool is_floor_next_ = true;
     bool is_running_ = false;  // From the ACCEPT to the end.
     std::uint64_t launched_ = 0;
     SteadyClock::time_point accepted_;
-    double accepted_wall_ = 0;                 // Seconds since 1970.
-    std::optional<double> starting_wall_;      // Of TASK_STARTING, by the agent's stamp.
+    double accepted_wall_ = 0;  // Seconds since 1970.
     Samples samples_us_;
     std::optional<Error> error_;
 };

@@ -8,7 +8,10 @@ using mesos::v1::scheduler::Call;
 using mesos::v1::scheduler::Event;
 
 TasksLoad::TasksLoad(asio::io_context& io, Settings settings)
-    : io_(io), settings_(std::move(settings)), frameworks_(settings_.frameworks), times_(settings_.tasks) {}
+    : io_(io),
+      settings_(std::move(settings)),
+      frameworks_(settings_.frameworks),
+      times_(settings_.tasks) {}
 
 void TasksLoad::start() {
     for (std::size_t i = 0; i < frameworks_.size(); ++i) {
@@ -17,9 +20,11 @@ void TasksLoad::start() {
         framework.end = settings_.tasks * (i + 1) / frameworks_.size();
         Scheduler::Handlers handlers{
             [this, &framework](const Event& event) { on_event(framework, event); },
-            [this](std::uint64_t tag) { on_accepted(tag); }, [this](Error error) { fail_with(std::move(error)); }};
+            [this](std::uint64_t tag) { on_accepted(tag); },
+            [this](Error error) { fail_with(std::move(error)); }};
         framework.scheduler = std::make_unique<Scheduler>(
-            io_, Scheduler::Settings{settings_.master, fmt::format("load-{}", i), settings_.connections},
+            io_,
+            Scheduler::Settings{settings_.master, fmt::format("load-{}", i), settings_.connections},
             std::move(handlers));
         framework.scheduler->start();
     }
@@ -66,8 +71,9 @@ void TasksLoad::on_status(Framework& framework, const mesos::v1::TaskStatus& sta
     if (!number) return fail_with(number.error());
     const bool is_running = status.state() == mesos::v1::TASK_RUNNING;
     if (!is_running && status.state() != mesos::v1::TASK_FINISHED) {
-        return fail_with({Errc::io, fmt::format("task {} is {}: {}", *number,
-                                                mesos::v1::TaskState_Name(status.state()), status.message())});
+        return fail_with(
+            {Errc::io, fmt::format("task {} is {}: {}", *number,
+                                   mesos::v1::TaskState_Name(status.state()), status.message())});
     }
     framework.scheduler->acknowledge(status, is_running ? *number + 1 : 0);
 }
@@ -93,7 +99,8 @@ void TasksLoad::fail_with(Error error) {
 Result<Figures> TasksLoad::figures() const {
     if (error_) return std::unexpected(*error_);
     if (acknowledged_ < times_.size())
-        return fail(Errc::timeout, "{} of {} tasks were acknowledged in time", acknowledged_, times_.size());
+        return fail(Errc::timeout, "{} of {} tasks were acknowledged in time", acknowledged_,
+                    times_.size());
     std::vector<double> latencies_us;
     auto begin = SteadyClock::time_point::max();
     auto end = SteadyClock::time_point::min();

@@ -9,8 +9,8 @@
 
 namespace tepui::bench {
 
-/// Some frameworks launch a number of tasks as fast as offers come. Every task's clock runs from the
-/// ACCEPT that launched it to the master's answer to the acknowledgement of its TASK_RUNNING.
+/// Some frameworks launch a number of tasks as fast as offers come. Every task's clock runs from
+/// the ACCEPT that launched it to the master's answer to the acknowledgement of its TASK_RUNNING.
 class TasksLoad {
 public:
     struct Settings {
