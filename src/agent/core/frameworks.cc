@@ -33,6 +33,12 @@ void shutdown_framework(Context& context, const FrameworkId& id) {
     context.log(Severity::info, "shutting down framework {} with {} tasks", id,
                 framework->tasks.size());
     framework->terminating = true;
+    end_tasks_of(context, id);
+}
+
+void end_tasks_of(Context& context, const FrameworkId& id) {
+    const Framework* framework = find_framework(context.state, id);
+    if (framework == nullptr) return;
     // The last task takes the framework with it, so it is looked up anew each time.
     for (const TaskId& task_id : task_ids(*framework)) {
         const TaskKey key{id, task_id};

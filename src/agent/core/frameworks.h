@@ -8,6 +8,8 @@ namespace tepui::agent {
 
 /// The framework is over: its tasks are ended with their grace, nobody is told, all is forgotten.
 void shutdown_framework(Context& context, const FrameworkId& id);
+/// Ends all tasks of a framework that is terminating, those that are being ended already included.
+void end_tasks_of(Context& context, const FrameworkId& id);
 /// FrameworkInfo of a framework with tasks here changed.
 void update_framework(Context& context, const mesos::v1::FrameworkInfo& info);
 /// Ends every container at once; EndAgent follows when they are gone.

@@ -3,6 +3,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
 #include "agent/core/ending.h"
+#include "agent/core/frameworks.h"
 #include "agent/core/sandboxes.h"
 #include "agent/core/tasks.h"
 #include "agent/core/updates.h"
@@ -121,6 +122,12 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
         const auto it = by_id.find(container);
         recover_task(context, key, it == by_id.end() ? nullptr : it->second);
     }
+    // The crash may have come when the end of only some of its tasks was stored.
+    std::vector<FrameworkId> terminating;
+    for (const auto& [id, framework] : state.frameworks) {
+        if (framework.terminating) terminating.push_back(id);
+    }
+    for (const FrameworkId& id : terminating) end_tasks_of(context, id);
     recover_sandboxes(context);
 }
 

@@ -175,6 +175,21 @@ TEST(Recovery, AFrameworkShutdownGoesOnSilently) {
     EXPECT_EQ(world.updates("t").size(), before);
 }
 
+TEST(Recovery, AFrameworkShutdownThatWasHalfStoredEndsAllTasks) {
+    Started world;
+    world.run_task("t1");
+    world.run_task("t2");
+    world.store_answers = false;
+    world.shutdown_framework();
+    world.write_one();  // Of t1, or of t2.
+    world.crash();
+    world.store_answers = true;
+    world.start();
+    world.advance(10s);
+    for (const auto& [id, container] : world.containers) EXPECT_FALSE(container.running) << id.value;
+    EXPECT_TRUE(world.core->state().frameworks.empty());
+}
+
 struct DamageRow {
     const char* name;
     std::function<void(std::string&)> damage;
