@@ -303,6 +303,23 @@ TEST(Reconcile, WaitsForAgentsThatAreStillComingBack) {
     EXPECT_EQ(scheduler.updates().at(0).state(), mesos::v1::TASK_UNKNOWN);
 }
 
+TEST(Reconcile, TellsNoStateBeforeItsUpdateWasForwarded) {
+    Cluster cluster;
+    cluster.shell.close_link(cluster.agent.link);
+    // It ran and ended meanwhile; TASK_STARTING, TASK_RUNNING and TASK_FINISHED are going to come.
+    cluster.agent.reregister(
+        {reported_task(cluster.scheduler.id, "t1", mesos::v1::TASK_FINISHED)},
+        {*cluster.framework().info});
+    cluster.scheduler.take();
+    cluster.scheduler.reconcile("t1", cluster.agent.id.value);
+    EXPECT_EQ(cluster.scheduler.updates().at(0).state(), mesos::v1::TASK_STAGING);
+    cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_STARTING,
+                         mesos::v1::TASK_FINISHED);
+    cluster.scheduler.take();
+    cluster.scheduler.reconcile("t1", cluster.agent.id.value);
+    EXPECT_EQ(cluster.scheduler.updates().at(0).state(), mesos::v1::TASK_STARTING);
+}
+
 // The acknowledgement may be on its way (or held back) when the agent is lost from sight.
 TEST(Reconcile, WhatTheFrameworkWasToldHasEndedDoesNotBecomeUnreachable) {
     Cluster cluster;
