@@ -88,6 +88,7 @@ void AgentNode::crash() {
 
 void AgentNode::reboot() {
     crash();
+    for (const auto& [id, container] : containers_) truth_.machine_lost(container.task);
     containers_.clear();
     ++boot_;
 }
@@ -198,6 +199,7 @@ void AgentNode::launch(const agent::LaunchContainer& launch) {
         const auto it = containers_.find(id);
         if (it == containers_.end() || it->second.running || it->second.status) return;
         if (fails) {
+            truth_.launch_failed(it->second.task);
             containers_.erase(it);
             step(agent::ContainerLaunchFailed{id, Error{Errc::io, "no such file"}, false});
             return;
@@ -226,6 +228,7 @@ void AgentNode::end_container(const ContainerId& id, std::int32_t status) {
     timeline_.trace("{}: {} ended with {}", name_, it->second.task.second, status);
     it->second.running = false;
     it->second.status = status;
+    truth_.process_ended(it->second.task, status);
     if (!alive()) return;  // The shim keeps the status until an agent asks.
     step(agent::ContainerExited{id, status, std::nullopt});
 }

@@ -159,7 +159,7 @@ void FrameworkNode::on_update(const mesos::v1::TaskStatus& status) {
         return;
     }
     // Tasks of a framework without checkpointing are lost with the connection of their agent, and killed when it is back.
-    if (scenario_.checkpoint) truth_.told({*id_, TaskId{id}}, status.state(), scenario_.partition_aware);
+    if (scenario_.checkpoint) truth_.told({*id_, TaskId{id}}, status, scenario_.partition_aware);
     // An UNKNOWN task never runs again. What was terminal stays, but for TASK_LOST, which also says "lost from sight" to
     // frameworks without PARTITION_AWARE and to those whose tasks a lost connection ends.
     const auto state = status.state() == mesos::v1::TASK_UNKNOWN ? mesos::v1::TASK_GONE : status.state();
@@ -209,6 +209,7 @@ void FrameworkNode::housekeeping() {
                 call_kill.mutable_kill()->mutable_task_id()->set_value(id);
                 // Without it an unreachable task is answered TASK_UNKNOWN, as Mesos does.
                 *call_kill.mutable_kill()->mutable_agent_id() = task.agent;
+                truth_.kill_asked({*id_, TaskId{id}});
                 call(std::move(call_kill));
             }
         }
@@ -249,6 +250,11 @@ std::set<TaskKey> FrameworkNode::in_doubt() const {
 }
 
 AgentId FrameworkNode::agent_of(const TaskId& task) const { return AgentId{tasks_.at(task.value).agent.value()}; }
+
+std::optional<mesos::v1::TaskState> FrameworkNode::state_of(const TaskId& task) const {
+    const auto it = tasks_.find(task.value);
+    return it == tasks_.end() ? std::nullopt : it->second.state;
+}
 
 std::string FrameworkNode::believed(const TaskId& task) const {
     const auto it = tasks_.find(task.value);

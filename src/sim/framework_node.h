@@ -41,6 +41,7 @@ public:
     std::set<TaskKey> in_doubt() const;
     /// The state told last, for people: "TASK_LOST", or "none".
     std::string believed(const TaskId& task) const;
+    std::optional<mesos::v1::TaskState> state_of(const TaskId& task) const;
     /// Whose offer it was launched on.
     AgentId agent_of(const TaskId& task) const;
 

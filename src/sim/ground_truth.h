@@ -24,18 +24,45 @@ public:
     void launch_asked(const TaskKey& task);
     /// A process of that task began to run on a machine.
     void process_started(const TaskKey& task);
+    void launch_failed(const TaskKey& task) { lives_[task].launch_failed = true; }
+    /// It ended with that wait(2) status, which the machine keeps until the agent asks.
+    void process_ended(const TaskKey& task, std::int32_t status) { lives_[task].status = status; }
+    /// The machine was booted: the process is gone, and how it ended may be forgotten.
+    void machine_lost(const TaskKey& task) { lives_[task].machine_lost = true; }
+    /// A framework sent a kill of it.
+    void kill_asked(const TaskKey& task) { lives_[task].kill_asked = true; }
     /// A framework was told a state. `lost_is_final`: whether TASK_LOST can only mean the task's end (to others it also
     /// means "lost from sight").
-    void told(const TaskKey& task, mesos::v1::TaskState state, bool lost_is_final);
+    void told(const TaskKey& task, const mesos::v1::TaskStatus& status, bool lost_is_final);
+    /// Whether `state` can be what a framework believes of the task in the end.
+    bool fits_the_end(const TaskKey& task, mesos::v1::TaskState state) const;
+    /// Of those that ran: how they ended, for people.
+    std::string end_of(const TaskKey& task) const;
     void breach(std::string what) { breaches_.push_back(std::move(what)); }
 
     const std::vector<std::string>& breaches() const { return breaches_; }
     int starts() const { return starts_; }
+    bool started(const TaskKey& task) const;
     const std::set<TaskKey>& asked() const { return asked_; }
 
 private:
+    struct Life {
+        int starts = 0;
+        std::optional<std::int32_t> status;
+        bool launch_failed = false;
+        bool machine_lost = false;
+        bool kill_asked = false;
+        // Of updates with a uuid, which come from the agent and in order.
+        std::string last_uuid;
+        std::set<std::string> uuids;
+        int rank = 0;
+    };
+    void check_order(const TaskKey& task, const mesos::v1::TaskStatus& status);
+    /// Whether what happened can be reported so, by what is known until now.
+    bool fits(const Life& life, mesos::v1::TaskState state) const;
+
     std::set<TaskKey> asked_;
-    std::map<TaskKey, int> started_;
+    std::map<TaskKey, Life> lives_;
     std::map<TaskKey, mesos::v1::TaskState> terminal_;
     std::vector<std::string> breaches_;
     int starts_ = 0;

@@ -59,6 +59,7 @@ private:
     std::unique_ptr<master::Core> core_;
     std::uint64_t life_ = 0;  // Counts starts and crashes: what an earlier life asked for is void.
     Instant armed_ = Instant::max();
+    std::uint64_t steps_ = 0;
     std::uint64_t next_link_ = 1;
     std::uint64_t next_stream_ = 1;
     std::map<master::LinkId, std::shared_ptr<Channel>> links_;

@@ -6,6 +6,7 @@
 
 #include "agent/core/state.h"
 #include "master/core/state.h"
+#include "master/core/tasks.h"
 
 namespace tepui::sim {
 namespace {
@@ -125,6 +126,35 @@ private:
             running.merge(agent->running());
         }
         for (const auto& framework : frameworks_) check_framework(state, *framework, running);
+        check_nothing_grows(state);
+    }
+
+    /// After the calm nobody waits for anything: what a fault began and nobody ended shows here.
+    void check_nothing_grows(const master::State& state) {
+        const auto most = [this](const char* what, std::size_t size, std::size_t limit) {
+            if (size > limit) truth_.breach(fmt::format("I9: {} {} are left, at most {} make sense", size, what, limit));
+        };
+        most("links", state.links.size(), agents_.size());
+        most("streams", state.streams.size(), frameworks_.size());
+        most("continuations", state.pending.continuations.size(), 0);
+        most("subscriptions under way", state.pending.subscriptions.size() + state.pending.subscription_streams.size(), 0);
+        most("registrations under way", state.pending.registrations.size() + state.pending.newest_registration.size(), 0);
+        most("timers of the master", state.timers.size(), 2 * state.agents.size() + 2 * state.frameworks.size() + state.offers.size());
+        for (const auto& [id, framework] : state.frameworks) {
+            if (!framework.connected()) continue;
+            for (const auto& [task_id, task] : framework.tasks) {
+                if (!master::is_terminal(task.info->state())) continue;
+                truth_.breach(fmt::format("I5: {} is {} and never acknowledged", task_id, mesos::v1::TaskState_Name(task.info->state())));
+            }
+        }
+        for (const auto& [id, agent] : state.agents) most("kills under way", agent.pending_kills.size(), 0);
+        for (const auto& agent : agents_) {
+            if (!agent->alive()) continue;
+            const agent::State& own = agent->core().state();
+            most("writes under way on an agent", own.after_writes.size(), 0);
+            most("updates under way on an agent", own.streams.size(), own.containers.size());
+            for (const auto& [task, stream] : own.streams) most("updates never acknowledged", stream.queue.size(), 0);
+        }
     }
 
     void check_agent(const master::State& state, const AgentNode& agent) {
@@ -172,6 +202,13 @@ private:
             // and what was sent to it, stays unreachable for ever (semantics 9).
             if (framework.believed(task.second) == "TASK_UNREACHABLE" && !borne(framework.agent_of(task.second))) continue;
             truth_.breach(fmt::format("I4: {} has no settled word of {}: {}", framework.name(), task.second, framework.believed(task.second)));
+        }
+        for (const TaskKey& task : truth_.asked()) {
+            if (task.first != *framework.id() || !scenario_.checkpoint) continue;
+            const auto state_of = framework.state_of(task.second);
+            if (!state_of || truth_.fits_the_end(task, *state_of)) continue;
+            truth_.breach(fmt::format("I5: to {} {} is {}, but {}", framework.name(), task.second,
+                                      framework.believed(task.second), truth_.end_of(task)));
         }
         const std::set<TaskKey> believed = framework.believed_running();
         for (const TaskKey& task : believed) {
