@@ -19,7 +19,8 @@ endforeach()
 add_library(tepui_protos STATIC ${proto_sources})
 target_include_directories(tepui_protos SYSTEM PUBLIC ${generated})
 target_link_libraries(tepui_protos PUBLIC protobuf::libprotobuf)
-target_compile_options(tepui_protos PRIVATE -w)
+# Generated code is neither ours to check nor cheap to instrument.
+target_compile_options(tepui_protos PRIVATE -w -fno-sanitize=all)
 add_custom_target(tepui_proto_headers DEPENDS ${proto_headers})
 
 # One precompiled header for all modules: the standard library, fmt, Asio and the messages. Its library also carries
