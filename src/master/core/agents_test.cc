@@ -126,6 +126,8 @@ TEST(AgentRegistration, Unregisters) {
     FakeAgent agent = register_agent(shell);
     FakeScheduler scheduler = subscribe(shell);
     launch(scheduler, agent, "t1");
+    launch(scheduler, agent, "ended");
+    agent.update(scheduler.id, "ended", mesos::v1::TASK_KILLED);  // Not acknowledged yet.
     scheduler.take();
     shell.hold_writes();
     link::ToMaster frame;
@@ -134,10 +136,14 @@ TEST(AgentRegistration, Unregisters) {
     EXPECT_TRUE(scheduler.take().empty());
     shell.persist_all();
     const auto updates = scheduler.updates();
-    ASSERT_EQ(updates.size(), 1u);
+    ASSERT_EQ(updates.size(), 1u) << "what ended stays what it was";
+    EXPECT_EQ(updates[0].task_id().value(), "t1");
     EXPECT_EQ(updates[0].state(), mesos::v1::TASK_LOST);
+    EXPECT_EQ(updates[0].reason(), TaskStatus::REASON_AGENT_REMOVED);
+    EXPECT_EQ(agent.take(link::ToAgent::kShutdownAgent).size(), 1u) << "the answer";
     EXPECT_FALSE(shell.registry().contains("agents/" + agent.id.value));
     EXPECT_TRUE(shell.state().agents_by_address.empty());
+    EXPECT_EQ(shell.state().counters.at("slave_removals/reason_unregistered"), 1u);
 }
 
 TEST(AgentFrames, OfAnotherConnectionAreIgnored) {
