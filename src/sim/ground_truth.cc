@@ -60,9 +60,10 @@ void GroundTruth::check_order(const TaskKey& task, const mesos::v1::TaskStatus& 
                      : state == mesos::v1::TASK_RUNNING ? 2
                      : state == mesos::v1::TASK_KILLING ? 3
                                                         : 4;
-    // The next update is sent only when its predecessor was acknowledged: only the newest comes again.
+    // The next update is sent only when its predecessor was acknowledged: only the newest comes again. And it is sent
+    // only when it is stored: one that a crash made forgotten would come as another one of the same state.
     const bool repeated = !life.uuids.insert(status.uuid()).second;
-    if (repeated ? status.uuid() != life.last_uuid : rank < life.rank) {
+    if (repeated ? status.uuid() != life.last_uuid : rank <= life.rank) {
         breach(fmt::format("I5: an update of {} of {} came out of order: {}", task.second, task.first,
                            mesos::v1::TaskState_Name(state)));
     }
