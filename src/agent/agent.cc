@@ -5,9 +5,10 @@
 #include "agent/agent_outlets.h"
 #include "agent/core_loop.h"
 #include "agent/detect.h"
-#include "agent/files.h"
-#include "agent/log.h"
 #include "agent/routes/routes.h"
+#include "daemon/files.h"
+#include "daemon/log.h"
+#include "daemon/version.h"
 #include "env/posix/worker_pool.h"
 #include "http/server.h"
 
@@ -80,7 +81,7 @@ public:
     }
 
     Result<void> start() {
-        log_ = TEPUI_TRY(Log::open(options_.log, options_.work_dir));
+        log_ = TEPUI_TRY(daemon::Log::open(options_.log, options_.work_dir, "agent"));
         TEPUI_CHECK_OK(start_server());
         auto core = make_core();
         if (!core) return std::unexpected(core.error());
@@ -160,7 +161,7 @@ private:
         CoreConfig config = options_.core;
         config.work_dir = options_.work_dir;
         config.info = TEPUI_TRY(make_agent_info(options_, server_->port(), machine));
-        config.version = std::string(api_version);
+        config.version = std::string(daemon::api_version);
         config.ip = reported_ip(options_);
         config.capabilities = capabilities;
         if (config.boot_id.empty()) config.boot_id = read_boot_id();
@@ -180,8 +181,8 @@ private:
 
     const AgentOptions options_;
     AgentParts parts_;
-    std::shared_ptr<Log> log_;
-    Files files_;
+    std::shared_ptr<daemon::Log> log_;
+    daemon::Files files_;
     env::WorkerPool pool_{2};
     std::shared_ptr<Backend> backend_;
     std::unique_ptr<http::Server> server_;

@@ -11,7 +11,8 @@ std::optional<Limitation> to_limitation(const std::optional<containerizer::Limit
     return Limitation{limit->reason, limit->message, limit->resources};
 }
 
-void attach_sandbox(Files& files, const std::string& work_dir, const std::string& sandbox) {
+void attach_sandbox(daemon::Files& files, const std::string& work_dir,
+                    const std::string& sandbox) {
     files.attach(sandbox, sandbox);
     const std::string runs = sandbox.substr(0, sandbox.rfind('/'));
     files.attach(runs + "/latest", sandbox);

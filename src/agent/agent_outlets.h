@@ -7,11 +7,11 @@
 #include <string>
 
 #include "agent/core_loop.h"
-#include "agent/files.h"
 #include "agent/launch_spec.h"
-#include "agent/log.h"
 #include "agent/master_link.h"
 #include "containerizer/containerizer.h"
+#include "daemon/files.h"
+#include "daemon/log.h"
 #include "env/posix/worker_pool.h"
 
 namespace tepui::agent {
@@ -21,9 +21,9 @@ class AgentOutlets final : public Outlets {
 public:
     struct Parts {
         containerizer::Containerizer& containerizer;
-        Files& files;
+        daemon::Files& files;
         env::WorkerPool& pool;
-        Log& text_log;
+        daemon::Log& text_log;
         std::string work_dir;
         AgentAddress address;
         std::function<void(const std::string&)> on_end;
@@ -57,7 +57,7 @@ private:
 std::optional<Limitation> to_limitation(const std::optional<containerizer::LimitHit>& limit);
 
 /// Shows a sandbox under its own path and under `.../runs/latest`, also below /frameworks.
-void attach_sandbox(Files& files, const std::string& work_dir, const std::string& sandbox);
+void attach_sandbox(daemon::Files& files, const std::string& work_dir, const std::string& sandbox);
 
 /// Removes a sandbox, and the directories above it that are empty then, up to work_dir/slaves.
 /// Links in it are removed, not followed.

@@ -101,7 +101,7 @@ struct AgentTest : ::testing::Test {
         return answer;
     }
 
-    testing::TemporaryDirectory directory;
+    TemporaryDirectory directory;
     testing::FakeMachine machine;
     testing::FakeMaster master;
     std::string master_address;

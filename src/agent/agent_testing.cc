@@ -298,15 +298,4 @@ http::Response fetch(std::uint16_t port, const std::string& target, const std::s
     return *result;
 }
 
-TemporaryDirectory::TemporaryDirectory() {
-    std::string pattern = std::filesystem::temp_directory_path().string() + "/tepui-agent-XXXXXX";
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    path_ = std::filesystem::canonical(pattern).string();
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
-
 }  // namespace tepui::agent::testing

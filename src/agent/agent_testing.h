@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/temporary_directory_testing.h"
 #include "containerizer/containerizer.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -88,16 +89,5 @@ private:
 /// An HTTP exchange with the agent at `port`, done by a thread of its own.
 http::Response fetch(std::uint16_t port, const std::string& target, const std::string& method = "GET",
                      const std::string& body = "", http::Headers headers = {});
-
-/// A directory that is removed at the end.
-class TemporaryDirectory {
-public:
-    TemporaryDirectory();
-    ~TemporaryDirectory();
-    const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
-};
 
 }  // namespace tepui::agent::testing

@@ -8,54 +8,36 @@ namespace tepui::agent {
 
 CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
                    const env::Clock& clock, Outlets& outlets)
-    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets) {}
+    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets),
+      thread_([this](std::deque<Item> batch) { take(std::move(batch)); }) {}
 
 CoreLoop::~CoreLoop() { stop(); }
 
 void CoreLoop::start(std::vector<FoundContainer> found, std::function<void()> recovered) {
-    asio::post(io_, [this, found = std::move(found), recovered = std::move(recovered)]() mutable {
+    thread_.start([this, found = std::move(found), recovered = std::move(recovered)]() mutable {
         perform(core_->recover(std::move(found), clock_.now()));
         commit();
-        arm_timer();
+        set_timer();
         recovered();
     });
-    thread_ = std::thread([this] { io_.run(); });
 }
 
 void CoreLoop::stop() {
-    std::deque<Item> left;
-    {
-        const std::scoped_lock lock(mutex_);
-        if (stopped_) return;
-        stopped_ = true;
-        left.swap(queue_);
-    }
-    work_.reset();
-    io_.stop();
-    if (thread_.joinable()) thread_.join();
+    if (!thread_.stop()) return;
     store_.reset();  // Writes what was committed; its completions find the loop stopped.
 }
 
-void CoreLoop::post(Event event) { push(std::move(event)); }
-
-bool CoreLoop::read(Reader reader) { return push(std::move(reader)); }
-
-bool CoreLoop::push(Item item) {
-    const std::scoped_lock lock(mutex_);
-    if (stopped_) return false;
-    queue_.push_back(std::move(item));
-    if (std::exchange(drain_posted_, true)) return true;
-    asio::post(io_, [this] { drain(); });
-    return true;
+void CoreLoop::post(Event event) {
+    Item item(std::move(event));
+    thread_.push(item);
 }
 
-void CoreLoop::drain() {
-    std::deque<Item> batch;
-    {
-        const std::scoped_lock lock(mutex_);
-        batch.swap(queue_);
-        drain_posted_ = false;
-    }
+bool CoreLoop::read(Reader reader) {
+    Item item(std::move(reader));
+    return thread_.push(item);
+}
+
+void CoreLoop::take(std::deque<Item> batch) {
     for (Item& item : batch) {
         if (auto* reader = std::get_if<Reader>(&item)) {
             (*reader)(core_->state());
@@ -67,7 +49,7 @@ void CoreLoop::drain() {
         perform(core_->step(Tick{}, clock_.now()));
     }
     commit();
-    arm_timer();
+    set_timer();
 }
 
 void CoreLoop::perform(Effects effects) {
@@ -106,28 +88,15 @@ void CoreLoop::commit() {
             return;
         }
         // What is on the disk is unknown now: only a new start can tell.
-        asio::post(io_, [this, text = result.error().text] {
+        asio::post(thread_.executor(), [this, text = result.error().text] {
             if (std::exchange(ended_, true)) return;
             outlets_.end("the checkpoint store failed: " + text);
         });
     });
 }
 
-void CoreLoop::arm_timer() {
-    const Instant due = ended_ ? Instant::max() : core_->next_deadline();
-    if (due == timer_due_) return;
-    timer_due_ = due;
-    if (due == Instant::max()) {
-        timer_.cancel();
-        return;
-    }
-    const Duration wait = std::max(Duration::zero(), due - clock_.now().instant);
-    timer_.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(wait));
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) return;
-        timer_due_ = Instant::max();
-        drain();
-    });
+void CoreLoop::set_timer() {
+    thread_.wake_at(ended_ ? Instant::max() : core_->next_deadline(), clock_.now().instant);
 }
 
 }  // namespace tepui::agent

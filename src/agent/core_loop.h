@@ -1,21 +1,14 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <variant>
 #include <vector>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "agent/core/core.h"
 #include "agent/core/state.h"
 #include "coord/store.h"
+#include "daemon/batch_thread.h"
 #include "env/clock.h"
 
 namespace tepui::agent {
@@ -61,33 +54,23 @@ public:
     /// called) when the loop has stopped.
     bool read(Reader reader);
     /// The loop's own executor: for the master link.
-    asio::any_io_executor executor() { return io_.get_executor(); }
+    asio::any_io_executor executor() { return thread_.executor(); }
 
 private:
     using Item = std::variant<Event, Reader>;
 
-    bool push(Item item);
-    void drain();
+    void take(std::deque<Item> batch);
     void perform(Effects effects);
     void perform(Effect& effect);
     void commit();
-    void arm_timer();
+    void set_timer();
 
     std::unique_ptr<Core> core_;
     std::unique_ptr<coord::Store> store_;
     const env::Clock& clock_;
     Outlets& outlets_;
 
-    asio::io_context io_{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-    asio::steady_timer timer_{io_};
-    Instant timer_due_ = Instant::max();
-    std::thread thread_;
-
-    std::mutex mutex_;
-    std::deque<Item> queue_;
-    bool drain_posted_ = false;
-    bool stopped_ = false;
+    daemon::BatchThread<Item> thread_;
 
     // Of the running batch; the loop's thread only.
     std::vector<CheckpointToken> tokens_;

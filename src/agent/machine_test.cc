@@ -79,7 +79,7 @@ struct MachineTest : ::testing::Test {
         return "no run";
     }
 
-    testing::TemporaryDirectory directory;
+    TemporaryDirectory directory;
     testing::FakeMaster master;
     AgentOptions options;
     std::unique_ptr<Agent> agent;

@@ -6,17 +6,10 @@
 
 #include "agent/core/core.h"
 #include "containerizer/containerizer.h"
+#include "daemon/log.h"
 #include "http/server.h"
 
 namespace tepui::agent {
-
-struct LogOptions {
-    bool to_stderr = true;
-    bool to_file = true;  // work_dir/log/agent.log, rotated.
-    std::size_t file_bytes_max = std::size_t{64} << 20;
-    std::size_t files_max = 5;
-    bool quiet = false;  // Errors only.
-};
 
 /// What an agent is started with. Flags are read elsewhere.
 struct AgentOptions {
@@ -35,12 +28,9 @@ struct AgentOptions {
     /// Periods and limits; work_dir, info, ip, boot_id and capabilities are filled in.
     CoreConfig core;
     http::ServerOptions http;      // ip and port in it are replaced by those above.
-    LogOptions log;
+    daemon::LogOptions log;
     /// Shown by /flags as they were given, beside those that follow from these options.
     std::map<std::string, std::string> flags;
 };
-
-/// What the wire calls the version: the Mesos release whose API is served.
-inline constexpr std::string_view api_version = "1.12.0";
 
 }  // namespace tepui::agent

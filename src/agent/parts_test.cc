@@ -159,7 +159,7 @@ TEST(LaunchSpec, RefusesWhatIsNotIsolated) {
 }
 
 TEST(Sandboxes, RemovedWithTheEmptyDirectoriesAbove) {
-    testing::TemporaryDirectory work;
+    TemporaryDirectory work;
     const std::string executors = work.path() + "/slaves/a/frameworks/f/executors";
     const std::string sandbox = executors + "/t/runs/c";
     fs::create_directories(sandbox + "/sub");

@@ -4,18 +4,12 @@
 
 #include <fmt/core.h>
 
+#include "base/ascii.h"
 #include "cli/table.h"
 
 namespace tepui::cli {
 
 namespace {
-
-std::string upper_case(std::string text) {
-    for (char& c : text) {
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    }
-    return text;
-}
 
 std::string flag_heading(const Flag& flag) {
     std::string text = flag.letter == 0 ? "" : fmt::format("-{}, ", flag.letter);

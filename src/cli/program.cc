@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "cli/suggest.h"
-#include "cli/version.h"
 
 namespace tepui::cli {
 

@@ -12,6 +12,8 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
+#include "base/temporary_directory_testing.h"
+
 namespace tepui::coord {
 namespace {
 
@@ -19,14 +21,6 @@ using testing::HasSubstr;
 
 class SqliteStoreTest : public testing::Test {
 protected:
-    SqliteStoreTest() {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "tepui-store-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-        path_ = folder_ + "/registry.db";
-    }
-    ~SqliteStoreTest() override { std::filesystem::remove_all(folder_); }
-
     std::unique_ptr<SqliteStore> open() {
         auto store = SqliteStore::open({.path = path_});
         EXPECT_TRUE(store) << store.error().text;
@@ -48,8 +42,8 @@ protected:
         sqlite3_close(database);
     }
 
-    std::string folder_;
-    std::string path_;
+    const TemporaryDirectory folder_;
+    const std::string path_ = folder_.path() + "/registry.db";
 };
 
 TEST_F(SqliteStoreTest, KeepsWhatWasCommitted) {
@@ -207,7 +201,7 @@ TEST_F(SqliteStoreTest, LeavesFilesOfOthersAlone) {
     EXPECT_EQ(newer.error().code, Errc::unsupported);
     EXPECT_THAT(newer.error().text, HasSubstr("7"));
 
-    const auto nowhere = SqliteStore::open({.path = folder_ + "/no/such/folder/x.db"});
+    const auto nowhere = SqliteStore::open({.path = folder_.path() + "/no/such/folder/x.db"});
     ASSERT_FALSE(nowhere);
     EXPECT_EQ(nowhere.error().code, Errc::io);
 }
@@ -231,8 +225,8 @@ TEST_F(SqliteStoreTest, LeavesFilesOfOthersAlone) {
 TEST_F(SqliteStoreTest, AKilledProcessLeavesWholeBatchesInOrder) {
     for (const std::uint32_t acknowledged_min : {1U, 40U, 700U}) {
         SCOPED_TRACE(acknowledged_min);
-        std::filesystem::remove_all(folder_);
-        std::filesystem::create_directory(folder_);
+        std::filesystem::remove_all(folder_.path());
+        std::filesystem::create_directory(folder_.path());
         int pipe[2];
         ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
         const pid_t child = ::fork();

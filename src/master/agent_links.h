@@ -8,9 +8,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "daemon/log.h"
 #include "http/message.h"
 #include "master/core/event.h"
-#include "master/log.h"
 
 namespace tepui::master {
 
@@ -25,7 +25,7 @@ public:
     static constexpr std::size_t frame_bytes_max = std::size_t{256} << 20;
 
     /// `post` takes the events of all links; it is called from I/O threads.
-    AgentLinks(std::function<void(Event)> post, std::shared_ptr<Log> log);
+    AgentLinks(std::function<void(Event)> post, std::shared_ptr<daemon::Log> log);
 
     /// Takes a connection over and reads it until it ends or a frame is not one of ours.
     void attach(std::shared_ptr<http::Duplex> connection, asio::any_io_executor io);
@@ -46,7 +46,7 @@ private:
     std::shared_ptr<Connection> find(LinkId id) const;
 
     const std::function<void(Event)> post_;
-    const std::shared_ptr<Log> log_;
+    const std::shared_ptr<daemon::Log> log_;
     mutable std::mutex mutex_;
     std::map<LinkId, std::shared_ptr<Connection>> connections_;
     std::uint64_t last_id_ = 0;

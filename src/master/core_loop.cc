@@ -1,7 +1,5 @@
 #include "master/core_loop.h"
 
-#include <boost/asio/post.hpp>
-
 #include "base/overloaded.h"
 #include "master/core/state.h"
 
@@ -19,32 +17,24 @@ const Error store_broken{Errc::unavailable, "the master's registry failed: it is
 
 CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
                    const env::Clock& clock, Outlets& outlets)
-    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets) {}
+    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets),
+      thread_([this](std::deque<Item> batch) { take(std::move(batch)); }, batch_events_max) {}
 
 CoreLoop::~CoreLoop() { stop(); }
 
 void CoreLoop::start() {
-    asio::post(io_, [this] {
+    thread_.start([this] {
         perform(core_->start(clock_.now()));
         commit();
         end_batch();
     });
-    thread_ = std::thread([this] { io_.run(); });
 }
 
 void CoreLoop::stop() {
-    std::deque<Item> left;
-    {
-        const std::scoped_lock lock(mutex_);
-        if (stopped_) return;
-        stopped_ = true;
-        left.swap(queue_);
-    }
-    work_.reset();
-    io_.stop();
-    if (thread_.joinable()) thread_.join();
+    auto left = thread_.stop();
+    if (!left) return;
     store_.reset();  // Writes what was committed; its completions find the loop stopped.
-    for (Item& item : left) refuse(item, stopping);
+    for (Item& item : *left) refuse(item, stopping);
     for (auto& [token, done] : requests_) done(std::unexpected(stopping));
     requests_.clear();
 }
@@ -72,21 +62,12 @@ void CoreLoop::wake() { push(WakeItem{}); }
 LoopStats CoreLoop::stats() const {
     const std::scoped_lock lock(mutex_);
     LoopStats stats = stats_;
-    stats.queued = queue_.size();
+    stats.queued = thread_.waiting();
     return stats;
 }
 
 void CoreLoop::push(Item item) {
-    {
-        const std::scoped_lock lock(mutex_);
-        if (!stopped_) {
-            queue_.push_back(std::move(item));
-            if (std::exchange(drain_posted_, true)) return;
-            asio::post(io_, [this] { drain(); });
-            return;
-        }
-    }
-    refuse(item, stopping);
+    if (!thread_.push(item)) refuse(item, stopping);
 }
 
 void CoreLoop::refuse(Item& item, const Error& why) {
@@ -94,27 +75,18 @@ void CoreLoop::refuse(Item& item, const Error& why) {
     if (auto* request = std::get_if<RequestItem>(&item)) request->done(std::unexpected(why));
 }
 
-void CoreLoop::drain() {
-    std::deque<Item> batch;
-    bool failed = false;
+bool CoreLoop::failed() const {
+    const std::scoped_lock lock(mutex_);
+    return failed_;
+}
+
+void CoreLoop::take(std::deque<Item> batch) {
     {
         const std::scoped_lock lock(mutex_);
-        failed = failed_;
-        if (queue_.size() <= batch_events_max) {
-            batch.swap(queue_);
-            drain_posted_ = false;
-        } else {
-            for (std::size_t i = 0; i < batch_events_max; ++i) {
-                batch.push_back(std::move(queue_.front()));
-                queue_.pop_front();
-            }
-            asio::post(io_, [this] { drain(); });
-        }
         stats_.events += batch.size();
         ++stats_.batches;
     }
-    if (failed) {  // What is stored is not known: nothing is decided any more; readers are
-                   // answered.
+    if (failed()) {  // What is stored is not known: readers are answered, nothing else is done.
         for (Item& item : batch) refuse(item, store_broken);
         end_batch();
         return;
@@ -213,28 +185,7 @@ void CoreLoop::commit() {
 void CoreLoop::end_batch() {
     recovered_.store(core_->recovered(), std::memory_order_release);
     outlets_.batch_ended(core_->state(), core_->take_changes());
-    arm_timer();
-}
-
-void CoreLoop::arm_timer() {
-    {
-        const std::scoped_lock lock(mutex_);
-        if (failed_) return;
-    }
-    const Instant due = core_->next_deadline();
-    if (due == timer_due_) return;
-    timer_due_ = due;
-    if (due == Instant::max()) {
-        timer_.cancel();
-        return;
-    }
-    const Duration wait = std::max(due - clock_.now().instant, Duration::zero());
-    timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(wait));
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (error) return;
-        timer_due_ = Instant::max();
-        wake();  // drain() ticks when something is due.
-    });
+    if (!failed()) thread_.wake_at(core_->next_deadline(), clock_.now().instant);
 }
 
 }  // namespace tepui::master

@@ -4,20 +4,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "base/result.h"
 #include "coord/store.h"
+#include "daemon/batch_thread.h"
 #include "env/clock.h"
 #include "master/core/core.h"
 
 namespace tepui::master {
-
-namespace asio = boost::asio;
 
 /// Where the effects of the core that leave the process go. Called on the loop's thread, in the
 /// order of the effects; must hand over and return.
@@ -92,30 +87,23 @@ private:
 
     void push(Item item);
     static void refuse(Item& item, const Error& why);
-    void drain();
+    void take(std::deque<Item> batch);
     void handle(Item item);
     void step(Event event);
     void perform(Effects effects);
     void perform(Effect& effect);
     void commit();
     void end_batch();
-    void arm_timer();
+    bool failed() const;
 
     std::unique_ptr<Core> core_;
     std::unique_ptr<coord::Store> store_;
     const env::Clock& clock_;
     Outlets& outlets_;
 
-    asio::io_context io_{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-    asio::steady_timer timer_{io_};
-    Instant timer_due_ = Instant::max();
-    std::thread thread_;
+    daemon::BatchThread<Item> thread_;
 
     mutable std::mutex mutex_;
-    std::deque<Item> queue_;
-    bool drain_posted_ = false;
-    bool stopped_ = false;
     bool failed_ = false;  // The store failed: nothing is stepped any more.
     LoopStats stats_;
 

@@ -4,7 +4,8 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 
-#include "master/version.h"
+#include "daemon/version.h"
+#include "daemon/version_info.h"
 
 namespace tepui::master {
 namespace {
@@ -23,7 +24,7 @@ mesos::v1::MasterInfo make_info(const std::string& id, const std::string& ip,
     info.set_port(port);
     info.set_pid(fmt::format("master@{}:{}", ip, port));
     info.set_hostname(hostname);
-    info.set_version(std::string(api_version));
+    info.set_version(std::string(daemon::api_version));
     info.mutable_address()->set_hostname(hostname);
     info.mutable_address()->set_ip(ip);
     info.mutable_address()->set_port(port);
@@ -94,10 +95,7 @@ MasterFacts make_facts(const MasterOptions& options, const std::string& id, std:
     facts.flags = make_flags(options, hostname, port);
     facts.started_at = now;
     facts.elected_at = now;  // The only master of its registry.
-    facts.version.set_version(std::string(api_version));
-    facts.version.set_build_date(std::string(build_date));
-    facts.version.set_build_time(build_time);
-    facts.version.set_build_user("");
+    facts.version = daemon::version_info();
     facts.weights = options.core.weights;
     return facts;
 }

@@ -8,22 +8,24 @@
 #include "base/prng.h"
 #include "coord/memory_store.h"
 #include "coord/sqlite_store.h"
+#include "daemon/file_routes.h"
+#include "daemon/files.h"
+#include "daemon/json_response.h"
+#include "daemon/log.h"
+#include "daemon/plain_json.h"
+#include "daemon/version.h"
 #include "env/posix/clock.h"
 #include "env/posix/worker_pool.h"
 #include "http/server.h"
 #include "master/agent_links.h"
 #include "master/core_loop.h"
 #include "master/facts.h"
-#include "master/file_view.h"
-#include "master/log.h"
 #include "master/routes/legacy_routes.h"
 #include "master/routes/operator_route.h"
 #include "master/routes/reader.h"
 #include "master/routes/scheduler_route.h"
 #include "master/scheduler_streams.h"
-#include "master/snapshot/legacy_views.h"
 #include "master/snapshot/snapshot_hub.h"
-#include "master/version.h"
 
 namespace tepui::master {
 namespace {
@@ -47,7 +49,7 @@ public:
 
     Result<void> start() {
         TEPUI_CHECK_OK(open_work_dir());
-        log_ = TEPUI_TRY(Log::open(options_.log, options_.work_dir));
+        log_ = TEPUI_TRY(daemon::Log::open(options_.log, options_.work_dir, "master"));
         auto store = TEPUI_TRY(open_store(options_));
         auto registry = TEPUI_TRY(store->load());
         // The port has to be known before the core can say who this master is, so the server comes
@@ -146,8 +148,9 @@ private:
         reader_ = std::make_unique<Reader>(*loop_, *hub_, *workers_, clock_);
         scheduler_route_ = std::make_unique<SchedulerRoute>(*loop_, streams_, prng.next());
         operator_route_ = std::make_unique<OperatorRoute>(*loop_, *reader_, files_, facts_);
-        legacy_routes_ = std::make_unique<LegacyRoutes>(*loop_, *reader_, files_, facts_);
-        log_->info(fmt::format("{} {} serves as {} {} on port {}", product_name, product_version,
+        legacy_routes_ = std::make_unique<LegacyRoutes>(*loop_, *reader_, facts_);
+        log_->info(fmt::format("{} {} serves as {} {} on port {}", daemon::product_name,
+                               daemon::product_version,
                                facts_->info.pid(), facts_->info.id(), server_->port()));
         loop_->start();
         is_ready_.store(true, std::memory_order_release);
@@ -162,8 +165,8 @@ private:
 
     const MasterOptions options_;
     const env::PosixClock clock_;
-    std::shared_ptr<Log> log_;
-    FileView files_;
+    std::shared_ptr<daemon::Log> log_;
+    daemon::Files files_;
     std::shared_ptr<const MasterFacts> facts_;
     std::unique_ptr<env::WorkerPool> workers_;
     std::shared_ptr<SchedulerStreams> streams_;
@@ -216,17 +219,20 @@ http::Router Master::Impl::make_router() {
     router.add("/version", get,
                guard(
                    [this](Request request) -> asio::awaitable<Response> {
-                       auto body = std::make_shared<const std::string>(render_version(*facts_));
-                       co_return json_response(request, std::move(body));
+                       co_return daemon::json_response(request,
+                                                       daemon::version_json(facts_->version));
                    },
                    false));
     router.add("/flags", get,
                guard(
                    [this](Request request) -> asio::awaitable<Response> {
-                       auto body = std::make_shared<const std::string>(render_flags(*facts_));
-                       co_return json_response(request, std::move(body));
+                       co_return daemon::json_response(request,
+                                                       daemon::flags_json(facts_->flags));
                    },
                    false));
+    for (auto& [path, handler] : daemon::file_handlers(files_, *workers_)) {
+        router.add(path, {"GET"}, guard(std::move(handler)));
+    }
     LegacyRoutes::add_to(router, [this](LegacyRoutes::Call call) {
         return guard(
             [this, call](Request request) { return call(*legacy_routes_, std::move(request)); });

@@ -1,11 +1,10 @@
 // A whole master over real sockets: schedulers, agents, operators, restarts.
 #include "master/master.h"
 
-#include <filesystem>
-
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
+#include "base/temporary_directory_testing.h"
 #include "coord/sqlite_store.h"
 #include "master/master_testing.h"
 #include "resources/resources.h"
@@ -21,18 +20,11 @@ using OperatorCall = mesos::v1::master::Call;
 class MasterTest : public testing::Test {
 protected:
     MasterTest() {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "tepui-master-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
         options_.port = 0;
-        options_.work_dir = folder_;
+        options_.work_dir = folder_.path();
         options_.cluster = "testing";
         options_.log.to_stderr = false;
         start();
-    }
-    ~MasterTest() override {
-        master_.reset();
-        std::filesystem::remove_all(folder_);
     }
 
     void start() {
@@ -67,7 +59,7 @@ protected:
         return -1;
     }
 
-    std::string folder_;
+    const TemporaryDirectory folder_;
     MasterOptions options_;
     TestIo io_;
     std::unique_ptr<Master> master_;
@@ -355,7 +347,7 @@ TEST_F(MasterTest, ATakenAddressIsNamed) {
 TEST_F(MasterTest, ADamagedRegistryIsNamed) {
     master_->stop();
     {
-        auto store = coord::SqliteStore::open({.path = folder_ + "/registry.db"});
+        auto store = coord::SqliteStore::open({.path = folder_.path() + "/registry.db"});
         ASSERT_TRUE(store);
         (*store)->commit({{"agents/x", "not a record"}}, [](Result<void>) {});
     }
@@ -369,7 +361,7 @@ TEST_F(MasterTest, ADamagedRegistryIsNamed) {
 TEST_F(MasterTest, EndsWithAClearLineWhenItsRegistryFails) {
     // A trigger stands for a full disk.
     sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open((folder_ + "/registry.db").c_str(), &database), SQLITE_OK);
+    ASSERT_EQ(sqlite3_open((folder_.path() + "/registry.db").c_str(), &database), SQLITE_OK);
     const char* sql =
         "CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'disk full'); END";
     ASSERT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK);

@@ -154,13 +154,4 @@ Metrics collect_metrics(const MetricsInput& input) {
     return metrics;
 }
 
-std::string render_metrics(const Metrics& metrics) {
-    std::string out;
-    wire::JsonWriter json(out);
-    json.begin_object();
-    for (const auto& [name, value] : metrics) json.key(name).value(value);
-    json.end_object();
-    return out;
-}
-
 }  // namespace tepui::master

@@ -19,7 +19,4 @@ struct MetricsInput {
 /// Name to number, under Mesos' names; those that have a meaning here.
 std::map<std::string, double> collect_metrics(const MetricsInput& input);
 
-/// {"name":number,…}
-std::string render_metrics(const std::map<std::string, double>& metrics);
-
 }  // namespace tepui::master

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/log.h"
 #include "http/server.h"
 #include "master/core/core.h"
 
@@ -14,14 +15,6 @@ namespace tepui::master {
 enum class RegistryKind : std::uint8_t {
     sqlite,     // `work_dir`/registry.db
     in_memory,  // Forgotten with the process.
-};
-
-struct LogOptions {
-    bool to_stderr = true;
-    bool to_file = true;  // `work_dir`/log/master.log, rotated; only with a work_dir.
-    std::size_t file_bytes_max = std::size_t{64} << 20;
-    std::size_t files_max = 5;
-    bool quiet = false;  // Errors only.
 };
 
 /// What a master is started with. Flags are read elsewhere.
@@ -34,7 +27,7 @@ struct MasterOptions {
     std::string cluster;  // Shown to people; may be empty.
     CoreConfig core;
     http::ServerOptions http;  // ip and port in it are replaced by those above.
-    LogOptions log;
+    daemon::LogOptions log;
     /// Shown by /flags as they were given, beside those that follow from these options.
     std::map<std::string, std::string> flags;
 };

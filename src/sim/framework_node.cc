@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "resources/task_state.h"
 
 namespace tepui::sim {
 

@@ -6,21 +6,9 @@
 
 #include <fmt/format.h>
 
-namespace tepui::sim {
+#include "resources/task_state.h"
 
-bool is_terminal(mesos::v1::TaskState state) {
-    switch (state) {
-        case mesos::v1::TASK_FINISHED:
-        case mesos::v1::TASK_FAILED:
-        case mesos::v1::TASK_KILLED:
-        case mesos::v1::TASK_LOST:
-        case mesos::v1::TASK_ERROR:
-        case mesos::v1::TASK_DROPPED:
-        case mesos::v1::TASK_GONE:
-        case mesos::v1::TASK_GONE_BY_OPERATOR: return true;
-        default: return false;
-    }
-}
+namespace tepui::sim {
 
 void GroundTruth::launch_asked(const TaskKey& task) { asked_.insert(task); }
 

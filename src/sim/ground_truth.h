@@ -68,7 +68,4 @@ private:
     int starts_ = 0;
 };
 
-/// Whether no other state follows for a partition-aware framework.
-bool is_terminal(mesos::v1::TaskState state);
-
 }  // namespace tepui::sim

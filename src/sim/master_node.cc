@@ -10,6 +10,7 @@
 #include "master/core/ledger.h"
 #include "master/core/state.h"
 #include "master/core/tasks.h"
+#include "resources/task_state.h"
 
 namespace tepui::sim {
 namespace {
@@ -202,7 +203,7 @@ void MasterNode::check_ledger() {
         if (!master::ledger_balances(state)) truth_.breach("I2: the ledger is not the sum of offers, tasks and executors");
         for (const auto& [id, framework] : state.frameworks) {
             for (const auto& [task_id, task] : framework.tasks) {
-                if (task.charged != master::is_terminal(task.info->state())) continue;
+                if (task.charged != is_terminal(task.info->state())) continue;
                 truth_.breach(fmt::format("I2: {} is {} and {}charged for", task_id,
                                           mesos::v1::TaskState_Name(task.info->state()), task.charged ? "" : "not "));
             }

@@ -7,6 +7,7 @@
 #include "agent/core/state.h"
 #include "master/core/state.h"
 #include "master/core/tasks.h"
+#include "resources/task_state.h"
 
 namespace tepui::sim {
 namespace {
@@ -143,7 +144,7 @@ private:
         for (const auto& [id, framework] : state.frameworks) {
             if (!framework.connected()) continue;
             for (const auto& [task_id, task] : framework.tasks) {
-                if (!master::is_terminal(task.info->state())) continue;
+                if (!is_terminal(task.info->state())) continue;
                 truth_.breach(fmt::format("I5: {} is {} and never acknowledged", task_id, mesos::v1::TaskState_Name(task.info->state())));
             }
         }

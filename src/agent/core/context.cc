@@ -40,22 +40,6 @@ bool has_capability(const v1::FrameworkInfo& framework,
                        [&](const auto& each) { return each.type() == capability; });
 }
 
-bool is_terminal(v1::TaskState state) {
-    switch (state) {
-        case v1::TASK_FINISHED:
-        case v1::TASK_FAILED:
-        case v1::TASK_KILLED:
-        case v1::TASK_ERROR:
-        case v1::TASK_LOST:
-        case v1::TASK_DROPPED:
-        case v1::TASK_GONE:
-        case v1::TASK_GONE_BY_OPERATOR:
-            return true;
-        default:
-            return false;
-    }
-}
-
 v1::TaskState dropped_or_lost(const v1::FrameworkInfo* framework) {
     const bool aware = framework != nullptr &&
                        has_capability(*framework, v1::FrameworkInfo::Capability::PARTITION_AWARE);

@@ -32,7 +32,6 @@ TaskRun* find_task(State& state, const ContainerId& container);
 
 bool has_capability(const mesos::v1::FrameworkInfo& framework,
                     mesos::v1::FrameworkInfo::Capability::Type capability);
-bool is_terminal(mesos::v1::TaskState state);
 /// TASK_DROPPED for a partition-aware framework, TASK_LOST for others (or an unknown one).
 mesos::v1::TaskState dropped_or_lost(const mesos::v1::FrameworkInfo* framework);
 

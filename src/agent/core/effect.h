@@ -8,6 +8,7 @@
 
 #include "agent/core/event.h"
 #include "base/ids.h"
+#include "base/severity.h"
 
 namespace tepui::agent {
 
@@ -64,7 +65,7 @@ struct EndAgent {
     bool failed = true;  // False: it left.
 };
 
-enum class Severity : std::uint8_t { info, warning, error };
+/// A line for the log.
 struct LogLine {
     Severity severity;
     std::string text;

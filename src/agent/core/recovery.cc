@@ -7,6 +7,7 @@
 #include "agent/core/sandboxes.h"
 #include "agent/core/tasks.h"
 #include "agent/core/updates.h"
+#include "resources/task_state.h"
 
 namespace tepui::agent {
 namespace {

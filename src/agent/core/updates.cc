@@ -2,6 +2,7 @@
 
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
+#include "resources/task_state.h"
 
 namespace tepui::agent {
 namespace {

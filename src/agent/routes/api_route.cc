@@ -2,6 +2,10 @@
 
 #include "agent/routes/routes.h"
 #include "agent/routes/state_views.h"
+#include "daemon/api_request.h"
+#include "daemon/on_worker.h"
+#include "daemon/v1_answers.h"
+#include "daemon/version_info.h"
 #include "wire/json_writer.h"
 #include "wire/media.h"
 
@@ -12,64 +16,7 @@ namespace v1 = mesos::v1;
 using v1::agent::Call;
 using v1::agent::Response;
 
-struct Accepted {
-    Call call;
-    wire::Media answer = wire::Media::json;
-};
-
-std::unexpected<http::Response> refuse(unsigned status, std::string text) {
-    return std::unexpected(http::Response::text(status, std::move(text)));
-}
-
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return lower;
-}
-
-/// The body of a call is the field named like its type; only GET_CONTAINERS may go without.
-std::optional<std::string> missing_body(const Call& call) {
-    const std::string name = lower_case(Call::Type_Name(call.type()));
-    const auto* field = Call::descriptor()->FindFieldByName(name);
-    if (field == nullptr || call.type() == Call::GET_CONTAINERS) return std::nullopt;
-    if (call.GetReflection()->HasField(call, field)) return std::nullopt;
-    return name;
-}
-
-/// The checks of endpoints.md section 9, in their order. Content-Type is compared exactly, as Mesos
-/// does: parameters are refused.
-std::expected<Accepted, http::Response> check(const http::Request& request) {
-    const auto content_type = request.headers.find("Content-Type");
-    if (!content_type) {
-        return refuse(400, "The request has no Content-Type: say application/json or "
-                           "application/x-protobuf.");
-    }
-    const bool is_json = *content_type == wire::media_json;
-    if (!is_json && *content_type != wire::media_protobuf) {
-        return refuse(415, "This Content-Type is not understood: send application/json or "
-                           "application/x-protobuf.");
-    }
-    Accepted accepted;
-    const auto decoded = wire::decode(is_json ? wire::Media::json : wire::Media::protobuf,
-                                      request.body, accepted.call);
-    if (!decoded) return refuse(400, "The body is not a valid call: " + decoded.error().text);
-    if (!accepted.call.has_type() || accepted.call.type() == Call::UNKNOWN) {
-        return refuse(400, "The call is not valid: its 'type' is missing or unknown.");
-    }
-    if (const auto body = missing_body(accepted.call)) {
-        return refuse(400, fmt::format("The call is not valid: {} needs the field '{}'.",
-                                       Call::Type_Name(accepted.call.type()), *body));
-    }
-    const auto answer = wire::negotiate(request.headers.find("Accept"));
-    if (!answer) {
-        return refuse(406, "Nothing in Accept can be given: ask for application/json or "
-                           "application/x-protobuf.");
-    }
-    accepted.answer = *answer;
-    return accepted;
-}
+const std::set<std::string_view> optional_bodies{"GET_CONTAINERS"};
 
 /// JSON of a list answer: Mesos writes its lists also when they are empty.
 void write_lists(wire::JsonWriter& json, const google::protobuf::Message& message) {
@@ -103,7 +50,7 @@ std::string encode(wire::Media media, const Response& response) {
         default: return wire::encode(media, response);
     }
     const std::string& name = Response::Type_Name(response.type());
-    const auto* field = Response::descriptor()->FindFieldByName(lower_case(name));
+    const auto* field = Response::descriptor()->FindFieldByName(daemon::lower_case(name));
     std::string out;
     wire::JsonWriter json(out);
     json.begin_object().key("type").value(name).key(field->name());
@@ -154,15 +101,8 @@ std::function<Response(const State&)> from_state(Call::Type type, std::shared_pt
             };
         case Call::GET_METRICS:
             return [backend](const State& state) {
-                Response response;
-                response.set_type(Response::GET_METRICS);
-                for (const auto& [name, value] :
-                     metrics(state, backend->identity(), backend->now())) {
-                    v1::Metric& metric = *response.mutable_get_metrics()->add_metrics();
-                    metric.set_name(name);
-                    metric.set_value(value);
-                }
-                return response;
+                return daemon::metrics_answer<Response>(
+                    metrics(state, backend->identity(), backend->now()));
             };
         default: return {};
     }
@@ -170,54 +110,12 @@ std::function<Response(const State&)> from_state(Call::Type type, std::shared_pt
 
 /// Answers that need nothing.
 std::optional<Response> constant(Call::Type type, const Identity& identity) {
-    Response response;
     switch (type) {
-        case Call::GET_HEALTH:
-            response.set_type(Response::GET_HEALTH);
-            response.mutable_get_health()->set_healthy(true);
-            return response;
-        case Call::GET_VERSION:
-            response.set_type(Response::GET_VERSION);
-            *response.mutable_get_version()->mutable_version_info() = version_info();
-            return response;
-        case Call::GET_FLAGS:
-            response.set_type(Response::GET_FLAGS);
-            for (const auto& [name, value] : identity.flags) {
-                v1::Flag& flag = *response.mutable_get_flags()->add_flags();
-                flag.set_name(name);
-                flag.set_value(value);
-            }
-            return response;
+        case Call::GET_HEALTH: return daemon::health_answer<Response>();
+        case Call::GET_VERSION: return daemon::version_answer<Response>(daemon::version_info());
+        case Call::GET_FLAGS: return daemon::flags_answer<Response>(identity.flags);
         default: return std::nullopt;
     }
-}
-
-Result<Response> list_files(const Files& files, const std::string& path) {
-    Response response;
-    response.set_type(Response::LIST_FILES);
-    response.mutable_list_files();
-    for (const FileEntry& entry : TEPUI_TRY(files.list(path))) {
-        v1::FileInfo& info = *response.mutable_list_files()->add_file_infos();
-        info.set_path(entry.path);
-        info.set_nlink(static_cast<std::int32_t>(entry.status.st_nlink));
-        info.set_size(static_cast<std::uint64_t>(entry.status.st_size));
-        info.mutable_mtime()->set_nanoseconds(entry.status.st_mtim.tv_sec * 1'000'000'000L);
-        info.set_mode(entry.status.st_mode);
-        info.set_uid(user_name(entry.status.st_uid));
-        info.set_gid(group_name(entry.status.st_gid));
-    }
-    return response;
-}
-
-Result<Response> read_file(const Files& files, const Call::ReadFile& call) {
-    const std::optional<std::uint64_t> length =
-        call.has_length() ? std::optional(call.length()) : std::nullopt;
-    FilePage page = TEPUI_TRY(files.read(call.path(), call.offset(), length));
-    Response response;
-    response.set_type(Response::READ_FILE);
-    response.mutable_read_file()->set_size(page.size);
-    response.mutable_read_file()->set_data(std::move(page.data));
-    return response;
 }
 
 asio::awaitable<Result<Response>> answer(std::shared_ptr<Backend> backend, Call call) {
@@ -237,10 +135,11 @@ asio::awaitable<Result<Response>> answer(std::shared_ptr<Backend> backend, Call 
     if (call.type() == Call::LIST_FILES || call.type() == Call::READ_FILE) {
         std::function<Result<Response>()> work = [backend, call] {
             return call.type() == Call::LIST_FILES
-                       ? list_files(backend->files(), call.list_files().path())
-                       : read_file(backend->files(), call.read_file());
+                       ? daemon::list_files_answer<Response>(backend->files(),
+                                                             call.list_files().path())
+                       : daemon::read_file_answer<Response>(backend->files(), call.read_file());
         };
-        auto response = co_await backend->blocking<Response>(std::move(work));
+        auto response = co_await daemon::on_worker(backend->workers(), std::move(work));
         co_return response;
     }
     co_return fail(Errc::unsupported, "The call {} is not supported by this agent yet.",
@@ -251,20 +150,13 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
     if (!backend->is_recovered()) {
         co_return http::Response::text(503, "The agent has not finished recovery.");
     }
-    auto accepted = check(request);
-    if (!accepted) co_return std::move(accepted.error());
-    auto call = std::move(accepted->call);
+    Call call;
+    const auto media = daemon::check_operator_call(request, call, optional_bodies);
+    if (!media) co_return media.error();
     const auto response = co_await answer(backend, std::move(call));
-    if (!response) {
-        // Mesos says nothing beside the status here.
-        if (response.error().code == Errc::not_found) co_return http::Response::text(404, "");
-        co_return http::Response::error(response.error());
-    }
-    http::Response answered;
-    answered.headers.set("Content-Type", std::string(to_string(accepted->answer)));
-    answered.body =
-        std::make_shared<const std::string>(encode(accepted->answer, *response));
-    co_return answered;
+    if (!response) co_return daemon::api_error(response.error());
+    co_return daemon::api_response(
+        *media, std::make_shared<const std::string>(encode(*media, *response)));
 }
 
 }  // namespace

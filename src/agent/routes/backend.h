@@ -5,12 +5,12 @@
 #include <optional>
 #include <string>
 
-#include "agent/await_callback.h"
 #include "agent/core_loop.h"
-#include "agent/files.h"
 #include "agent/routes/identity.h"
 #include "base/result.h"
 #include "containerizer/containerizer.h"
+#include "daemon/await_callback.h"
+#include "daemon/files.h"
 #include "env/clock.h"
 #include "env/posix/worker_pool.h"
 
@@ -20,9 +20,9 @@ namespace tepui::agent {
 /// workers), and what never changes. Shared by all routes; any thread.
 class Backend {
 public:
-    Backend(Identity identity, Files& files, env::WorkerPool& pool, const env::Clock& clock,
+    Backend(Identity identity, daemon::Files& files, env::WorkerPool& workers, const env::Clock& clock,
             containerizer::Containerizer& containerizer)
-        : unbound_(std::move(identity)), files_(files), pool_(pool), clock_(clock),
+        : unbound_(std::move(identity)), files_(files), workers_(workers), clock_(clock),
           containerizer_(containerizer) {}
 
     /// What became known when the server was bound; once.
@@ -43,26 +43,15 @@ public:
                                loop->read([make, done](const State& state) { done(make(state)); });
             if (!reads) done(std::nullopt);
         };
-        auto made = co_await await_callback<std::optional<T>>(std::move(start));
+        auto made = co_await daemon::await_callback<std::optional<T>>(std::move(start));
         if (!made) co_return fail(Errc::unavailable, "the agent has not finished recovery");
         co_return std::move(*made);
     }
 
-    /// What `work` gives, on a worker thread.
-    template <typename T>
-    asio::awaitable<Result<T>> blocking(std::function<Result<T>()> work) const {
-        auto* const pool = &pool_;
-        auto start = [pool, work = std::move(work)](std::function<void(Result<T>)> done) {
-            if (!pool->post([work, done] { done(work()); })) {
-                done(fail(Errc::unavailable, "the agent is shutting down"));
-            }
-        };
-        auto result = co_await await_callback<Result<T>>(std::move(start));
-        co_return result;
-    }
-
     const Identity& identity() const { return *identity_.load(); }
-    Files& files() const { return files_; }
+    const daemon::Files& files() const { return files_; }
+    /// For what blocks.
+    env::WorkerPool& workers() const { return workers_; }
     containerizer::Containerizer& containerizer() const { return containerizer_; }
     WallTime now() const { return clock_.now().wall; }
 
@@ -70,8 +59,8 @@ private:
     const Identity unbound_;  // Served until the port is known.
     Identity bound_;
     std::atomic<const Identity*> identity_{&unbound_};
-    Files& files_;
-    env::WorkerPool& pool_;
+    daemon::Files& files_;
+    env::WorkerPool& workers_;
     const env::Clock& clock_;
     containerizer::Containerizer& containerizer_;
     std::atomic<CoreLoop*> loop_{nullptr};

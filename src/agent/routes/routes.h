@@ -13,8 +13,6 @@ http::Router make_router(std::shared_ptr<Backend> backend);
 
 /// POST /api/v1: the operator calls of mesos.v1.agent.
 void add_api_route(http::Router& router, std::shared_ptr<Backend> backend);
-/// GET /files/browse, /files/read, /files/download, /files/debug.
-void add_file_routes(http::Router& router, std::shared_ptr<Backend> backend);
 /// GET /state, /containers, /monitor/statistics, /metrics/snapshot, /health, /version, /flags.
 void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend);
 

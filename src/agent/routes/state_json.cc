@@ -2,9 +2,11 @@
 
 #include "agent/core/context.h"
 #include "agent/core/task_message.h"
-#include "agent/options.h"
-#include "agent/routes/resource_json.h"
 #include "agent/routes/state_views.h"
+#include "daemon/plain_json.h"
+#include "daemon/resource_json.h"
+#include "daemon/task_json.h"
+#include "daemon/version.h"
 
 // GET /state of an agent, as clients from before v1 read it (state-json.md).
 namespace tepui::agent {
@@ -13,69 +15,14 @@ namespace {
 namespace v1 = mesos::v1;
 using wire::JsonWriter;
 
-std::string role_of(const ResourceList& resources) {
-    for (const v1::Resource& resource : resources) {
-        if (resource.allocation_info().has_role()) return resource.allocation_info().role();
-    }
-    return "*";
-}
-
-void write_labels(JsonWriter& json, const v1::Labels& labels) {
-    json.begin_array();
-    for (const v1::Label& label : labels.labels()) json.message(label);
-    json.end_array();
-}
-
-void write_status(JsonWriter& json, const v1::TaskStatus& status) {
-    json.begin_object();
-    json.key("state").value(v1::TaskState_Name(status.state()));
-    json.key("timestamp").value(status.timestamp());
-    if (status.has_labels()) {
-        json.key("labels");
-        write_labels(json, status.labels());
-    }
-    if (status.has_container_status()) {
-        v1::ContainerStatus shown = status.container_status();
-        shown.clear_executor_pid();
-        json.key("container_status").message(shown);
-    }
-    if (status.has_healthy()) json.key("healthy").value(status.healthy());
-    json.end_object();
-}
-
-void write_task(JsonWriter& json, const v1::Task& task) {
-    json.begin_object();
-    json.key("id").value(task.task_id().value());
-    json.key("name").value(task.name());
-    json.key("framework_id").value(task.framework_id().value());
-    json.key("executor_id").value("");
-    json.key("slave_id").value(task.agent_id().value());
-    json.key("state").value(v1::TaskState_Name(task.state()));
-    json.key("resources");
-    write_resources(json, read_resources(task.resources()));
-    json.key("role").value(role_of(task.resources()));
-    json.key("statuses").begin_array();
-    for (const v1::TaskStatus& status : task.statuses()) write_status(json, status);
-    json.end_array();
-    if (task.has_user()) json.key("user").value(task.user());
-    if (task.has_labels()) {
-        json.key("labels");
-        write_labels(json, task.labels());
-    }
-    if (task.has_discovery()) json.key("discovery").message(task.discovery());
-    if (task.has_container()) json.key("container").message(task.container());
-    if (task.has_health_check()) json.key("health_check").message(task.health_check());
-    json.end_object();
-}
-
 void write_queued(JsonWriter& json, const State& state, const v1::TaskInfo& info) {
     json.begin_object();
     json.key("id").value(info.task_id().value());
     json.key("name").value(info.name());
     json.key("slave_id").value(state.id ? state.id->value : "");
     json.key("resources");
-    write_resources(json, read_resources(info.resources()));
-    json.key("role").value(role_of(info.resources()));
+    daemon::write_resources(json, info.resources());
+    json.key("role").value(daemon::allocation_role(info.resources()));
     json.key("command").message(info.command());
     if (info.has_discovery()) json.key("discovery").message(info.discovery());
     json.end_object();
@@ -90,11 +37,11 @@ void write_executor_head(JsonWriter& json, const v1::TaskInfo& info, const Conta
     json.key("container").value(container.value);
     json.key("directory").value(sandbox);
     json.key("resources");
-    write_resources(json, resources);
-    json.key("role").value(role_of(info.resources()));
+    daemon::write_resources(json, resources);
+    json.key("role").value(daemon::allocation_role(info.resources()));
     if (info.has_labels()) {
         json.key("labels");
-        write_labels(json, info.labels());
+        daemon::write_labels(json, info.labels());
     }
 }
 
@@ -105,13 +52,13 @@ void write_executor(JsonWriter& json, const State& state, const TaskRun& run) {
     write_executor_head(json, run.info, run.container, run.sandbox,
                         over ? Resources{} : read_resources(run.info.resources()));
     json.key("tasks").begin_array();
-    if (!queued && !over) write_task(json, task_message(state, run));
+    if (!queued && !over) daemon::write_task(json, task_message(state, run));
     json.end_array();
     json.key("queued_tasks").begin_array();
     if (queued) write_queued(json, state, run.info);
     json.end_array();
     json.key("completed_tasks").begin_array();
-    if (over) write_task(json, task_message(state, run));
+    if (over) daemon::write_task(json, task_message(state, run));
     json.end_array();
     json.end_object();
 }
@@ -123,7 +70,7 @@ void write_completed_executor(JsonWriter& json, const State& state, const Framew
     json.key("tasks").begin_array().end_array();
     json.key("queued_tasks").begin_array().end_array();
     json.key("completed_tasks").begin_array();
-    write_task(json, task_message(state, framework, task));
+    daemon::write_task(json, task_message(state, framework, task));
     json.end_array();
     json.end_object();
 }
@@ -163,25 +110,19 @@ void write_totals(JsonWriter& json, const State& state) {
     const Resources total = read_resources(state.config.info.resources());
     const Resources used = used_resources(state);
     json.key("resources");
-    write_resources(json, total);
+    daemon::write_resources(json, total);
     json.key("reserved_resources");
-    write_reserved(json, total);
+    daemon::write_reserved(json, total);
     json.key("unreserved_resources");
-    write_resources(json, total.unreserved());
+    daemon::write_resources(json, total.unreserved());
     json.key("reserved_resources_full");
-    write_reserved_full(json, total);
+    daemon::write_full_reserved(json, total);
     json.key("unreserved_resources_full");
-    write_full(json, total.unreserved());
+    daemon::write_full_resources(json, total.unreserved());
     json.key("reserved_resources_allocated");
-    write_reserved(json, used);
+    daemon::write_reserved(json, used);
     json.key("unreserved_resources_allocated");
-    write_resources(json, used.unreserved());
-}
-
-void write_flags(JsonWriter& json, const std::map<std::string, std::string>& flags) {
-    json.begin_object();
-    for (const auto& [name, value] : flags) json.key(name).value(value);
-    json.end_object();
+    daemon::write_resources(json, used.unreserved());
 }
 
 }  // namespace
@@ -204,7 +145,7 @@ std::string state_json(const State& state, const Identity& identity) {
     std::string out;
     JsonWriter json(out);
     json.begin_object();
-    json.key("version").value(api_version);
+    json.key("version").value(daemon::api_version);
     json.key("start_time").value(identity.started.seconds());
     json.key("id").value(state.id ? state.id->value : "");
     json.key("pid").value(identity.pid());
@@ -216,7 +157,7 @@ std::string state_json(const State& state, const Identity& identity) {
     write_totals(json, state);
     json.key("resource_providers").begin_array().end_array();
     json.key("attributes");
-    write_attributes(json, state.config.info.attributes());
+    daemon::write_attributes(json, state.config.info.attributes());
     if (!state.registration.master_hostname.empty()) {
         json.key("master_hostname").value(state.registration.master_hostname);
     }
@@ -224,7 +165,7 @@ std::string state_json(const State& state, const Identity& identity) {
         json.key("log_dir").value(identity.log_path.substr(0, identity.log_path.rfind('/')));
     }
     json.key("flags");
-    write_flags(json, identity.flags);
+    daemon::write_flags(json, identity.flags);
     json.key("frameworks").begin_array();
     for (const auto& [id, framework] : state.frameworks) write_framework(json, state, framework);
     json.end_array();

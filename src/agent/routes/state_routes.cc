@@ -2,6 +2,10 @@
 
 #include "agent/routes/routes.h"
 #include "agent/routes/state_views.h"
+#include "daemon/file_routes.h"
+#include "daemon/on_worker.h"
+#include "daemon/plain_json.h"
+#include "daemon/version_info.h"
 #include "wire/json_writer.h"
 
 namespace tepui::agent {
@@ -37,12 +41,7 @@ asio::awaitable<http::Response> serve_metrics(std::shared_ptr<Backend> backend,
     };
     auto values = co_await backend->from_state<Metrics>(std::move(make));
     if (!values) co_return not_recovered();
-    std::string out;
-    wire::JsonWriter json(out);
-    json.begin_object();
-    for (const auto& [name, value] : *values) json.key(name).value(value);
-    json.end_object();
-    co_return http::Response::json(std::move(out));
+    co_return http::Response::json(daemon::metrics_json(*values));
 }
 
 /// One entry of /containers and /monitor/statistics.
@@ -101,15 +100,6 @@ asio::awaitable<http::Response> serve_containers(std::shared_ptr<Backend> backen
     co_return http::Response::json(std::move(out));
 }
 
-std::string flags_json(const Identity& identity) {
-    std::string out;
-    wire::JsonWriter json(out);
-    json.begin_object().key("flags").begin_object();
-    for (const auto& [name, value] : identity.flags) json.key(name).value(value);
-    json.end_object().end_object();
-    return out;
-}
-
 std::string machine_json() {
     struct sysinfo machine {};
     sysinfo(&machine);
@@ -153,7 +143,7 @@ asio::awaitable<Result<Containers>> containers_with_usage(std::shared_ptr<Backen
         }
         return Result<Containers>(std::move(found));
     };
-    auto complete = co_await backend->blocking<Containers>(std::move(work));
+    auto complete = co_await daemon::on_worker(backend->workers(), std::move(work));
     co_return complete;
 }
 
@@ -171,15 +161,19 @@ void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend) {
     router.add("/health", {"GET"}, [](http::Request) -> asio::awaitable<http::Response> {
         co_return http::Response::empty(200);
     });
-    add_text(router, "/version", [] { return version_json(); });
-    add_text(router, "/flags", [backend] { return flags_json(backend->identity()); });
+    add_text(router, "/version", [] { return daemon::version_json(daemon::version_info()); });
+    add_text(router, "/flags", [backend] {
+        return daemon::flags_json(backend->identity().flags);
+    });
     add_text(router, "/system/stats", [] { return machine_json(); });
 }
 
 http::Router make_router(std::shared_ptr<Backend> backend) {
     http::Router router({"/slave(1)"});
     add_state_routes(router, backend);
-    add_file_routes(router, backend);
+    for (auto& [path, handler] : daemon::file_handlers(backend->files(), backend->workers())) {
+        router.add(path, {"GET"}, std::move(handler));
+    }
     add_api_route(router, std::move(backend));
     return router;
 }

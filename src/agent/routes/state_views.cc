@@ -4,9 +4,6 @@
 
 #include "agent/core/context.h"
 #include "agent/core/task_message.h"
-#include "agent/options.h"
-#include "agent/routes/resource_json.h"
-#include "wire/json.h"
 
 namespace tepui::agent {
 namespace {
@@ -97,6 +94,10 @@ void add_tasks(std::map<std::string, double>& values, const State& state) {
 
 }  // namespace
 
+Resources read_resources(const ResourceList& list) {
+    return Resources::parse(list).value_or(Resources{});
+}
+
 Resources used_resources(const State& state) {
     Resources used;
     for (const auto& [id, framework] : state.frameworks) {
@@ -107,14 +108,6 @@ Resources used_resources(const State& state) {
     }
     return used;
 }
-
-v1::VersionInfo version_info() {
-    v1::VersionInfo info;
-    info.set_version(std::string(api_version));
-    return info;
-}
-
-std::string version_json() { return wire::message_to_json(version_info()); }
 
 Response::GetTasks get_tasks(const State& state) {
     Response::GetTasks tasks;

@@ -13,6 +13,8 @@
 
 namespace tepui::agent {
 
+/// The resources of a message; empty when they can't be read.
+Resources read_resources(const ResourceList& list);
 /// Resources of the tasks that hold some, without their allocation.
 Resources used_resources(const State& state);
 
@@ -21,10 +23,6 @@ std::string executor_name(const mesos::v1::TaskInfo& task);
 
 /// The body of /state.
 std::string state_json(const State& state, const Identity& identity);
-
-/// The body of /version, and the same as the v1 message.
-std::string version_json();
-mesos::v1::VersionInfo version_info();
 
 mesos::v1::agent::Response::GetTasks get_tasks(const State& state);
 mesos::v1::agent::Response::GetExecutors get_executors(const State& state);

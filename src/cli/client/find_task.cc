@@ -5,8 +5,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "cli/run/exit_status.h"
 #include "cli/suggest.h"
+#include "resources/task_state.h"
 
 namespace tepui::cli {
 

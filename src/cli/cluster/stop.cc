@@ -7,7 +7,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include "cli/run/exit_status.h"
+#include "resources/task_state.h"
 
 namespace tepui::cli {
 

@@ -5,19 +5,13 @@
 
 #include <fmt/ranges.h>
 
+#include "base/ascii.h"
 #include "cli/flags/flag.h"
 #include "cli/suggest.h"
 
 namespace tepui::cli {
 
 namespace {
-
-std::string upper_case(std::string text) {
-    for (char& c : text) {
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    }
-    return text;
-}
 
 std::optional<std::string> boolean_text(std::string_view text) {
     for (const std::string_view yes : {"true", "1", "yes", "on"}) {

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "cli/run/core.h"
 #include "cli/run/exit_status.h"
+#include "resources/task_state.h"
 
 namespace tepui::cli {
 

@@ -7,9 +7,6 @@
 
 namespace tepui::cli {
 
-/// Whether a task in this state will never change again. UNREACHABLE and UNKNOWN may.
-bool is_terminal(mesos::v1::TaskState state);
-
 /// What a shell would say of a task that ended so: 0 when it finished, its own status, 128 and the
 /// signal's number, or 1 when the cluster ended it before it had a status. The wire has the status
 /// in words only ("Command exited with status 3", "Command terminated with signal Killed").

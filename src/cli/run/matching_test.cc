@@ -6,6 +6,7 @@
 
 #include "cli/client/find_task.h"
 #include "cli/run/exit_status.h"
+#include "resources/task_state.h"
 
 namespace tepui::cli {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "base/quantity.h"
 #include "cli/client/find_task.h"
-#include "cli/run/exit_status.h"
+#include "resources/task_state.h"
 #include "wire/json.h"
 
 namespace tepui::cli {

@@ -2,8 +2,8 @@
 
 #include "cli/client/find_task.h"
 #include "cli/client/master_api.h"
-#include "cli/run/exit_status.h"
 #include "cli/verbs/verbs.h"
+#include "resources/task_state.h"
 #include "wire/json_writer.h"
 
 namespace tepui::cli {

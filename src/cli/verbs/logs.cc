@@ -3,8 +3,8 @@
 #include "cli/client/agent_files.h"
 #include "cli/client/find_task.h"
 #include "cli/client/master_api.h"
-#include "cli/run/exit_status.h"
 #include "cli/verbs/verbs.h"
+#include "resources/task_state.h"
 
 namespace tepui::cli {
 

@@ -7,6 +7,7 @@
 #include "master/core/reconciliation.h"
 #include "master/core/tasks.h"
 #include "master/core/validation.h"
+#include "resources/task_state.h"
 
 namespace tepui::master {
 

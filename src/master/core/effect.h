@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "base/severity.h"
 #include "master/core/event.h"
 
 namespace tepui::master {
@@ -51,8 +52,6 @@ struct AnswerRequest {
     RequestToken request;
     Result<void> result;
 };
-
-enum class Severity : std::uint8_t { info, warning, error };
 
 /// A line for the log.
 struct LogLine {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "master/core/tasks.h"
+#include "resources/task_state.h"
 
 namespace tepui::master {
 

@@ -9,8 +9,6 @@
 // truth; this machine follows what they report and speaks for them only when they can't.
 namespace tepui::master {
 
-bool is_terminal(mesos::v1::TaskState state);
-
 /// `partition_state` for frameworks that are partition-aware, else TASK_LOST.
 mesos::v1::TaskState lost_state(const Framework& framework,
                                 mesos::v1::TaskState partition_state);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -8,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "base/copy_on_write.h"
 #include "master/core/state.h"
 
 namespace tepui::master {
@@ -54,17 +54,5 @@ private:
 
 /// An ERROR event.
 mesos::v1::scheduler::Event error_event(std::string_view message);
-
-/// Gives write access to a version that readers may share: copies it when they do.
-template <typename Message>
-Message& edit(std::shared_ptr<const Message>& shared) {
-    if (shared.use_count() != 1) {
-        shared = std::make_shared<Message>(*shared);
-    } else {
-        // A reader on another thread may just have let go; its reads come before our writes.
-        std::atomic_thread_fence(std::memory_order_acquire);
-    }
-    return const_cast<Message&>(*shared);  // All versions are made as non-const objects.
-}
 
 }  // namespace tepui::master

@@ -3,18 +3,16 @@
 #include <memory>
 
 #include "http/router.h"
-#include "master/file_view.h"
 #include "master/routes/reader.h"
 
 namespace tepui::master {
 
-/// The endpoints from before the v1 API: /state, /slaves, /tasks, /metrics/snapshot, /files/… and
-/// the like. All bodies are JSON; `jsonp` wraps them where they are read with GET.
+/// The endpoints from before the v1 API: /state, /slaves, /tasks, /metrics/snapshot and the
+/// like. All bodies are JSON; `jsonp` wraps them where they are read with GET.
 class LegacyRoutes {
 public:
-    LegacyRoutes(CoreLoop& loop, Reader& reader, const FileView& files,
-                 std::shared_ptr<const MasterFacts> facts)
-        : loop_(loop), reader_(reader), files_(files), facts_(std::move(facts)) {}
+    LegacyRoutes(CoreLoop& loop, Reader& reader, std::shared_ptr<const MasterFacts> facts)
+        : loop_(loop), reader_(reader), facts_(std::move(facts)) {}
 
     using Response = http::Response;
     using Request = http::Request;
@@ -33,18 +31,10 @@ private:
     asio::awaitable<Response> metrics(Request request);
     asio::awaitable<Response> redirect(Request request);
     asio::awaitable<Response> teardown(Request request);
-    asio::awaitable<Response> browse(Request request);
-    asio::awaitable<Response> read(Request request);
-    asio::awaitable<Response> download(Request request);
-    asio::awaitable<Response> debug(Request request);
 
     CoreLoop& loop_;
     Reader& reader_;
-    const FileView& files_;
     const std::shared_ptr<const MasterFacts> facts_;
 };
-
-/// `body` as JSON, or wrapped as the request's `jsonp` asks; 400 when that is no function name.
-http::Response json_response(const http::Request& request, Body body);
 
 }  // namespace tepui::master

@@ -1,7 +1,8 @@
 #include "master/routes/operator_route.h"
 
-#include "master/await_callback.h"
-#include "master/routes/api_request.h"
+#include "daemon/api_request.h"
+#include "daemon/await_callback.h"
+#include "daemon/v1_answers.h"
 #include "master/snapshot/v1_views.h"
 #include "tepui/operator.pb.h"
 
@@ -12,22 +13,9 @@ using http::Response;
 using mesos::v1::master::Call;
 using Answer = mesos::v1::master::Response;
 
-Response body_response(wire::Media media, Body body) {
-    Response response;
-    response.headers.set("Content-Type", std::string(media_type(media)));
-    response.body = std::move(body);
-    return response;
-}
-
 Response answer_response(wire::Media media, const Answer& answer) {
-    return body_response(media, std::make_shared<const std::string>(wire::encode(media, answer)));
-}
-
-Answer health() {
-    Answer answer;
-    answer.set_type(Answer::GET_HEALTH);
-    answer.mutable_get_health()->set_healthy(true);
-    return answer;
+    return daemon::api_response(media,
+                                std::make_shared<const std::string>(wire::encode(media, answer)));
 }
 
 std::string render_get_roles(const Snapshot& snapshot, wire::Media media) {
@@ -37,21 +25,19 @@ std::string render_get_roles(const Snapshot& snapshot, wire::Media media) {
 }  // namespace
 
 asio::awaitable<Response> OperatorRoute::handle(http::Request request) {
-    const auto media = check_content_type(request);
-    if (!media) co_return media.error();
     Call call;
-    if (const auto checked = decode_call(request, *media, call); !checked)
-        co_return checked.error();
-    const auto accept = check_accept(request);
-    if (!accept) co_return accept.error();
-    co_return co_await dispatch(std::move(call), *accept);
+    const auto media = daemon::check_operator_call(request, call);
+    if (!media) co_return media.error();
+    co_return co_await dispatch(std::move(call), *media);
 }
 
 asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) {
     switch (call.type()) {
-        case Call::GET_HEALTH: co_return answer_response(media, health());
-        case Call::GET_VERSION: co_return answer_response(media, get_version(*facts_));
-        case Call::GET_FLAGS: co_return answer_response(media, get_flags(*facts_));
+        case Call::GET_HEALTH: co_return answer_response(media, daemon::health_answer<Answer>());
+        case Call::GET_VERSION:
+            co_return answer_response(media, daemon::version_answer<Answer>(facts_->version));
+        case Call::GET_FLAGS:
+            co_return answer_response(media, daemon::flags_answer<Answer>(facts_->flags));
         case Call::GET_MASTER: co_return answer_response(media, get_master(*facts_));
         case Call::GET_STATE: co_return co_await view("GET_STATE", media, render_get_state);
         case Call::GET_AGENTS: co_return co_await view("GET_AGENTS", media, render_get_agents);
@@ -62,8 +48,8 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
             co_return co_await view("GET_EXECUTORS", media, render_get_executors);
         case Call::GET_ROLES: co_return co_await view("GET_ROLES", media, render_get_roles);
         case Call::GET_METRICS: co_return co_await get_metrics(media);
-        case Call::LIST_FILES: co_return list_files(call.list_files().path(), media);
-        case Call::READ_FILE: co_return co_await read_file(call.read_file(), media);
+        case Call::LIST_FILES:
+        case Call::READ_FILE: co_return co_await files(std::move(call), media);
         case Call::TEARDOWN:
             co_return co_await teardown(FrameworkId(call.teardown().framework_id().value()));
         default: break;
@@ -75,64 +61,41 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
 asio::awaitable<Response> OperatorRoute::view(const char* name, wire::Media media,
                                               std::string (*render)(const Snapshot&, wire::Media)) {
     auto bound = [render, media](const Snapshot& snapshot) { return render(snapshot, media); };
-    std::string key = fmt::format("{} {}", name, media_type(media));
+    std::string key = fmt::format("{} {}", name, to_string(media));
     auto body = co_await reader_.shared_body(std::move(key), std::move(bound));
     if (!body) co_return Response::error(body.error());
-    co_return body_response(media, std::move(*body));
+    co_return daemon::api_response(media, std::move(*body));
 }
 
 asio::awaitable<Response> OperatorRoute::get_metrics(wire::Media media) {
     const auto metrics = co_await reader_.metrics();
-    Answer answer;
-    answer.set_type(Answer::GET_METRICS);
-    auto* list = answer.mutable_get_metrics();
-    for (const auto& [name, value] : metrics) {
-        auto* metric = list->add_metrics();
-        metric->set_name(name);
-        metric->set_value(value);
-    }
-    co_return answer_response(media, answer);
+    co_return answer_response(media, daemon::metrics_answer<Answer>(metrics));
 }
 
-Response OperatorRoute::list_files(const std::string& path, wire::Media media) const {
-    if (!files_.contains(path)) return Response::empty(404);
-    Answer answer;
-    answer.set_type(Answer::LIST_FILES);
-    answer.mutable_list_files();  // What is shown are files: there is nothing below them.
-    return answer_response(media, answer);
-}
-
-asio::awaitable<Response> OperatorRoute::read_file(Call::ReadFile call, wire::Media media) {
-    std::optional<std::uint64_t> length;
-    if (call.has_length()) length = call.length();
-    auto work = [this, call, length, media]() -> Result<std::string> {
-        auto page = TEPUI_TRY(files_.read(call.path(), call.offset(), length));
-        Answer answer;
-        answer.set_type(Answer::READ_FILE);
-        answer.mutable_read_file()->set_size(page.size);
-        answer.mutable_read_file()->set_data(std::move(page.data));
-        return wire::encode(media, answer);
+asio::awaitable<Response> OperatorRoute::files(Call call, wire::Media media) {
+    auto work = [this, call, media]() -> Result<std::string> {
+        auto answer = call.type() == Call::LIST_FILES
+                          ? daemon::list_files_answer<Answer>(files_, call.list_files().path())
+                          : daemon::read_file_answer<Answer>(files_, call.read_file());
+        return wire::encode(media, TEPUI_TRY(std::move(answer)));
     };
     auto body = co_await reader_.work(std::move(work));
-    if (!body) {
-        if (body.error().code == Errc::not_found) co_return Response::empty(404);
-        co_return Response::error(body.error());
-    }
-    co_return body_response(media, std::move(*body));
+    if (!body) co_return daemon::api_error(body.error());
+    co_return daemon::api_response(media, std::move(*body));
 }
 
 asio::awaitable<Response> OperatorRoute::teardown(FrameworkId framework) {
     auto start = [this, &framework](std::function<void(Result<void>)> done) {
         loop_.post_teardown(std::move(framework), std::move(done));
     };
-    const Result<void> result = co_await await_callback<Result<void>>(std::move(start));
+    const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
     if (result) co_return Response::empty(200);
     if (result.error().code == Errc::not_found) co_return Response::text(400, result.error().text);
     co_return Response::error(result.error());
 }
 
 asio::awaitable<Response> OperatorRoute::kill_task(http::Request request) {
-    const auto media = check_content_type(request);
+    const auto media = daemon::check_content_type(request);
     if (!media) co_return media.error();
     operator_api::KillTask kill;
     if (const auto decoded = wire::decode(*media, request.body, kill); !decoded) {
@@ -144,7 +107,7 @@ asio::awaitable<Response> OperatorRoute::kill_task(http::Request request) {
         loop_.post_kill(FrameworkId(kill.framework_id()), TaskId(kill.task_id()), std::move(policy),
                         std::move(done));
     };
-    const Result<void> result = co_await await_callback<Result<void>>(std::move(start));
+    const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
     co_return result ? Response::empty(202) : Response::error(result.error());
 }
 

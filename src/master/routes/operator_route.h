@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "daemon/files.h"
 #include "http/router.h"
-#include "master/file_view.h"
 #include "master/routes/reader.h"
 #include "mesos/v1/master/master.pb.h"
 #include "wire/media.h"
@@ -13,7 +13,7 @@ namespace tepui::master {
 /// POST /api/v1: the operator API. Calls that are not served yet answer 501 and name themselves.
 class OperatorRoute {
 public:
-    OperatorRoute(CoreLoop& loop, Reader& reader, const FileView& files,
+    OperatorRoute(CoreLoop& loop, Reader& reader, const daemon::Files& files,
                   std::shared_ptr<const MasterFacts> facts)
         : loop_(loop), reader_(reader), files_(files), facts_(std::move(facts)) {}
 
@@ -25,15 +25,13 @@ private:
     asio::awaitable<http::Response> dispatch(mesos::v1::master::Call call, wire::Media media);
     asio::awaitable<http::Response> view(const char* name, wire::Media media,
                                          std::string (*render)(const Snapshot&, wire::Media));
-    asio::awaitable<http::Response> read_file(mesos::v1::master::Call::ReadFile call,
-                                              wire::Media media);
+    asio::awaitable<http::Response> files(mesos::v1::master::Call call, wire::Media media);
     asio::awaitable<http::Response> get_metrics(wire::Media media);
     asio::awaitable<http::Response> teardown(FrameworkId framework);
-    http::Response list_files(const std::string& path, wire::Media media) const;
 
     CoreLoop& loop_;
     Reader& reader_;
-    const FileView& files_;
+    const daemon::Files& files_;
     const std::shared_ptr<const MasterFacts> facts_;
 };
 

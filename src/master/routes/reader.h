@@ -12,6 +12,8 @@
 
 namespace tepui::master {
 
+namespace asio = boost::asio;
+
 using Body = std::shared_ptr<const std::string>;
 
 /// What reading routes share: snapshots from the hub, rendering on worker threads, so that neither
@@ -32,8 +34,6 @@ public:
     asio::awaitable<std::map<std::string, double>> metrics();
 
 private:
-    asio::awaitable<Result<Body>> on_worker(std::function<Result<Body>()> work);
-
     CoreLoop& loop_;
     SnapshotHub& hub_;
     env::WorkerPool& workers_;

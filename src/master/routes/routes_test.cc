@@ -1,8 +1,7 @@
 // Statuses, headers and small bodies of every route, over a real socket.
-#include <filesystem>
-
 #include <gmock/gmock.h>
 
+#include "base/temporary_directory_testing.h"
 #include "master/master.h"
 #include "master/master_testing.h"
 
@@ -16,13 +15,10 @@ using testing::StartsWith;
 class RoutesTest : public testing::Test {
 protected:
     RoutesTest() {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "tepui-routes-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
         MasterOptions options;
         options.port = 0;
         options.hostname = "master.example";
-        options.work_dir = folder_;
+        options.work_dir = folder_.path();
         options.registry = RegistryKind::in_memory;
         options.log.to_stderr = false;
         options.flags = {{"given", "as is"}};
@@ -32,12 +28,8 @@ protected:
         client_ = std::make_unique<TestClient>(io_, master_->port());
         while (client_->get("/state-summary").status == 503) std::this_thread::yield();
     }
-    ~RoutesTest() override {
-        master_.reset();
-        std::filesystem::remove_all(folder_);
-    }
 
-    std::string folder_;
+    const TemporaryDirectory folder_;
     TestIo io_;
     std::unique_ptr<Master> master_;
     std::unique_ptr<TestClient> client_;
@@ -207,13 +199,13 @@ TEST_F(RoutesTest, SmallAnswers) {
 TEST_F(RoutesTest, ShowsItsLog) {
     EXPECT_EQ(*client_->get("/files/browse?path=/master/log").body, "[]");
     EXPECT_EQ(*client_->get("/files/debug").body,
-              fmt::format(R"({{"/master/log":"{}/log/master.log"}})", folder_));
+              fmt::format(R"({{"/master/log":"{}/log/master.log"}})", folder_.path()));
     EXPECT_THAT(*client_->get("/files/read?path=/master/log&offset=-1").body,
                 StartsWith(R"({"data":"","offset":)"));
     EXPECT_THAT(*client_->get("/files/read?path=/master/log&offset=0&length=4").body,
                 HasSubstr(R"("offset":0})"));
     const auto download = client_->get("/files/download?path=/master/log");
-    EXPECT_EQ(download.headers.find("Content-Disposition"), "attachment; filename=log");
+    EXPECT_EQ(download.headers.find("Content-Disposition"), "attachment; filename=\"log\"");
     EXPECT_THAT(*download.body, HasSubstr("serves as"));
 
     mesos::v1::master::Call call;

@@ -2,8 +2,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
-#include "master/await_callback.h"
-#include "master/routes/api_request.h"
+#include "daemon/api_request.h"
+#include "daemon/await_callback.h"
 
 namespace tepui::master {
 namespace {
@@ -16,17 +16,17 @@ constexpr std::size_t stream_id_bytes_max = 128;
 /// Calls whose sub-message may be left out: all roles are meant then, or there is none.
 const std::set<std::string_view> optional_bodies{"TEARDOWN", "REVIVE", "SUPPRESS"};
 
-Checked<void> check_ids(const Call& call) {
+daemon::Checked<void> check_ids(const Call& call) {
     if (call.type() != Call::SUBSCRIBE) {
         if (!call.has_framework_id())
-            return refuse(400,
+            return daemon::refuse(400,
                           fmt::format("The call is not valid: {} needs the field 'framework_id'.",
                                       Call::Type_Name(call.type())));
         return {};
     }
     const auto& info = call.subscribe().framework_info();
     if (info.id().value() != call.framework_id().value())
-        return refuse(
+        return daemon::refuse(
             400,
             "The call is not valid: 'framework_id' differs from 'subscribe.framework_info.id'.");
     return {};
@@ -51,10 +51,10 @@ asio::awaitable<http::Response> SchedulerRoute::handle(http::Request request) {
     if (!loop_.recovered())
         co_return http::Response::text(
             503, "This master is still reading its registry: try again soon.");
-    const auto media = check_content_type(request);
+    const auto media = daemon::check_content_type(request);
     if (!media) co_return media.error();
     Call call;
-    if (const auto checked = decode_call(request, *media, call, optional_bodies); !checked)
+    if (const auto checked = daemon::decode_call(request, *media, call, optional_bodies); !checked)
         co_return checked.error();
     if (const auto checked = check_ids(call); !checked) co_return checked.error();
 
@@ -63,7 +63,7 @@ asio::awaitable<http::Response> SchedulerRoute::handle(http::Request request) {
         co_return subscribe(request, std::move(call), io);
     }
     if (call.type() == Call::RECONCILE_OPERATIONS) {
-        if (const auto accept = check_accept(request); !accept) co_return accept.error();
+        if (const auto accept = daemon::check_accept(request); !accept) co_return accept.error();
     }
     std::optional<StreamId> stream;
     if (const auto header = request.headers.find(stream_header)) {
@@ -76,14 +76,14 @@ asio::awaitable<http::Response> SchedulerRoute::handle(http::Request request) {
     auto start = [this, &call, &stream](std::function<void(Result<void>)> done) {
         loop_.post_call(std::move(call), std::move(stream), std::move(done));
     };
-    const Result<void> judgement = co_await await_callback<Result<void>>(std::move(start));
+    const Result<void> judgement = co_await daemon::await_callback<Result<void>>(std::move(start));
     if (!judgement) co_return response_of(judgement.error());
     co_return http::Response::empty(accepted);
 }
 
 http::Response SchedulerRoute::subscribe(const http::Request& request, Call call,
                                          asio::any_io_executor io) {
-    const auto media = check_accept(request);
+    const auto media = daemon::check_accept(request);
     if (!media) return media.error();
     if (request.headers.contains(stream_header))
         return http::Response::text(
@@ -99,7 +99,7 @@ http::Response SchedulerRoute::subscribe(const http::Request& request, Call call
     });
 
     http::Response response;
-    response.headers.set("Content-Type", std::string(media_type(*media)));
+    response.headers.set("Content-Type", std::string(to_string(*media)));
     response.headers.set(std::string(stream_header), id.value);
     response.stream = std::move(body);
     return response;

@@ -1,5 +1,7 @@
 #include "master/snapshot/items.h"
 
+#include "daemon/resource_json.h"
+#include "daemon/task_json.h"
 #include "master/snapshot/legacy_json.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
@@ -11,10 +13,6 @@ Resources sum_of(const std::map<FrameworkId, Resources>& parts) {
     Resources sum;
     for (const auto& [framework, resources] : parts) sum += resources;
     return sum;
-}
-
-void add_endpoint_resources(ResourceList* list, const Resources& resources) {
-    for (const auto& resource : resources.to_proto()) *list->Add() = endpoint_resource(resource);
 }
 
 }  // namespace
@@ -42,7 +40,7 @@ const std::string& Item::v1_bytes() const {
 
 void TaskItem::render_legacy(std::string& out) const {
     wire::JsonWriter json(out);
-    write_task(json, *info);
+    daemon::write_task(json, *info);
 }
 
 void OfferItem::render_legacy(std::string& out) const {
@@ -93,25 +91,21 @@ const std::string& AgentItem::legacy_head() const {
         json.key("hostname").value(info->hostname());
         json.key("port").value(info->port());
         json.key("attributes");
-        write_attributes(json, info->attributes());
+        daemon::write_attributes(json, info->attributes());
         if (info->has_domain()) json.key("domain").message(info->domain());
         json.key("pid").value(pid);
         json.key("registered_time").value(registered_at.seconds());
         if (reregistered_at) json.key("reregistered_time").value(reregistered_at->seconds());
         json.key("resources");
-        write_resources(json, total.to_proto());
+        daemon::write_resources(json, total);
         json.key("used_resources");
-        write_resources(json, used_sum().to_proto());
+        daemon::write_resources(json, used_sum());
         json.key("offered_resources");
-        write_resources(json, offered_sum().to_proto());
-        json.key("reserved_resources").begin_object();
-        for (const std::string& role : total.reserved_roles()) {
-            json.key(role);
-            write_resources(json, total.reserved_for(role).to_proto());
-        }
-        json.end_object();
+        daemon::write_resources(json, offered_sum());
+        json.key("reserved_resources");
+        daemon::write_reserved(json, total);
         json.key("unreserved_resources");
-        write_resources(json, total.unreserved().to_proto());
+        daemon::write_resources(json, total.unreserved());
         json.key("active").value(active);
         json.key("deactivated").value(false);
         json.key("version").value(version);
@@ -133,9 +127,9 @@ std::shared_ptr<const google::protobuf::Message> AgentItem::v1_message() const {
     message->set_pid(pid);
     *message->mutable_registered_time() = time_info(registered_at);
     if (reregistered_at) *message->mutable_reregistered_time() = time_info(*reregistered_at);
-    add_endpoint_resources(message->mutable_total_resources(), total);
-    add_endpoint_resources(message->mutable_allocated_resources(), used_sum());
-    add_endpoint_resources(message->mutable_offered_resources(), offered_sum());
+    *message->mutable_total_resources() = total.to_proto_endpoint();
+    *message->mutable_allocated_resources() = used_sum().to_proto_endpoint();
+    *message->mutable_offered_resources() = offered_sum().to_proto_endpoint();
     for (const std::string& name : capabilities) {
         mesos::v1::AgentInfo::Capability::Type type{};
         if (mesos::v1::AgentInfo::Capability::Type_Parse(name, &type))
@@ -151,7 +145,7 @@ void RecoveredAgentItem::render_legacy(std::string& out) const {
     json.key("hostname").value(info->hostname());
     json.key("port").value(info->port());
     json.key("attributes");
-    write_attributes(json, info->attributes());
+    daemon::write_attributes(json, info->attributes());
     if (info->has_domain()) json.key("domain").message(info->domain());
     json.end_object();
 }

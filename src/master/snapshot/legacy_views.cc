@@ -1,5 +1,8 @@
 #include "master/snapshot/legacy_views.h"
 
+#include "daemon/plain_json.h"
+#include "daemon/resource_json.h"
+#include "daemon/task_json.h"
 #include "master/snapshot/legacy_framework.h"
 #include "master/snapshot/legacy_json.h"
 #include "wire/json_writer.h"
@@ -9,22 +12,6 @@ namespace {
 
 using mesos::v1::FrameworkInfo;
 using wire::JsonWriter;
-
-void write_version(JsonWriter& json, const mesos::v1::VersionInfo& version) {
-    json.key("version").value(version.version());
-    if (version.has_git_sha()) json.key("git_sha").value(version.git_sha());
-    if (version.has_git_branch()) json.key("git_branch").value(version.git_branch());
-    if (version.has_git_tag()) json.key("git_tag").value(version.git_tag());
-    json.key("build_date").value(version.build_date());
-    json.key("build_time").value(version.build_time());
-    json.key("build_user").value(version.build_user());
-}
-
-void write_flags(JsonWriter& json, const MasterFacts& facts) {
-    json.key("flags").begin_object();
-    for (const auto& [name, value] : facts.flags) json.key(name).value(value);
-    json.end_object();
-}
 
 void write_roles(JsonWriter& json, const FrameworkItem& framework) {
     const FrameworkInfo& info = *framework.info;
@@ -98,12 +85,12 @@ void write_framework(JsonWriter& json, const Snapshot& snapshot, const Framework
         json.key("reregistered_time").value(framework.reregistered_at->seconds());
     if (info.has_principal()) json.key("principal").value(info.principal());
     json.key("resources");
-    write_resources(json, (share.used + share.offered).to_proto());
+    daemon::write_resources(json, share.used + share.offered);
     write_roles(json, framework);
     write_framework_contents(json, snapshot, framework);
     if (info.has_labels()) {
         json.key("labels");
-        write_labels(json, info.labels());
+        daemon::write_labels(json, info.labels());
     }
     json.key("offer_constraints").message(*framework.offer_constraints);
     json.end_object();
@@ -154,7 +141,7 @@ void write_master(JsonWriter& json, const Snapshot& snapshot) {
         [&](const AgentId&, const auto& agent) { active += agent->active ? 1 : 0; });
     const std::size_t inactive = snapshot.agents.size() - active;
 
-    write_version(json, facts.version);
+    daemon::write_version(json, facts.version);
     json.key("start_time").value(facts.started_at.seconds());
     json.key("elected_time").value(facts.elected_at.seconds());
     json.key("id").value(info.id());
@@ -171,7 +158,8 @@ void write_master(JsonWriter& json, const Snapshot& snapshot) {
     write_leader(json, info);
     if (!facts.cluster.empty()) json.key("cluster").value(facts.cluster);
     if (!facts.log_dir.empty()) json.key("log_dir").value(facts.log_dir);
-    write_flags(json, facts);
+    json.key("flags");
+    daemon::write_flags(json, facts.flags);
 }
 
 }  // namespace
@@ -204,18 +192,14 @@ std::string render_slaves(const Snapshot& snapshot, const std::optional<std::str
         std::string full;  // The members after the head.
         JsonWriter more(full);
         more.begin_object();
-        more.key("reserved_resources_full").begin_object();
-        for (const std::string& role : agent->total.reserved_roles()) {
-            more.key(role);
-            write_full_resources(more, agent->total.reserved_for(role));
-        }
-        more.end_object();
+        more.key("reserved_resources_full");
+        daemon::write_full_reserved(more, agent->total);
         more.key("unreserved_resources_full");
-        write_full_resources(more, agent->total.unreserved());
+        daemon::write_full_resources(more, agent->total.unreserved());
         more.key("used_resources_full");
-        write_full_resources(more, agent->used_sum());
+        daemon::write_full_resources(more, agent->used_sum());
         more.key("offered_resources_full");
-        write_full_resources(more, agent->offered_sum());
+        daemon::write_full_resources(more, agent->offered_sum());
         more.end_object();
         full.front() = ',';
         json.raw(text + full);
@@ -294,24 +278,6 @@ std::string render_roles(const Snapshot& snapshot) {
         json.end_array().end_object();
     }
     json.end_array().end_object();
-    return out;
-}
-
-std::string render_version(const MasterFacts& facts) {
-    std::string out;
-    JsonWriter json(out);
-    json.begin_object();
-    write_version(json, facts.version);
-    json.end_object();
-    return out;
-}
-
-std::string render_flags(const MasterFacts& facts) {
-    std::string out;
-    JsonWriter json(out);
-    json.begin_object();
-    write_flags(json, facts);
-    json.end_object();
     return out;
 }
 

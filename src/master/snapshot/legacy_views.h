@@ -14,8 +14,6 @@ std::string render_state_summary(const Snapshot& snapshot);
 std::string render_slaves(const Snapshot& snapshot, const std::optional<std::string>& only);
 std::string render_frameworks(const Snapshot& snapshot, const std::optional<std::string>& only);
 std::string render_roles(const Snapshot& snapshot);
-std::string render_version(const MasterFacts& facts);
-std::string render_flags(const MasterFacts& facts);
 
 struct TasksQuery {
     std::optional<std::string> framework_id = std::nullopt;

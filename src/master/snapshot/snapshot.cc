@@ -1,7 +1,5 @@
 #include "master/snapshot/snapshot.h"
 
-#include "master/snapshot/legacy_json.h"
-
 namespace tepui::master {
 namespace {
 

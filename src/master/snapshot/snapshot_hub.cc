@@ -1,6 +1,6 @@
 #include "master/snapshot/snapshot_hub.h"
 
-#include "master/await_callback.h"
+#include "daemon/await_callback.h"
 
 namespace tepui::master {
 
@@ -12,7 +12,7 @@ asio::awaitable<std::shared_ptr<const Snapshot>> SnapshotHub::current() {
         }
         wake_loop_();
     };
-    co_return co_await await_callback<std::shared_ptr<const Snapshot>>(std::move(start));
+    co_return co_await daemon::await_callback<std::shared_ptr<const Snapshot>>(std::move(start));
 }
 
 asio::awaitable<Counters> SnapshotHub::counters() {
@@ -23,7 +23,7 @@ asio::awaitable<Counters> SnapshotHub::counters() {
         }
         wake_loop_();
     };
-    co_return co_await await_callback<Counters>(std::move(start));
+    co_return co_await daemon::await_callback<Counters>(std::move(start));
 }
 
 void SnapshotHub::abandon_readers() {

@@ -1,5 +1,5 @@
+#include "daemon/resource_json.h"
 #include "master/snapshot/legacy_framework.h"
-#include "master/snapshot/legacy_json.h"
 #include "master/snapshot/legacy_views.h"
 
 namespace tepui::master {
@@ -21,9 +21,9 @@ void write_framework_summary(JsonWriter& json, const Snapshot& snapshot,
     json.key("id").value(info.id().value());
     json.key("name").value(info.name());
     json.key("used_resources");
-    write_resources(json, share.used.to_proto());
+    daemon::write_resources(json, share.used);
     json.key("offered_resources");
-    write_resources(json, share.offered.to_proto());
+    daemon::write_resources(json, share.offered);
     json.key("capabilities").begin_array();
     for (const auto& capability : info.capabilities())
         json.value(FrameworkInfo::Capability::Type_Name(capability.type()));

@@ -1,16 +1,11 @@
 #include "master/snapshot/v1_views.h"
 
-#include "master/snapshot/legacy_json.h"
 #include "master/snapshot/v1_writer.h"
 
 namespace tepui::master {
 namespace {
 
 using mesos::v1::master::Response;
-
-void add_endpoint_resources(ResourceList* list, const Resources& resources) {
-    for (const auto& resource : resources.to_proto()) *list->Add() = endpoint_resource(resource);
-}
 
 Response::GetFrameworks::Framework framework_message(const Snapshot& snapshot,
                                                      const FrameworkItem& item) {
@@ -31,8 +26,8 @@ Response::GetFrameworks::Framework framework_message(const Snapshot& snapshot,
     snapshot.visit_offers(id, [&](const OfferItem& offer) { *message.add_offers() = *offer.info; });
     const auto& shares = snapshot.totals().frameworks;
     if (const auto share = shares.find(id); share != shares.end()) {
-        add_endpoint_resources(message.mutable_allocated_resources(), share->second.used);
-        add_endpoint_resources(message.mutable_offered_resources(), share->second.offered);
+        *message.mutable_allocated_resources() = share->second.used.to_proto_endpoint();
+        *message.mutable_offered_resources() = share->second.offered.to_proto_endpoint();
     }
     return message;
 }
@@ -173,25 +168,6 @@ Response get_master(const MasterFacts& facts) {
     *master->mutable_master_info() = facts.info;
     master->set_start_time(facts.started_at.seconds());
     master->set_elected_time(facts.elected_at.seconds());
-    return response;
-}
-
-Response get_flags(const MasterFacts& facts) {
-    Response response;
-    response.set_type(Response::GET_FLAGS);
-    auto* flags = response.mutable_get_flags();
-    for (const auto& [name, value] : facts.flags) {
-        auto* flag = flags->add_flags();
-        flag->set_name(name);
-        flag->set_value(value);
-    }
-    return response;
-}
-
-Response get_version(const MasterFacts& facts) {
-    Response response;
-    response.set_type(Response::GET_VERSION);
-    *response.mutable_get_version()->mutable_version_info() = facts.version;
     return response;
 }
 

@@ -15,7 +15,5 @@ std::string render_get_executors(const Snapshot& snapshot, wire::Media media);
 std::string render_get_tasks(const Snapshot& snapshot, wire::Media media);
 mesos::v1::master::Response get_roles(const Snapshot& snapshot);
 mesos::v1::master::Response get_master(const MasterFacts& facts);
-mesos::v1::master::Response get_flags(const MasterFacts& facts);
-mesos::v1::master::Response get_version(const MasterFacts& facts);
 
 }  // namespace tepui::master

@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "mesos/v1/mesos.pb.h"
 
-namespace tepui::agent {
+namespace tepui::daemon {
 
-/// One entry of a directory, or one file.
+/// One entry of a directory.
 struct FileEntry {
     std::string path;  // Virtual.
     struct stat status {};
@@ -27,7 +28,7 @@ struct FilePage {
 };
 
 /// Directories and files of this machine under virtual paths, for the /files endpoints. What is
-/// attached may be in the hands of a hostile task: a path is resolved by the kernel beneath the
+/// attached may be in the hands of a hostile task, exist later or be replaced (a log's rotation): a path is resolved by the kernel beneath the
 /// attached directory (openat2 with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS), so that neither ".."
 /// nor a link, even one that is exchanged meanwhile, leads out of it. Only regular files are read.
 ///
@@ -47,7 +48,7 @@ public:
     // All of these fail with not_found when nothing of that name is attached or there, denied when
     // the path leads out of what is attached, invalid_argument when it is no fit kind of file.
 
-    /// The entries of a directory, sorted; of a file, itself.
+    /// The entries of a directory, sorted; nothing is below a file.
     Result<std::vector<FileEntry>> list(std::string_view path) const;
     /// At most page_bytes_max bytes from `offset`; without an offset no data, but the size as offset.
     Result<FilePage> read(std::string_view path, std::optional<std::uint64_t> offset,
@@ -66,10 +67,12 @@ private:
     std::map<std::string, std::string, std::less<>> attached_;
 };
 
+/// The entry as the v1 APIs show it.
+mesos::v1::FileInfo file_info(const FileEntry& entry);
 /// "drwxr-xr-x".
 std::string mode_text(mode_t mode);
 /// The name of a user or group, or its number.
 std::string user_name(uid_t uid);
 std::string group_name(gid_t gid);
 
-}  // namespace tepui::agent
+}  // namespace tepui::daemon

@@ -1,4 +1,4 @@
-#include "agent/files.h"
+#include "daemon/files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <cstring>
 #include <memory>
 
-namespace tepui::agent {
+namespace tepui::daemon {
 namespace {
 
 class Descriptor {
@@ -165,15 +165,12 @@ Result<std::vector<FileEntry>> Files::list(std::string_view path) const {
     if (!opened) return std::unexpected(opened.error());
     struct stat status {};
     if (::fstat(opened->get(), &status) != 0) return failed(path, errno);
-    std::string base = normalize(path);
     std::vector<FileEntry> entries;
-    if (!S_ISDIR(status.st_mode)) {
-        entries.push_back({std::move(base), status});
-        return entries;
-    }
+    if (!S_ISDIR(status.st_mode)) return entries;
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(opened->get()), ::closedir);
     if (!directory) return failed(path, errno);
     opened->release();
+    std::string base = normalize(path);
     if (base == "/") base.clear();
     while (const dirent* entry = ::readdir(directory.get())) {
         const std::string_view name = entry->d_name;
@@ -218,6 +215,18 @@ Result<std::string> Files::download(std::string_view path) const {
     return read_bytes(opened->get(), 0, size, path);
 }
 
+mesos::v1::FileInfo file_info(const FileEntry& entry) {
+    mesos::v1::FileInfo info;
+    info.set_path(entry.path);
+    info.set_nlink(static_cast<std::int32_t>(entry.status.st_nlink));
+    info.set_size(static_cast<std::uint64_t>(entry.status.st_size));
+    info.mutable_mtime()->set_nanoseconds(entry.status.st_mtim.tv_sec * 1'000'000'000L);
+    info.set_mode(entry.status.st_mode);
+    info.set_uid(user_name(entry.status.st_uid));
+    info.set_gid(group_name(entry.status.st_gid));
+    return info;
+}
+
 std::string mode_text(mode_t mode) {
     std::string text = "?rwxrwxrwx";
     const std::pair<mode_t, char> kinds[] = {{S_IFREG, '-'},  {S_IFDIR, 'd'}, {S_IFLNK, 'l'},
@@ -248,4 +257,4 @@ std::string group_name(gid_t gid) {
     return found != nullptr ? entry.gr_name : std::to_string(gid);
 }
 
-}  // namespace tepui::agent
+}  // namespace tepui::daemon

@@ -1,4 +1,4 @@
-#include "agent/files.h"
+#include "daemon/files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,13 +8,12 @@
 #include <fstream>
 #include <thread>
 
-#include "agent/agent_testing.h"
+#include "base/temporary_directory_testing.h"
 
-namespace tepui::agent {
+namespace tepui::daemon {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::TemporaryDirectory;
 
 struct Box : ::testing::Test {
     Box() {
@@ -142,4 +141,4 @@ TEST(Files, ModeText) {
 }
 
 }  // namespace
-}  // namespace tepui::agent
+}  // namespace tepui::daemon

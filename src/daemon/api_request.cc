@@ -1,9 +1,8 @@
-#include "master/routes/api_request.h"
+#include "daemon/api_request.h"
 
 #include <google/protobuf/descriptor.h>
 
-namespace tepui::master {
-namespace {
+namespace tepui::daemon {
 
 std::string lower_case(std::string_view text) {
     std::string lower(text);
@@ -11,12 +10,6 @@ std::string lower_case(std::string_view text) {
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
     return lower;
-}
-
-}  // namespace
-
-std::string_view media_type(wire::Media media) {
-    return media == wire::Media::json ? wire::media_json : wire::media_protobuf;
 }
 
 std::unexpected<http::Response> refuse(unsigned status, std::string text) {
@@ -66,4 +59,26 @@ Checked<wire::Media> check_accept(const http::Request& request) {
     return *media;
 }
 
-}  // namespace tepui::master
+Checked<wire::Media> check_operator_call(const http::Request& request,
+                                         google::protobuf::Message& call,
+                                         const std::set<std::string_view>& optional_bodies) {
+    const auto media = check_content_type(request);
+    if (!media) return media;
+    if (auto checked = decode_call(request, *media, call, optional_bodies); !checked)
+        return std::unexpected(std::move(checked.error()));
+    return check_accept(request);
+}
+
+http::Response api_response(wire::Media media, std::shared_ptr<const std::string> body) {
+    http::Response response;
+    response.headers.set("Content-Type", std::string(to_string(media)));
+    response.body = std::move(body);
+    return response;
+}
+
+http::Response api_error(const Error& error) {
+    if (error.code == Errc::not_found) return http::Response::empty(404);
+    return http::Response::error(error);
+}
+
+}  // namespace tepui::daemon

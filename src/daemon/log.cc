@@ -1,4 +1,4 @@
-#include "master/log.h"
+#include "daemon/log.h"
 
 #include <filesystem>
 
@@ -6,7 +6,7 @@
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-namespace tepui::master {
+namespace tepui::daemon {
 namespace {
 
 /// Texts may quote what a peer sent: one line stays one line.
@@ -20,24 +20,27 @@ std::string one_line(std::string_view text) {
 
 }  // namespace
 
-Result<std::shared_ptr<Log>> Log::open(const LogOptions& options, const std::string& work_dir) {
+Result<std::shared_ptr<Log>> Log::open(const LogOptions& options, const std::string& work_dir,
+                                       const std::string& name) {
     std::vector<spdlog::sink_ptr> sinks;
     std::string path;
     if (options.to_stderr) sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    if (options.to_file && !work_dir.empty()) {
-        path = work_dir + "/log/master.log";
+    std::string directory = options.directory;
+    if (directory.empty() && !work_dir.empty()) directory = work_dir + "/log";
+    if (options.to_file && !directory.empty()) {
+        path = directory + "/" + name + ".log";
         try {
-            std::filesystem::create_directories(work_dir + "/log");
+            std::filesystem::create_directories(directory);
             sinks.push_back(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
                 path, options.file_bytes_max, options.files_max));
         } catch (const std::exception& exception) {
             return fail(Errc::io, "opening the log {}: {}", path, exception.what());
         }
     }
-    auto logger = std::make_shared<spdlog::logger>("master", sinks.begin(), sinks.end());
+    auto logger = std::make_shared<spdlog::logger>(name, sinks.begin(), sinks.end());
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
     logger->set_level(options.quiet ? spdlog::level::err : spdlog::level::info);
-    logger->flush_on(spdlog::level::info);  // A reader of /master/log sees what happened just now.
+    logger->flush_on(spdlog::level::info);  // A reader of the file sees what happened just now.
     return std::shared_ptr<Log>(new Log(std::move(logger), std::move(path)));
 }
 
@@ -55,4 +58,4 @@ void Log::write(Severity severity, std::string_view text) {
 
 void Log::flush() { logger_->flush(); }
 
-}  // namespace tepui::master
+}  // namespace tepui::daemon

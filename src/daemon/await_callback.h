@@ -10,12 +10,12 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-namespace tepui::agent {
+namespace tepui::daemon {
 
 namespace asio = boost::asio;
 
-/// Suspends the coroutine until the callback that `start` is given was called, from whatever thread;
-/// goes on on the coroutine's own executor. The callback counts once.
+/// Suspends the coroutine until the callback that `start` is given was called, from whatever
+/// thread; goes on on the coroutine's own executor. The callback counts once.
 template <typename T, typename Start>
 asio::awaitable<T> await_callback(Start start) {
     auto initiation = [start = std::move(start)](auto handler) mutable {
@@ -32,4 +32,4 @@ asio::awaitable<T> await_callback(Start start) {
                                                                          asio::use_awaitable);
 }
 
-}  // namespace tepui::agent
+}  // namespace tepui::daemon

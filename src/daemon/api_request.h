@@ -1,15 +1,17 @@
 #pragma once
 
 #include <expected>
-#include <optional>
+#include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include <google/protobuf/message.h>
 
 #include "http/message.h"
 #include "wire/media.h"
 
-namespace tepui::master {
+namespace tepui::daemon {
 
 /// What a check gives: a value, or the response that refuses the request.
 template <typename T>
@@ -30,9 +32,19 @@ Checked<void> decode_call(const http::Request& request, wire::Media media,
 /// 406 when neither encoding is acceptable.
 Checked<wire::Media> check_accept(const http::Request& request);
 
-/// "application/json" or "application/x-protobuf".
-std::string_view media_type(wire::Media media);
+/// All three for an operator call, in their order; gives the encoding of the answer.
+Checked<wire::Media> check_operator_call(const http::Request& request,
+                                         google::protobuf::Message& call,
+                                         const std::set<std::string_view>& optional_bodies = {});
+
+/// An answer of an operator API in the given encoding.
+http::Response api_response(wire::Media media, std::shared_ptr<const std::string> body);
+/// Mesos says nothing beside the status when there is no such thing.
+http::Response api_error(const Error& error);
+
+/// A call's type as its field is named: "GET_STATE" in lower case.
+std::string lower_case(std::string_view text);
 
 std::unexpected<http::Response> refuse(unsigned status, std::string text);
 
-}  // namespace tepui::master
+}  // namespace tepui::daemon
