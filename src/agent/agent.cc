@@ -19,6 +19,16 @@ namespace {
 const std::vector<std::string> capabilities = {"MULTI_ROLE", "HIERARCHICAL_ROLE",
                                                "RESERVATION_REFINEMENT", "TASK_RESOURCE_LIMITS"};
 
+/// An address that others can use; the wildcard is none.
+std::string reported_ip(const AgentOptions& options) {
+    if (!options.advertise_ip.empty()) return options.advertise_ip;
+    return options.ip == "0.0.0.0" ? "127.0.0.1" : options.ip;
+}
+
+std::string reported_hostname(const AgentOptions& options) {
+    return options.hostname.empty() ? reported_ip(options) : options.hostname;
+}
+
 std::map<std::string, std::string> all_flags(const AgentOptions& options, std::uint16_t port) {
     std::map<std::string, std::string> flags = options.flags;
     const auto add = [&](const char* name, std::string value) {
@@ -26,13 +36,14 @@ std::map<std::string, std::string> all_flags(const AgentOptions& options, std::u
     };
     add("ip", options.ip);
     add("port", std::to_string(port));
-    add("hostname", options.hostname.empty() ? options.ip : options.hostname);
+    add("hostname", reported_hostname(options));
     add("master", options.master);
     add("work_dir", options.work_dir);
     add("runtime_dir", options.runtime_dir);
     add("default_role", options.default_role);
     add("cgroups_root", options.containerizer.cgroups_root);
     add("cgroups_enable_cfs", options.containerizer.cgroups_enable_cfs ? "true" : "false");
+    add("strict", options.core.strict ? "true" : "false");
     add("switch_user", options.core.switch_user ? "true" : "false");
     add("gc_delay", format_duration(options.core.gc_delay));
     add("registration_backoff_factor", format_duration(options.core.registration_backoff));
@@ -45,11 +56,6 @@ std::map<std::string, std::string> all_flags(const AgentOptions& options, std::u
     }
     add("isolation", isolation);
     return flags;
-}
-
-/// An address that others can use; the wildcard is none.
-std::string reported_ip(const AgentOptions& options) {
-    return options.ip == "0.0.0.0" ? "127.0.0.1" : options.ip;
 }
 
 std::vector<FoundContainer> to_core(std::vector<containerizer::Found> found) {
@@ -93,8 +99,9 @@ public:
         const auto expected = (*core)->expected_containers();
         outlets_ = std::make_unique<AgentOutlets>(
             AgentOutlets::Parts{*parts_.containerizer, files_, pool_, *log_, options_.work_dir,
-                                AgentAddress{reported_ip(options_), server_->port()},
-                                [this](const std::string& why) { end(why); }});
+                                AgentAddress{reported_ip(options_), reported_port()},
+                                options_.task_environment,
+                                [this](const EndAgent& x) { end({x.why, x.failed}); }});
         loop_ = std::make_unique<CoreLoop>(std::move(*core), std::move(parts_.store),
                                            *parts_.clock, *outlets_);
         link_ = std::make_shared<MasterLink>(
@@ -125,19 +132,31 @@ public:
         if (link_) link_->stop();
         parts_.containerizer.reset();  // Its callbacks find a loop that takes nothing any more.
         pool_.stop();
-        end("");
+        end({});
     }
 
     std::uint16_t port() const { return server_->port(); }
 
-    std::optional<std::string> wait_for_end(Duration deadline) {
+    void leave() { loop_->post(DepartureRequested{}); }
+
+    AgentEnd wait() {
+        std::unique_lock lock(mutex_);
+        ended_.wait(lock, [this] { return end_.has_value(); });
+        return *end_;
+    }
+
+    std::optional<AgentEnd> wait_for_end(Duration deadline) {
         std::unique_lock lock(mutex_);
         const auto until = std::chrono::steady_clock::now() + deadline;
-        ended_.wait_until(lock, until, [this] { return why_.has_value(); });
-        return why_;
+        ended_.wait_until(lock, until, [this] { return end_.has_value(); });
+        return end_;
     }
 
 private:
+    std::uint16_t reported_port() const {
+        return options_.advertise_port != 0 ? options_.advertise_port : server_->port();
+    }
+
     Result<void> start_server() {
         Identity identity;
         identity.ip = reported_ip(options_);
@@ -150,8 +169,8 @@ private:
                                              *parts_.containerizer);
         server_ = std::make_unique<http::Server>(std::move(http), make_router(backend_));
         TEPUI_CHECK_OK(server_->start());
-        identity.port = server_->port();
-        identity.flags = all_flags(options_, identity.port);
+        identity.port = reported_port();
+        identity.flags = all_flags(options_, server_->port());
         backend_->set_identity(std::move(identity));
         return {};
     }
@@ -160,7 +179,9 @@ private:
         const Machine machine = TEPUI_TRY(inspect_machine(options_.work_dir));
         CoreConfig config = options_.core;
         config.work_dir = options_.work_dir;
-        config.info = TEPUI_TRY(make_agent_info(options_, server_->port(), machine));
+        AgentOptions told = options_;
+        told.hostname = reported_hostname(options_);
+        config.info = TEPUI_TRY(make_agent_info(told, reported_port(), machine));
         config.version = std::string(daemon::api_version);
         config.ip = reported_ip(options_);
         config.capabilities = capabilities;
@@ -171,11 +192,15 @@ private:
                             parts_.clock->now());
     }
 
-    void end(const std::string& why) {
+    void end(const AgentEnd& end) {
         const std::scoped_lock lock(mutex_);
-        if (why_) return;
-        if (!why.empty()) log_->error("the agent ends: " + why);
-        why_ = why;
+        if (end_) return;
+        if (end.failed) {
+            log_->error("the agent ends: " + end.why);
+        } else {
+            log_->info("the agent ends" + (end.why.empty() ? "" : ": " + end.why));
+        }
+        end_ = end;
         ended_.notify_all();
     }
 
@@ -193,7 +218,7 @@ private:
 
     std::mutex mutex_;
     std::condition_variable ended_;
-    std::optional<std::string> why_;
+    std::optional<AgentEnd> end_;
 };
 
 Agent::Agent(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -206,7 +231,9 @@ Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, AgentParts par
 }
 
 std::uint16_t Agent::port() const { return impl_->port(); }
-std::optional<std::string> Agent::wait_for_end(Duration deadline) const {
+void Agent::leave() { impl_->leave(); }
+AgentEnd Agent::wait() const { return impl_->wait(); }
+std::optional<AgentEnd> Agent::wait_for_end(Duration deadline) const {
     return impl_->wait_for_end(deadline);
 }
 void Agent::stop() { impl_->stop(); }

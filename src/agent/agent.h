@@ -26,6 +26,13 @@ struct AgentParts {
 /// fixed address, clocks and randomness of the kernel. Makes work_dir and runtime_dir.
 Result<AgentParts> machine_parts(const AgentOptions& options);
 
+/// Why an agent ended.
+struct AgentEnd {
+    std::string why;  // For people; empty after stop().
+    bool failed = false;
+    bool operator==(const AgentEnd&) const = default;
+};
+
 /// One agent: HTTP server, loop with the core, link to the master. Killing the process at any point
 /// is safe: what runs goes on and is found again by the next start with the same work_dir.
 class Agent {
@@ -40,10 +47,18 @@ public:
 
     std::uint16_t port() const;
 
-    /// Waits until the agent may not go on, or `deadline` passed; gives the reason, for people.
-    std::optional<std::string> wait_for_end(Duration deadline) const;
+    /// Ends every container, unregisters from the master (if there is one) and forgets the agent's
+    /// identity, so that the next start registers a new agent. Returns at once; wait() tells when it
+    /// is done.
+    void leave();
 
-    /// Closes the link and the server; containers run on. Idempotent.
+    /// Waits until the agent has stopped, has left, or may not go on.
+    AgentEnd wait() const;
+    /// The same; nothing when `deadline` passed before.
+    std::optional<AgentEnd> wait_for_end(Duration deadline) const;
+
+    /// Closes the link and the server; containers run on. Idempotent, from any thread; one call at
+    /// a time.
     void stop();
 
 private:

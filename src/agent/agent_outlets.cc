@@ -53,7 +53,7 @@ void AgentOutlets::send_to_master(const link::ToMaster& frame) { link_->send(fra
 void AgentOutlets::reconnect_master() { link_->reconnect(); }
 
 void AgentOutlets::launch(const LaunchContainer& launch) {
-    auto spec = make_launch_spec(launch, parts_.address);
+    auto spec = make_launch_spec(launch, parts_.address, parts_.task_environment);
     if (!spec) {
         loop_->post(ContainerLaunchFailed{launch.container, spec.error()});
         return;
@@ -104,6 +104,6 @@ void AgentOutlets::log(Severity severity, const std::string& text) {
     parts_.text_log.write(severity, text);
 }
 
-void AgentOutlets::end(const std::string& why) { parts_.on_end(why); }
+void AgentOutlets::end(const EndAgent& end) { parts_.on_end(end); }
 
 }  // namespace tepui::agent

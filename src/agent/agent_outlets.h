@@ -26,7 +26,8 @@ public:
         daemon::Log& text_log;
         std::string work_dir;
         AgentAddress address;
-        std::function<void(const std::string&)> on_end;
+        std::map<std::string, std::string> task_environment;  // Of every task.
+        std::function<void(const EndAgent&)> on_end;
     };
     explicit AgentOutlets(Parts parts) : parts_(std::move(parts)) {}
 
@@ -40,7 +41,7 @@ public:
     void destroy(const ContainerId& container) override;
     void remove_sandbox(const std::string& path) override;
     void log(Severity severity, const std::string& text) override;
-    void end(const std::string& why) override;
+    void end(const EndAgent& end) override;
 
     /// A container ended; any thread.
     void on_exited(const ContainerId& container, containerizer::Exited exited);

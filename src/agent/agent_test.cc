@@ -47,6 +47,7 @@ struct AgentTest : ::testing::Test {
         options.core.default_user = "root";
         options.log.to_stderr = false;
         options.http.threads = 1;
+        if (edit_options) edit_options(options);
         return options;
     }
     void start() {
@@ -105,6 +106,7 @@ struct AgentTest : ::testing::Test {
     testing::FakeMachine machine;
     testing::FakeMaster master;
     std::string master_address;
+    std::function<void(AgentOptions&)> edit_options;
     std::unique_ptr<Agent> agent;
     std::uint16_t port_ = 0;
     std::uint64_t seed_ = 0;
@@ -212,8 +214,50 @@ TEST_F(AgentTest, EndsWhenTheMasterShutsItDown) {
     link::ToAgent frame;
     frame.mutable_shutdown_agent()->set_message("marked gone");
     master.send(frame);
-    EXPECT_EQ(agent->wait_for_end(testing::wait_max), "marked gone");
+    EXPECT_EQ(agent->wait_for_end(testing::wait_max), (AgentEnd{"marked gone", true}));
     EXPECT_FALSE(machine.get(machine.wait_for_launch("t")).running);
+}
+
+TEST_F(AgentTest, LeavesWhenItIsAskedTo) {
+    run_first("t");
+    const ContainerId container = machine.wait_for_launch("t");
+    agent->leave();
+    const auto last = master.wait_for_state("t", v1::TASK_KILLED);
+    ASSERT_TRUE(last);
+    EXPECT_THAT(last->message(), HasSubstr("agent is shutting down"));
+    EXPECT_TRUE(master.wait_for([](const auto& frame) { return frame.has_unregister_agent(); }));
+    EXPECT_FALSE(agent->wait().failed);
+    EXPECT_FALSE(machine.get(container).running);
+    agent.reset();
+    master.forget();
+    start();
+    EXPECT_TRUE(registered());
+    EXPECT_EQ(master.count([](const auto& frame) { return frame.has_reregister_agent(); }), 0)
+        << "it came back as a new agent";
+}
+
+TEST_F(AgentTest, LeavesWithoutAMaster) {
+    master_address = "127.0.0.1:1";
+    start();
+    agent->leave();
+    const auto end = agent->wait_for_end(testing::wait_max);
+    ASSERT_TRUE(end);
+    EXPECT_FALSE(end->failed);
+}
+
+TEST_F(AgentTest, TellsWhereItIsReached) {
+    edit_options = [](AgentOptions& options) {
+        options.advertise_ip = "192.0.2.7";
+        options.advertise_port = 7777;
+    };
+    start();
+    const auto frame =
+        master.wait_for([](const auto& each) { return each.has_register_agent(); });
+    ASSERT_TRUE(frame);
+    EXPECT_EQ(frame->register_agent().agent().port(), 7777);
+    EXPECT_EQ(frame->register_agent().agent().hostname(), "192.0.2.7");
+    EXPECT_NE(agent->port(), 7777);
+    EXPECT_THAT(*fetch(agent->port(), "/state").body, HasSubstr("slave(1)@192.0.2.7:7777"));
 }
 
 TEST_F(AgentTest, EndsWhenItsStoreFails) {
@@ -231,9 +275,10 @@ TEST_F(AgentTest, EndsWhenItsStoreFails) {
     again.mutable_agent_registered()->set_ping_timeout_seconds(75);
     again.mutable_agent_registered()->set_master_id("m1");
     master.send(again);
-    const auto why = agent->wait_for_end(testing::wait_max);
-    ASSERT_TRUE(why);
-    EXPECT_THAT(*why, HasSubstr("no space left"));
+    const auto end = agent->wait_for_end(testing::wait_max);
+    ASSERT_TRUE(end);
+    EXPECT_TRUE(end->failed);
+    EXPECT_THAT(end->why, HasSubstr("no space left"));
 }
 
 TEST_F(AgentTest, StateEndpoint) {
@@ -405,7 +450,7 @@ TEST_F(AgentTest, StopsWhileEverythingIsBusy) {
     for (int i = 0; i < 20; ++i) master.run_task(echo_task(fmt::format("t{}", i)));
     agent->stop();
     agent->stop();
-    EXPECT_EQ(agent->wait_for_end(0s), "");
+    EXPECT_EQ(agent->wait_for_end(0s), AgentEnd{});
 }
 
 }  // namespace

@@ -203,6 +203,9 @@ void FakeMaster::on_frame(link::ToMaster frame) {
     };
     if (frame.has_register_agent()) fill(*reply.mutable_agent_registered());
     if (frame.has_reregister_agent()) fill(*reply.mutable_agent_reregistered());
+    if (frame.has_unregister_agent()) {
+        reply.mutable_shutdown_agent()->set_message("Agent unregistered");
+    }
     if (frame.has_status_update()) {
         auto& acknowledgement = *reply.mutable_acknowledge_update();
         *acknowledgement.mutable_framework_id() = frame.status_update().framework_id();

@@ -72,7 +72,7 @@ void CoreLoop::perform(Effect& effect) {
                    [this](RemoveSandbox& x) { outlets_.remove_sandbox(x.path); },
                    [this](LogLine& x) { outlets_.log(x.severity, x.text); },
                    [this](EndAgent& x) {
-                       if (!std::exchange(ended_, true)) outlets_.end(x.why);
+                       if (!std::exchange(ended_, true)) outlets_.end(x);
                    },
                },
                effect);
@@ -90,7 +90,7 @@ void CoreLoop::commit() {
         // What is on the disk is unknown now: only a new start can tell.
         asio::post(thread_.executor(), [this, text = result.error().text] {
             if (std::exchange(ended_, true)) return;
-            outlets_.end("the checkpoint store failed: " + text);
+            outlets_.end({"the checkpoint store failed: " + text});
         });
     });
 }

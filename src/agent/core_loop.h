@@ -27,8 +27,8 @@ public:
     virtual void destroy(const ContainerId& container) = 0;
     virtual void remove_sandbox(const std::string& path) = 0;
     virtual void log(Severity severity, const std::string& text) = 0;
-    /// The agent may not go on: `why` is for people. Comes at most once.
-    virtual void end(const std::string& why) = 0;
+    /// The agent may not go on, or has left. Comes at most once.
+    virtual void end(const EndAgent& end) = 0;
 };
 
 /// The one thread that owns the core. Events are posted from any thread, stepped in batches, and the

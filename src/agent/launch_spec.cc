@@ -81,8 +81,9 @@ std::map<std::string, std::string> environment(const LaunchContainer& launch,
 
 }  // namespace
 
-Result<containerizer::LaunchSpec> make_launch_spec(const LaunchContainer& launch,
-                                                   const AgentAddress& address) {
+Result<containerizer::LaunchSpec> make_launch_spec(
+    const LaunchContainer& launch, const AgentAddress& address,
+    const std::map<std::string, std::string>& variables) {
     TEPUI_CHECK_OK(check_supported(launch.task));
     containerizer::LaunchSpec spec;
     spec.container = launch.container;
@@ -90,6 +91,7 @@ Result<containerizer::LaunchSpec> make_launch_spec(const LaunchContainer& launch
     spec.user = launch.user;
     spec.command = launch.task.command();
     spec.environment = environment(launch, address);
+    spec.environment.insert(variables.begin(), variables.end());
     spec.cpus = requested(launch.task, "cpus");
     spec.cpus_limit = limit(launch.task, "cpus").has_value() ? limit(launch.task, "cpus")
                                                              : spec.cpus;

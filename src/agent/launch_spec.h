@@ -15,7 +15,9 @@ struct AgentAddress {
 /// What the containerizer is to do for a task. Fails with unsupported when the task asks for what
 /// this agent has no isolation for yet (images, volumes, container networks, GPUs): running it
 /// without would be worse than not running it.
-Result<containerizer::LaunchSpec> make_launch_spec(const LaunchContainer& launch,
-                                                   const AgentAddress& address);
+/// `variables`: of every task's environment, beneath those that describe the task.
+Result<containerizer::LaunchSpec> make_launch_spec(
+    const LaunchContainer& launch, const AgentAddress& address,
+    const std::map<std::string, std::string>& variables = {});
 
 }  // namespace tepui::agent

@@ -119,6 +119,32 @@ TEST_F(MachineTest, ARestartFindsTheSameProcess) {
     EXPECT_NE(::kill(pid, 0), 0);
 }
 
+TEST_F(MachineTest, LeavingEndsWhatRuns) {
+    start();
+    master.run_task(command_task("t", "trap '' TERM; echo ready; while :; do sleep 1; done"));
+    const auto running = master.wait_for_state("t", v1::TASK_RUNNING);
+    ASSERT_TRUE(running);
+    const auto pid = static_cast<pid_t>(running->container_status().executor_pid());
+    agent->leave();
+    const auto end = agent->wait_for_end(testing::wait_max);
+    ASSERT_TRUE(end);
+    EXPECT_FALSE(end->failed) << end->why;
+    EXPECT_NE(::kill(pid, 0), 0) << "it outlived the agent's leaving";
+    EXPECT_TRUE(master.wait_for_state("t", v1::TASK_KILLED));
+}
+
+TEST_F(MachineTest, TasksHaveTheVariablesOfTheAgent) {
+    options.task_environment = {{"A", "of the agent"}, {"B", "of the agent"}};
+    start();
+    auto task = command_task("t", "echo $A, $B");
+    auto& variable = *task.mutable_command()->mutable_environment()->add_variables();
+    variable.set_name("B");
+    variable.set_value("of the task");
+    master.run_task(task);
+    ASSERT_TRUE(master.wait_for_state("t", v1::TASK_FINISHED));
+    EXPECT_EQ(stdout_of("t"), "of the agent, of the task\n");
+}
+
 TEST_F(MachineTest, AnUnknownUserIsLost) {
     start();
     auto task = command_task("t", "true");

@@ -16,6 +16,9 @@ struct AgentOptions {
     std::string ip = "127.0.0.1";  // To bind, and reported in the tasks' container_status.
     std::uint16_t port = 5051;     // 0 takes a free one.
     std::string hostname;          // As the master is told; empty takes the ip.
+    /// Where others reach this agent, when that is not where it listens; empty and 0: where it does.
+    std::string advertise_ip;
+    std::uint16_t advertise_port = 0;
     std::string master;            // "host:port", several with commas between them.
     std::string work_dir;          // Absolute; made if missing.
     std::string runtime_dir;       // Short, absolute; empty: work_dir/run.
@@ -23,6 +26,8 @@ struct AgentOptions {
     std::string resources;
     std::string attributes;        // --attributes text.
     std::string default_role = "*";
+    /// Variables of every task, beneath those of its command.
+    std::map<std::string, std::string> task_environment;
     /// work_dir and runtime_dir in it are replaced by those above.
     containerizer::Options containerizer;
     /// Periods and limits; work_dir, info, ip, boot_id and capabilities are filled in.

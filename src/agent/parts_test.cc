@@ -132,6 +132,14 @@ TEST(LaunchSpec, SumsRequestsAndTakesLimits) {
     EXPECT_EQ(spec->cpus, 1.5);
 }
 
+TEST(LaunchSpec, VariablesOfTheAgentAreBeneathThoseOfTheTask) {
+    const auto spec = make_launch_spec(launch_of(task_with({})), {"10.0.0.1", 5051},
+                                       {{"PATH", "/opt/bin"}, {"MESOS_SANDBOX", "elsewhere"}});
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->environment.at("PATH"), "/opt/bin");
+    EXPECT_EQ(spec->environment.at("MESOS_SANDBOX"), "/w/sandbox");
+}
+
 TEST(LaunchSpec, RefusesWhatIsNotIsolated) {
     const auto expect_refused = [](const std::function<void(v1::TaskInfo&)>& change) {
         auto task = task_with({{"cpus", 1}});

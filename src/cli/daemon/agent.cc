@@ -1,8 +1,8 @@
 #include "agent/agent.h"
 
-#include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <future>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -33,42 +33,33 @@ AgentSurroundings surroundings(const Console& console) {
     return around;
 }
 
-/// What a signal asked the agent for; the main thread waits for it.
-enum class Wish : int { none, stop, clean_up };
-constexpr Duration signal_latency = 100ms;
-
-/// Ends every container that an agent with these options left, and waits for their end. The agent
-/// itself is stopped by now: nothing is launched meanwhile.
-Result<void> destroy_containers(const agent::AgentOptions& options) {
-    containerizer::Options parts = options.containerizer;
-    parts.work_dir = options.work_dir;
-    parts.runtime_dir = options.runtime_dir;
-    auto containerizer = containerizer::make_containerizer(std::move(parts));
-    if (!containerizer) return std::unexpected(containerizer.error());
-    const auto swept =
-        (*containerizer)->recover({}, [](const ContainerId&, containerizer::Exited) {});
-    if (!swept) return std::unexpected(swept.error());
-    return {};
-}
+constexpr Duration stop_deadline = 5s;
 
 Outcome serve(const agent::AgentOptions& options) {
-    std::atomic<Wish> wish = Wish::none;
-    const SignalThread signals({SIGINT, SIGTERM, SIGUSR1}, [&wish](int signal) {
-        wish = signal == SIGUSR1 ? Wish::clean_up : Wish::stop;
-    });
-    auto parts = agent::machine_parts(options);
-    if (!parts) return give_up("agent", parts.error());
-    auto agent = agent::Agent::start(options, *std::move(parts));
-    if (!agent) return give_up("agent", agent.error());
-    std::optional<std::string> end;
-    while (!end && wish == Wish::none) end = (*agent)->wait_for_end(signal_latency);
-    (*agent)->stop();
-    agent->reset();
-    if (end) return give_up("agent", Error{Errc::conflict, *end});
-    if (wish == Wish::clean_up) {
-        const auto cleaned = destroy_containers(options);
-        if (!cleaned) return give_up("agent: ending its containers", cleaned.error());
-    }
+    std::unique_ptr<agent::Agent> agent;
+    std::promise<bool> ready;  // Whether `agent` is there: before that it can't be stopped.
+    const std::shared_future<bool> is_ready = ready.get_future().share();
+    // Leaving takes as long as the containers take to end.
+    const SignalEnd signals(
+        "agent", {{SIGINT, stop_deadline}, {SIGTERM, stop_deadline}, {SIGUSR1, std::nullopt}},
+        [&agent, &is_ready](int signal) {
+            if (!is_ready.get()) return;
+            if (signal == SIGUSR1) {
+                agent->leave();
+            } else {
+                agent->stop();
+            }
+        });
+    const auto start = [&]() -> Result<std::unique_ptr<agent::Agent>> {
+        auto parts = TEPUI_TRY(agent::machine_parts(options));
+        return agent::Agent::start(options, std::move(parts));
+    };
+    auto started = start();
+    if (started) agent = std::move(*started);
+    ready.set_value(started.has_value());
+    if (!started) return give_up("agent", started.error());
+    const agent::AgentEnd end = agent->wait();
+    if (end.failed) return give_up("agent", Error{Errc::conflict, end.why});
     return 0;
 }
 

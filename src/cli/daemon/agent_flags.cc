@@ -2,6 +2,7 @@
 
 #include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
+#include "cli/daemon/environment.h"
 #include "cli/flags/checks.h"
 
 namespace tepui::cli {
@@ -30,6 +31,9 @@ FlagSet flags() {
     add(daemon_flag("Storage", "gc_delay", "DURATION", "1weeks",
                     "How long sandboxes of ended tasks are kept.",
                     duration_between(0s, Duration::max())));
+    add(daemon_switch("Storage", "strict", "false",
+                      "Do not start on a checkpoint that cannot be read. Otherwise what it was of "
+                      "is given up, and named in the log."));
     add(daemon_flag("Resources", "resources", "RESOURCES", "",
                     "What is offered: cpus:4;mem:4096;disk:10000;ports:[31000-32000], reserved "
                     "with name(role):value, or "
@@ -58,6 +62,13 @@ FlagSet flags() {
         "Containers", "launcher_dir", "PATH", "",
         "Where the program tepui-shim is. Without it: beside this program, or in ../lib/tepui.",
         not_empty()));
+    add(daemon_flag("Containers", "frameworks_home", "PATH", "",
+                    "Where the relative URIs of tasks begin. Without it they are refused.",
+                    not_empty()));
+    add(daemon_flag("Containers", "executor_environment_variables", "JSON", "",
+                    "Variables of every task, beneath those of its command: {\"PATH\": \"/bin\"}. "
+                    "Nothing of the agent's own environment reaches a task.",
+                    check_environment));
     add(daemon_flag("Cluster", "registration_backoff_factor", "DURATION", "1secs",
                     "Pause before another attempt to register; it doubles up to 1mins.",
                     duration_between(1ms, 1min)));
@@ -80,7 +91,8 @@ Manual manual() {
         "that come.",
         "SIGTERM and SIGINT end the agent and leave its tasks running; an agent started again with "
         "the same work_dir "
-        "takes them over. SIGUSR1 ends the tasks, unregisters the agent and then ends it.",
+        "takes them over. SIGUSR1 ends the tasks, unregisters the agent and then ends it; the next "
+        "start is that of a new agent. A second signal ends the process at once.",
         "Flags have the names they have in Mesos; dashes do as well as underscores, and a value of "
         "the form "
         "file:///PATH is read from that file. Each flag may also be set by its environment "
@@ -138,6 +150,11 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
     options.ip = parsed.value("ip");
     options.port = static_cast<std::uint16_t>(parse_whole(parsed.value("port")).value_or(0));
     options.hostname = parsed.value("hostname");
+    options.advertise_ip = parsed.value("advertise_ip");
+    if (parsed.given("advertise_port")) {
+        options.advertise_port =
+            static_cast<std::uint16_t>(parse_whole(parsed.value("advertise_port")).value_or(0));
+    }
     options.work_dir = absolute_path(parsed.value("work_dir"));
     options.runtime_dir =
         parsed.given("runtime_dir")
@@ -155,6 +172,12 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
                                              ? parsed.value("cgroups_root")
                                              : agent_cgroups_root(options.work_dir);
     options.containerizer.isolation = split_list(parsed.value("isolation"));
+    if (parsed.given("frameworks_home")) {
+        options.containerizer.frameworks_home = absolute_path(parsed.value("frameworks_home"));
+    }
+    options.task_environment =
+        TEPUI_TRY(parse_environment(parsed.value("executor_environment_variables")));
+    options.core.strict = parsed.enabled("strict");
     options.containerizer.cgroups_enable_cfs = parsed.enabled("cgroups_enable_cfs");
     options.containerizer.switch_user = parsed.enabled("switch_user");
     options.core.switch_user = options.containerizer.switch_user;
@@ -164,8 +187,7 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
     options.core.gc_delay = duration_of(parsed, "gc_delay");
     options.core.max_completed_executors_per_framework =
         parse_whole(parsed.value("max_completed_executors_per_framework")).value_or(0);
-    options.log.to_stderr = !parsed.enabled("quiet");
-    options.log.quiet = parsed.value("logging_level") == "ERROR";
+    options.log = log_options(parsed);
     options.flags = parsed.all();
     return options;
 }

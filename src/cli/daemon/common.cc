@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <fmt/core.h>
 
+#include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
 #include "cli/flags/checks.h"
 
@@ -66,6 +67,11 @@ std::vector<Flag> network_flags(std::string port) {
                     whole_number_between(0, 65'535)),
         daemon_flag("Network", "hostname", "NAME", "",
                     "The name others are told to reach this daemon by. Without it: the address."),
+        daemon_flag("Network", "advertise_ip", "IP", "",
+                    "The address others are told, where it is not the one listened on.", check_ip),
+        daemon_flag("Network", "advertise_port", "PORT", "",
+                    "The port others are told, where it is not the one listened on.",
+                    whole_number_between(1, 65'535)),
         daemon_switch(
             "Network", "insecure_listen", "false",
             "Listen on the --ip given although nobody is authenticated. Whoever reaches the port "
@@ -73,10 +79,20 @@ std::vector<Flag> network_flags(std::string port) {
     };
 }
 
+daemon::LogOptions log_options(const Parsed& parsed) {
+    daemon::LogOptions log;
+    log.to_stderr = !parsed.enabled("quiet");
+    log.quiet = parsed.value("logging_level") == "ERROR";
+    if (parsed.given("log_dir")) log.directory = absolute_path(parsed.value("log_dir"));
+    return log;
+}
+
 std::vector<Flag> logging_flags() {
     return {
         daemon_switch("Logging", "quiet", "false",
-                      "Write no log to standard error. The log file in work_dir/log stays."),
+                      "Write no log to standard error. The log file stays."),
+        daemon_flag("Logging", "log_dir", "PATH", "",
+                    "Where the log file is, rotated. Without it: work_dir/log.", not_empty()),
         daemon_flag("Logging", "logging_level", "LEVEL", "INFO", "INFO, or ERROR for errors only.",
                     one_of({"INFO", "ERROR"})),
     };

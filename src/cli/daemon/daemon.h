@@ -4,6 +4,7 @@
 
 #include "agent/options.h"
 #include "cli/program.h"
+#include "daemon/log.h"
 #include "master/options.h"
 
 namespace tepui::cli {
@@ -38,6 +39,8 @@ Result<void> check_listen(const Parsed& parsed);
 /// Flags that both daemons have.
 std::vector<Flag> network_flags(std::string port);
 std::vector<Flag> logging_flags();
+/// What the logging flags mean.
+daemon::LogOptions log_options(const Parsed& parsed);
 /// A flag with Mesos' name, that is with underscores.
 Flag daemon_flag(std::string group, std::string name, std::string value_name, std::string fallback,
                  std::string help, std::function<Result<void>(std::string_view)> check = nullptr);

@@ -62,7 +62,8 @@ TEST(MasterFlags, EveryFlagArrives) {
          "--max_agent_ping_timeouts=2", "--agent_reregister_timeout=20mins",
          "--offer_timeout=30secs", "--max_completed_frameworks=1",
          "--max_completed_tasks_per_framework=2", "--max_unreachable_tasks_per_framework=3",
-         "--quiet", "--logging_level=ERROR", "--allocation_interval=2secs"});
+         "--quiet", "--logging_level=ERROR", "--allocation_interval=2secs", "--log_dir=/logs",
+         "--advertise_ip=192.0.2.1", "--advertise_port=9"});
     ASSERT_TRUE(options) << options.error().text;
     EXPECT_EQ(options->registry, master::RegistryKind::in_memory);
     EXPECT_EQ(options->port, 7000);
@@ -80,6 +81,9 @@ TEST(MasterFlags, EveryFlagArrives) {
     EXPECT_EQ(options->core.max_unreachable_tasks_per_framework, 3U);
     EXPECT_FALSE(options->log.to_stderr);
     EXPECT_TRUE(options->log.quiet);
+    EXPECT_EQ(options->log.directory, "/logs");
+    EXPECT_EQ(options->advertise_ip, "192.0.2.1");
+    EXPECT_EQ(options->advertise_port, 9);
     EXPECT_EQ(options->flags.at("cluster"), "c");
 }
 
@@ -131,6 +135,12 @@ TEST(AgentFlags, DefaultsKeepAgentsOfOneHostApart) {
     EXPECT_EQ(one->core.default_user, "root");
     EXPECT_EQ(one->core.gc_delay, Duration(24h * 7));
     EXPECT_EQ(one->containerizer.isolation, containerizer::Options{}.isolation);
+    EXPECT_EQ(one->containerizer.frameworks_home, "");
+    EXPECT_TRUE(one->task_environment.empty());
+    EXPECT_FALSE(one->core.strict) << "what one task's damage costs is that task";
+    EXPECT_EQ(one->log.directory, "");
+    EXPECT_EQ(one->advertise_ip, "");
+    EXPECT_EQ(one->advertise_port, 0);
 }
 
 TEST(AgentFlags, EveryFlagArrives) {
@@ -139,7 +149,9 @@ TEST(AgentFlags, EveryFlagArrives) {
          "--resources=cpus:1", "--attributes=rack:1", "--default_role=prod",
          "--isolation=posix/cpu,posix/mem", "--cgroups_root=mine", "--cgroups_enable_cfs",
          "--no-switch_user", "--default_user=nobody", "--launcher_dir=/l", "--gc_delay=1days",
-         "--registration_backoff_factor=2secs", "--max_completed_executors_per_framework=4"});
+         "--registration_backoff_factor=2secs", "--max_completed_executors_per_framework=4",
+         "--frameworks_home=/f", "--executor_environment_variables={\"PATH\": \"/p\", \"A\": \"\"}",
+         "--strict", "--log_dir=/logs", "--advertise_ip=192.0.2.1", "--advertise_port=9"});
     ASSERT_TRUE(options) << options.error().text;
     EXPECT_EQ(options->master, "h:1,i:2");
     EXPECT_EQ(options->port, 7001);
@@ -157,6 +169,13 @@ TEST(AgentFlags, EveryFlagArrives) {
     EXPECT_EQ(options->core.gc_delay, Duration(24h));
     EXPECT_EQ(options->core.registration_backoff, Duration(2s));
     EXPECT_EQ(options->core.max_completed_executors_per_framework, 4U);
+    EXPECT_EQ(options->containerizer.frameworks_home, "/f");
+    EXPECT_EQ(options->task_environment,
+              (std::map<std::string, std::string>{{"PATH", "/p"}, {"A", ""}}));
+    EXPECT_TRUE(options->core.strict);
+    EXPECT_EQ(options->log.directory, "/logs");
+    EXPECT_EQ(options->advertise_ip, "192.0.2.1");
+    EXPECT_EQ(options->advertise_port, 9);
 }
 
 TEST(AgentFlags, Refusals) {
@@ -169,6 +188,13 @@ TEST(AgentFlags, Refusals) {
          "built-in containerizer"},
         {{"--master=h:1", "--work_dir=/a", "--ip=10.0.0.1"}, "--insecure_listen"},
         {{"--master=h:1", "--work_dir=/a", "--recover=cleanup"}, "--recover"},
+        {{"--master=h:1", "--work_dir=/a", "--executor_environment_variables=A=1"}, "JSON object"},
+        {{"--master=h:1", "--work_dir=/a", "--executor_environment_variables={\"A\":1}"},
+         "'A' is not a text"},
+        {{"--master=h:1", "--work_dir=/a", "--executor_environment_variables={\"A=B\":\"\"}"},
+         "not the name of a variable"},
+        {{"--master=h:1", "--work_dir=/a", "--advertise_ip=nowhere"}, "not an IP address"},
+        {{"--master=h:1", "--work_dir=/a", "--advertise_port=0"}, "--advertise_port"},
     };
     for (const auto& [arguments, hint] : cases) {
         const auto options = agent_options(arguments);

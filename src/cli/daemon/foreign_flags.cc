@@ -58,16 +58,13 @@ std::vector<ForeignFlag> foreign_master_flags() {
     add(flags, FlagKind::value, {}, "a master stands alone in this version", {"master_contender"});
     add(flags, FlagKind::value, {}, "a master is named by its address in this version",
         {"master_detector"});
-    add(flags, FlagKind::value, {}, "a daemon is reached where it listens in this version",
-        {"advertise_ip", "advertise_port"});
     add(flags, FlagKind::boolean, {"false"}, "there is no memory profiler in this version",
         {"memory_profiling"});
     add(flags, FlagKind::value, {}, "name the address with --ip", {"ip_discovery_command"});
     add(flags, FlagKind::boolean, {"false"}, "fault domains are not in this version",
         {"require_agent_domain"});
     add(flags, FlagKind::value, {}, "fault domains are not in this version", {"domain"});
-    add(flags, FlagKind::value, {}, "the log is kept in work_dir/log",
-        {"log_dir", "external_log_file"});
+    add(flags, FlagKind::value, {}, "the log is a file in --log_dir", {"external_log_file"});
     add(flags, FlagKind::value, {"*"}, "the log is not buffered", {"logbufsecs"});
     add(flags, FlagKind::boolean, {"*"}, "there are no drivers here",
         {"initialize_driver_logging"});
@@ -126,13 +123,10 @@ std::vector<ForeignFlag> foreign_agent_flags() {
          "secret_resolver",
          "qos_correction_interval_min",
          "oversubscribed_resources_interval"});
-    add(flags, FlagKind::value, {""}, "URIs must be absolute in this version", {"frameworks_home"});
     add(flags, FlagKind::value, {}, "nobody is authenticated in this version",
         {"authentication_backoff_factor", "authentication_timeout_min",
          "authentication_timeout_max", "credential", "authenticatee", "http_authenticators",
          "http_credentials"});
-    add(flags, FlagKind::value, {}, "tasks get the environment that they name",
-        {"executor_environment_variables"});
     add(flags, FlagKind::boolean, {"false"}, "it has no counterpart in this version",
         {"gc_non_executor_container_sandboxes", "cgroups_limit_swap",
          "cgroups_cpu_enable_pids_and_tids_count", "check_agent_port_range_only",
@@ -143,8 +137,6 @@ std::vector<ForeignFlag> foreign_agent_flags() {
         "containers survive their agent without a limit in this version", {"recovery_timeout"});
     add(flags, FlagKind::value, {"equal"}, "only an equal configuration is taken over",
         {"reconfiguration_policy"});
-    add(flags, FlagKind::boolean, {"false"},
-        "a checkpoint that cannot be read gives up that object alone", {"strict"});
     add(flags, FlagKind::value, {"/sys/fs/cgroup"},
         "the hierarchies are found where the machine mounted them", {"cgroups_hierarchy"});
     add(flags, FlagKind::value, {}, "GPUs are not isolated in this version",
@@ -221,15 +213,12 @@ std::vector<ForeignFlag> foreign_agent_flags() {
         {"http_command_executor"});
     add(flags, FlagKind::value, {}, "IPv6 addresses of containers are not told in this version",
         {"ip6", "ip6_discovery_command"});
-    add(flags, FlagKind::value, {}, "a daemon is reached where it listens in this version",
-        {"advertise_ip", "advertise_port"});
     add(flags, FlagKind::value, {}, "a master stands alone in this version; there is no election",
         {"zk_session_timeout"});
     add(flags, FlagKind::value, {}, "name the address with --ip", {"ip_discovery_command"});
     add(flags, FlagKind::boolean, {"false"}, "there is no memory profiler in this version",
         {"memory_profiling"});
-    add(flags, FlagKind::value, {}, "the log is kept in work_dir/log",
-        {"log_dir", "external_log_file"});
+    add(flags, FlagKind::value, {}, "the log is a file in --log_dir", {"external_log_file"});
     add(flags, FlagKind::value, {"*"}, "the log is not buffered", {"logbufsecs"});
     add(flags, FlagKind::boolean, {"*"}, "there are no drivers here",
         {"initialize_driver_logging"});

@@ -1,6 +1,7 @@
 #include "master/master.h"
 
 #include <csignal>
+#include <future>
 
 #include <fmt/core.h>
 
@@ -10,6 +11,8 @@
 namespace tepui::cli {
 
 namespace {
+
+constexpr Duration stop_deadline = 5s;
 
 Outcome run(const Console& console, const Parsed& parsed) {
     auto options = make_master_options(parsed);
@@ -24,8 +27,15 @@ Outcome run(const Console& console, const Parsed& parsed) {
             fmt::format("tepui: master: listening on {} without authentication\n", options->ip));
     }
     master::Master master(*options);
-    const SignalThread signals({SIGINT, SIGTERM}, [&master](int) { master.stop(); });
-    if (const auto started = master.start(); !started) return give_up("master", started.error());
+    std::promise<bool> ready;  // Whether the master has started: before that it can't be stopped.
+    const std::shared_future<bool> is_ready = ready.get_future().share();
+    const SignalEnd signals("master", {{SIGINT, stop_deadline}, {SIGTERM, stop_deadline}},
+                            [&master, &is_ready](int) {
+                                if (is_ready.get()) master.stop();
+                            });
+    const auto started = master.start();
+    ready.set_value(started.has_value());
+    if (!started) return give_up("master", started.error());
     if (const auto ended = master.wait(); !ended) return give_up("master", ended.error());
     return 0;
 }

@@ -146,6 +146,10 @@ Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
     options.ip = parsed.value("ip");
     options.port = static_cast<std::uint16_t>(number_of(parsed, "port"));
     options.hostname = parsed.value("hostname");
+    options.advertise_ip = parsed.value("advertise_ip");
+    if (parsed.given("advertise_port")) {
+        options.advertise_port = static_cast<std::uint16_t>(number_of(parsed, "advertise_port"));
+    }
     options.cluster = parsed.value("cluster");
     const bool in_memory = parsed.value("registry") == "in_memory";
     options.registry = in_memory ? master::RegistryKind::in_memory : master::RegistryKind::sqlite;
@@ -167,8 +171,7 @@ Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
         number_of(parsed, "max_unreachable_tasks_per_framework");
     options.core.root_submissions = parsed.enabled("root_submissions");
     options.core.weights = TEPUI_TRY(parse_weights(parsed.value("weights")));
-    options.log.to_stderr = !parsed.enabled("quiet");
-    options.log.quiet = parsed.value("logging_level") == "ERROR";
+    options.log = log_options(parsed);
     options.flags = parsed.all();
     return options;
 }
