@@ -71,8 +71,9 @@ void proceed_departure(Context& context) {
         enter(context, DeparturePhase::reporting);
     }
     if (state.registration.phase != RegistrationPhase::registered) {
-        context.log(Severity::warning, "leaving the cluster without telling a master: none is "
-                                       "there");
+        context.log(Severity::warning,
+                    "leaving the cluster without telling a master: none is "
+                    "there");
         finish_departure(context);
         return;
     }
