@@ -21,7 +21,8 @@ namespace tepui::daemon {
 
 namespace asio = boost::asio;
 
-/// The thread that a core is run on: what any thread pushes is taken on it, in order and in batches.
+/// The thread that a core is run on: what any thread pushes is taken on it, in order and in
+/// batches.
 template <typename Item>
 class BatchThread {
 public:

@@ -39,8 +39,8 @@ TEST(BatchThread, TakesWhatWaitsInBatchesAfterTheStart) {
         notes.take({0});
     });
     ASSERT_TRUE(notes.wait_for(4));
-    EXPECT_THAT(notes.batches, ElementsAre(ElementsAre(0), ElementsAre(1, 2), ElementsAre(3, 4),
-                                           ElementsAre(5)));
+    EXPECT_THAT(notes.batches,
+                ElementsAre(ElementsAre(0), ElementsAre(1, 2), ElementsAre(3, 4), ElementsAre(5)));
     EXPECT_EQ(thread.waiting(), 0U);
 }
 

@@ -61,16 +61,16 @@ int open_at(int directory, const char* path, std::uint64_t flags, std::uint64_t 
 Result<Descriptor> open_place(const std::string& real, const std::string& rest,
                               std::string_view path) {
     if (rest.empty()) {
-        Descriptor file(open_at(AT_FDCWD, real.c_str(), O_RDONLY | O_NOFOLLOW,
-                                RESOLVE_NO_MAGICLINKS));
+        Descriptor file(
+            open_at(AT_FDCWD, real.c_str(), O_RDONLY | O_NOFOLLOW, RESOLVE_NO_MAGICLINKS));
         if (file.get() < 0) return failed(path, errno);
         return file;
     }
-    const Descriptor root(open_at(AT_FDCWD, real.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW,
-                                  RESOLVE_NO_MAGICLINKS));
+    const Descriptor root(
+        open_at(AT_FDCWD, real.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW, RESOLVE_NO_MAGICLINKS));
     if (root.get() < 0) return failed(path, errno);
-    Descriptor file(open_at(root.get(), rest.c_str(), O_RDONLY,
-                            RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS));
+    Descriptor file(
+        open_at(root.get(), rest.c_str(), O_RDONLY, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS));
     if (file.get() < 0) return failed(path, errno);
     return file;
 }
@@ -107,7 +107,7 @@ Result<std::string> read_bytes(int file, std::uint64_t offset, std::uint64_t cou
 }
 
 Result<std::uint64_t> regular_size(int file, std::string_view path) {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(file, &status) != 0) return failed(path, errno);
     if (S_ISDIR(status.st_mode)) {
         return fail(Errc::invalid_argument, "'{}' is a directory", path);
@@ -163,7 +163,7 @@ Result<std::vector<FileEntry>> Files::list(std::string_view path) const {
     const Place place = TEPUI_TRY(find(path));
     auto opened = open_place(place.real, place.rest, path);
     if (!opened) return std::unexpected(opened.error());
-    struct stat status {};
+    struct stat status{};
     if (::fstat(opened->get(), &status) != 0) return failed(path, errno);
     std::vector<FileEntry> entries;
     if (!S_ISDIR(status.st_mode)) return entries;
@@ -175,7 +175,7 @@ Result<std::vector<FileEntry>> Files::list(std::string_view path) const {
     while (const dirent* entry = ::readdir(directory.get())) {
         const std::string_view name = entry->d_name;
         if (name == "." || name == "..") continue;
-        struct stat of_entry {};
+        struct stat of_entry{};
         // Links are shown as what they are, not followed.
         if (::fstatat(::dirfd(directory.get()), entry->d_name, &of_entry, AT_SYMLINK_NOFOLLOW)) {
             continue;

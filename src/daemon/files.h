@@ -18,7 +18,7 @@ namespace tepui::daemon {
 /// One entry of a directory.
 struct FileEntry {
     std::string path;  // Virtual.
-    struct stat status {};
+    struct stat status{};
 };
 
 struct FilePage {
@@ -28,9 +28,10 @@ struct FilePage {
 };
 
 /// Directories and files of this machine under virtual paths, for the /files endpoints. What is
-/// attached may be in the hands of a hostile task, exist later or be replaced (a log's rotation): a path is resolved by the kernel beneath the
-/// attached directory (openat2 with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS), so that neither ".."
-/// nor a link, even one that is exchanged meanwhile, leads out of it. Only regular files are read.
+/// attached may be in the hands of a hostile task, exist later or be replaced (a log's rotation): a
+/// path is resolved by the kernel beneath the attached directory (openat2 with RESOLVE_BENEATH and
+/// RESOLVE_NO_MAGICLINKS), so that neither ".." nor a link, even one that is exchanged meanwhile,
+/// leads out of it. Only regular files are read.
 ///
 /// Any thread. Calls block for file operations.
 class Files {
@@ -50,7 +51,8 @@ public:
 
     /// The entries of a directory, sorted; nothing is below a file.
     Result<std::vector<FileEntry>> list(std::string_view path) const;
-    /// At most page_bytes_max bytes from `offset`; without an offset no data, but the size as offset.
+    /// At most page_bytes_max bytes from `offset`; without an offset no data, but the size as
+    /// offset.
     Result<FilePage> read(std::string_view path, std::optional<std::uint64_t> offset,
                           std::optional<std::uint64_t> length) const;
     /// The whole file; too_large beyond download_bytes_max.

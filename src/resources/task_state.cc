@@ -11,15 +11,13 @@ bool is_terminal(mesos::v1::TaskState state) {
         case mesos::v1::TASK_ERROR:
         case mesos::v1::TASK_DROPPED:
         case mesos::v1::TASK_GONE:
-        case mesos::v1::TASK_GONE_BY_OPERATOR:
-            return true;
+        case mesos::v1::TASK_GONE_BY_OPERATOR: return true;
         case mesos::v1::TASK_STAGING:
         case mesos::v1::TASK_STARTING:
         case mesos::v1::TASK_RUNNING:
         case mesos::v1::TASK_KILLING:
         case mesos::v1::TASK_UNREACHABLE:
-        case mesos::v1::TASK_UNKNOWN:
-            return false;
+        case mesos::v1::TASK_UNKNOWN: return false;
     }
     return false;
 }

@@ -3,7 +3,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "daemon/api_request.h"
-#include "daemon/await_callback.h"
+#include "http/later.h"
 
 namespace tepui::master {
 namespace {
@@ -19,9 +19,9 @@ const std::set<std::string_view> optional_bodies{"TEARDOWN", "REVIVE", "SUPPRESS
 daemon::Checked<void> check_ids(const Call& call) {
     if (call.type() != Call::SUBSCRIBE) {
         if (!call.has_framework_id())
-            return daemon::refuse(400,
-                          fmt::format("The call is not valid: {} needs the field 'framework_id'.",
-                                      Call::Type_Name(call.type())));
+            return daemon::refuse(
+                400, fmt::format("The call is not valid: {} needs the field 'framework_id'.",
+                                 Call::Type_Name(call.type())));
         return {};
     }
     const auto& info = call.subscribe().framework_info();
@@ -73,12 +73,13 @@ asio::awaitable<http::Response> SchedulerRoute::handle(http::Request request) {
     }
     // The only call whose effect is promised by its answer.
     const unsigned accepted = call.type() == Call::UPDATE_FRAMEWORK ? 200 : 202;
-    auto start = [this, &call, &stream](std::function<void(Result<void>)> done) {
-        loop_.post_call(std::move(call), std::move(stream), std::move(done));
+    http::Response response;
+    response.later = std::make_shared<http::LaterResponse>();
+    auto answer = [later = response.later, accepted](const Result<void>& judgement) {
+        later->set(judgement ? http::Response::empty(accepted) : response_of(judgement.error()));
     };
-    const Result<void> judgement = co_await daemon::await_callback<Result<void>>(std::move(start));
-    if (!judgement) co_return response_of(judgement.error());
-    co_return http::Response::empty(accepted);
+    loop_.post_call(std::move(call), std::move(stream), std::move(answer));
+    co_return response;
 }
 
 http::Response SchedulerRoute::subscribe(const http::Request& request, Call call,
