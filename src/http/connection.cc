@@ -13,18 +13,7 @@ namespace {
 
 constexpr std::size_t buffer_bytes_min = std::size_t{4} << 10;
 constexpr std::size_t buffer_bytes_max = std::size_t{256} << 10;
-
-/// Counts a running handler, also when its coroutine is destroyed in the middle.
-class Running {
-public:
-    explicit Running(std::atomic<std::uint64_t>& count) : count_(count) { ++count_; }
-    ~Running() { --count_; }
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-
-private:
-    std::atomic<std::uint64_t>& count_;
-};
+constexpr std::size_t requests_bytes_max = std::size_t{64} << 10;  // Of requests sent ahead.
 
 }  // namespace
 
@@ -152,24 +141,27 @@ asio::awaitable<bool> Connection::serve_one() {
     is_upload_ = false;
     // A body that nobody read to its end would be taken for the next request.
     if (!parser_.done() || core_->is_stopping || is_stopping_) keep_alive_ = false;
-    if (is_given_up_) {
-        if (response.stream) {
-            auto stream = std::dynamic_pointer_cast<QueuedStream>(response.stream);
-            if (stream) stream->end(StreamEnd::server_stopped);
-        }
+    const bool is_later = response.later != nullptr;
+    if (is_later) {
+        in_flight_.push_back({std::move(response.later), form()});
+        if (may_go_ahead()) co_return !is_given_up_;
+    }
+    if (!co_await settle()) {
+        const auto stream = std::dynamic_pointer_cast<QueuedStream>(response.stream);
+        if (stream) stream->end(is_given_up_ ? StreamEnd::server_stopped : StreamEnd::peer_closed);
         co_return false;
     }
-    bool goes_on = false;
-    if (response.upgrade && response.status == 101)
-        goes_on = co_await send_upgrade(response);
-    else if (response.stream)
-        goes_on = co_await send_stream(response);
-    else
-        goes_on = co_await send(response);
+    const bool goes_on = is_later || co_await answer(response);
     if (!goes_on || is_given_up_ || is_upgraded_) co_return false;
     if (keep_alive_) co_return true;
     co_await linger();
     co_return false;
+}
+
+asio::awaitable<bool> Connection::answer(const Response& response) {
+    if (response.upgrade && response.status == 101) co_return co_await send_upgrade(response);
+    if (response.stream) co_return co_await send_stream(response);
+    co_return co_await send(response);
 }
 
 /// Reads the head, and the body unless the handler takes it while it comes.
@@ -197,6 +189,7 @@ asio::awaitable<bool> Connection::read_request() {
 /// Says that the body may come, to a client that waits for the word.
 asio::awaitable<bool> Connection::invite_body() {
     if (parser_.done() || !parser_.expects_continue()) co_return true;
+    if (!co_await settle_before_reading()) co_return false;
     co_return co_await write("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
@@ -259,6 +252,7 @@ asio::awaitable<bool> Connection::read_body() {
 /// Reads some bytes behind those that the parser did not take yet. The buffer grows with what comes:
 /// the parser refuses a message whose unparsed part is too long, so there is always room.
 asio::awaitable<Connection::Filled> Connection::fill() {
+    if (!in_flight_.empty() && !co_await settle_before_reading()) co_return Filled::closed;
     if (is_given_up_) co_return Filled::closed;
     if (!buffer_) {
         buffer_bytes_ = buffer_bytes_min;
@@ -282,8 +276,9 @@ asio::awaitable<Connection::Filled> Connection::fill() {
     if (std::exchange(is_expired_, false)) co_return Filled::expired;
     if (error || is_given_up_) co_return Filled::closed;
     end_ += got;
-    // A full buffer shows a large body: read it in larger parts.
-    if (end_ == buffer_bytes_ && buffer_bytes_ < buffer_bytes_max && parser_.head_done()) {
+    // A full buffer shows a large body, or many requests: read in larger parts.
+    const std::size_t bytes_max = parser_.head_done() ? buffer_bytes_max : requests_bytes_max;
+    if (end_ == buffer_bytes_ && buffer_bytes_ < bytes_max) {
         auto larger = std::make_unique_for_overwrite<char[]>(buffer_bytes_ * 4);
         std::copy_n(buffer_.get(), end_, larger.get());
         buffer_ = std::move(larger);
@@ -294,7 +289,7 @@ asio::awaitable<Connection::Filled> Connection::fill() {
 
 asio::awaitable<Response> Connection::handle(Request request) {
     set_deadline(Phase::handling, Duration::max());
-    const Running running(core_->handlers_running);
+    const RunningHandler running(core_->handlers_running);
     std::string why;
     try {
         co_return co_await core_->router.serve(std::move(request));

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "http/duplex.h"
+#include "http/later.h"
 #include "http/outbox.h"
 #include "http/parser.h"
 #include "http/server.h"
@@ -65,6 +67,18 @@ private:
     const std::uint64_t id_;
 };
 
+/// Counts a running handler, also when its coroutine is destroyed in the middle.
+class RunningHandler {
+public:
+    explicit RunningHandler(std::atomic<std::uint64_t>& count) : count_(count) { ++count_; }
+    ~RunningHandler() { --count_; }
+    RunningHandler(const RunningHandler&) = delete;
+    RunningHandler& operator=(const RunningHandler&) = delete;
+
+private:
+    std::atomic<std::uint64_t>& count_;
+};
+
 /// Reads requests, runs handlers and writes responses on one socket, until it closes. Everything
 /// runs on the socket's strand; start(), begin_stop() and close_now() may be called from any thread.
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -85,6 +99,19 @@ private:
     enum class Phase : std::uint8_t { idle, receiving, handling, writing, streaming, lingering };
     enum class Filled : std::uint8_t { some, closed, expired };
     using Clock = std::chrono::steady_clock;
+    /// How a request wants its answer.
+    struct Form {
+        bool is_head;
+        bool is_http10;
+        bool accepts_gzip;
+        bool keep_alive;
+    };
+    /// A request that was handled and is answered later.
+    struct InFlight {
+        std::shared_ptr<LaterResponse> answer;
+        Form form;
+    };
+    static constexpr std::size_t in_flight_max = 256;
 
     // connection.cc: life and receiving.
     asio::awaitable<void> run();
@@ -105,10 +132,19 @@ private:
     // connection_send.cc: sending.
     asio::awaitable<bool> refuse(unsigned status, std::string text);
     asio::awaitable<bool> refuse(ParseFailure failure);
+    asio::awaitable<bool> answer(const Response& response);
     asio::awaitable<bool> send(const Response& response);
     asio::awaitable<bool> write(std::string_view head, std::string_view body = {});
     asio::awaitable<void> linger();
     void begin_head(const Response& response);
+    void append_head(const Response& response);
+    std::string_view append(const Response& response, const Form& form, std::string& compressed);
+    Form form() const { return {is_head_, is_http10_, accepts_gzip_, keep_alive_}; }
+
+    // later.cc: requests that are handled ahead of the answers before them.
+    bool may_go_ahead() const;
+    asio::awaitable<bool> settle();
+    asio::awaitable<bool> settle_before_reading();
 
     // connection_stream.cc: what outlives one exchange.
     struct StreamRun;
@@ -145,7 +181,8 @@ private:
     bool is_upload_ = false;     // The handler reads the body.
     std::string upload_begin_;   // What came of it with the head.
 
-    std::string out_;  // The head being written, and a small body.
+    std::deque<InFlight> in_flight_;
+    std::string out_;  // The heads being written, and small bodies.
     std::shared_ptr<QueuedStream> stream_;
 };
 

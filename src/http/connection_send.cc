@@ -55,6 +55,10 @@ bool has_no_body(unsigned status) { return status < 200 || status == 204 || stat
 /// Status line and the handler's fields; framing and the empty line are still to come.
 void Connection::begin_head(const Response& response) {
     out_.clear();
+    append_head(response);
+}
+
+void Connection::append_head(const Response& response) {
     fmt::format_to(std::back_inserter(out_), "HTTP/1.1 {} {}\r\n", response.status,
                    reason_phrase(response.status));
     out_.append(date_field());
@@ -92,6 +96,7 @@ asio::awaitable<bool> Connection::refuse(unsigned status, std::string text) {
     keep_alive_ = false;
     is_head_ = false;
     accepts_gzip_ = false;
+    if (!co_await settle()) co_return false;
     const Response response = Response::text(status, std::move(text));
     const bool is_sent = co_await send(response);
     if (is_sent) co_await linger();
@@ -99,13 +104,22 @@ asio::awaitable<bool> Connection::refuse(unsigned status, std::string text) {
 }
 
 asio::awaitable<bool> Connection::send(const Response& response) {
-    begin_head(response);
+    out_.clear();
     std::string compressed;
+    const std::string_view body = append(response, form(), compressed);
+    co_return co_await write(out_, body);
+}
+
+/// Appends the answer to out_. A large body is left out and returned: it is the response's own or, when
+/// it was made smaller, `compressed`.
+std::string_view Connection::append(const Response& response, const Form& form,
+                                    std::string& compressed) {
+    append_head(response);
     std::string_view body = response.body ? std::string_view(*response.body) : "";
     if (has_no_body(response.status)) {
         body = {};
     } else {
-        if (accepts_gzip_ && body.size() >= gzip_bytes_min &&
+        if (form.accepts_gzip && body.size() >= gzip_bytes_min &&
             !response.headers.contains("Content-Encoding")) {
             compressed = gzip(body);
             body = compressed;
@@ -113,17 +127,15 @@ asio::awaitable<bool> Connection::send(const Response& response) {
         }
         fmt::format_to(std::back_inserter(out_), "Content-Length: {}\r\n", body.size());
     }
-    if (!keep_alive_)
+    if (!form.keep_alive)
         out_.append("Connection: close\r\n");
-    else if (is_http10_)
+    else if (form.is_http10)
         out_.append("Connection: keep-alive\r\n");
     out_.append("\r\n");
-    if (is_head_) body = {};
-    if (body.size() <= copy_bytes_max) {
-        out_.append(body);
-        body = {};
-    }
-    co_return co_await write(out_, body);
+    if (form.is_head) body = {};
+    if (body.size() > copy_bytes_max) return body;
+    out_.append(body);
+    return {};
 }
 
 void Connection::start_refusal(std::shared_ptr<void> keep) {

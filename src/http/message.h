@@ -104,6 +104,8 @@ public:
     virtual std::string remote() const = 0;
 };
 
+class LaterResponse;  // http/later.h
+
 struct Response {
     unsigned status = 200;
     Headers headers;
@@ -114,6 +116,9 @@ struct Response {
     std::shared_ptr<BodyStream> stream;
     /// Instead of both, with status 101: takes the connection over once the head is written.
     std::function<void(std::shared_ptr<Duplex>)> upgrade;
+    /// Instead of all others: the answer comes later, from any thread. Until then the connection takes
+    /// the requests that the client sent behind this one; answers keep the requests' order.
+    std::shared_ptr<LaterResponse> later;
 
     static Response text(unsigned status, std::string body);  // text/plain; charset=utf-8
     static Response json(std::string body, unsigned status = 200);

@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "http/gzip.h"
+#include "http/later.h"
 #include "http/raw_client_testing.h"
 
 namespace tepui::http {
@@ -76,6 +79,102 @@ TEST(Server, AnswersPipelinedRequestsInOrder) {
     client.send(requests);
     for (int i = 0; i < 50; ++i)
         EXPECT_EQ(body_of(client.read_response()), "body " + std::to_string(i));
+}
+
+/// Serves /later: the test gives the answers of its requests itself.
+class LaterAnswers {
+public:
+    Handler handler() {
+        return [this](Request request) -> asio::awaitable<Response> {
+            Response response;
+            response.later = std::make_shared<LaterResponse>();
+            {
+                const std::scoped_lock lock(mutex_);
+                waiting_.emplace_back(std::string(request.query_value("n").value_or("")),
+                                      response.later);
+            }
+            arrived_.notify_all();
+            co_return response;
+        };
+    }
+
+    /// Waits for so many requests, and answers them from the last to the first.
+    void answer_backwards(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        ASSERT_TRUE(arrived_.wait_for(lock, 10s, [&] { return waiting_.size() == count; }));
+        for (auto it = waiting_.rbegin(); it != waiting_.rend(); ++it)
+            it->second->set(Response::text(200, "answer " + it->first));
+        waiting_.clear();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::vector<std::pair<std::string, std::shared_ptr<LaterResponse>>> waiting_;
+};
+
+struct RunningLater {
+    RunningLater() : running({}, router()) {}
+    Router router() {
+        Router router = test_router();
+        router.add("/later", {"GET"}, answers.handler());
+        return router;
+    }
+    LaterAnswers answers;
+    Running running;
+};
+
+std::string later_request(int number) {
+    return fmt::format("GET /later?n={} HTTP/1.1\r\nHost: x\r\n\r\n", number);
+}
+
+TEST(Server, HandlesRequestsAheadOfAnswersThatComeLater) {
+    RunningLater server;
+    RawClient client(server.running.server.port());
+    client.send(later_request(1) + later_request(2) + later_request(3) +
+                "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n" + later_request(4));
+    server.answers.answer_backwards(3);  // None of them waits for an answer before it.
+    for (const char* answer : {"answer 1", "answer 2", "answer 3"})
+        EXPECT_THAT(client.read_response(), EndsWith(answer));
+    EXPECT_THAT(client.read_response(), HasSubstr("X-Path: /echo\r\n"));
+    server.answers.answer_backwards(1);
+    EXPECT_THAT(client.read_response(), EndsWith("answer 4"));
+}
+
+TEST(Server, AnswersThatComeLaterGoOutBeforeTheNextRequestIsWhole) {
+    RunningLater server;
+    RawClient client(server.running.server.port());
+    const std::string next = later_request(2);
+    client.send(later_request(1) + next.substr(0, 20));
+    server.answers.answer_backwards(1);
+    EXPECT_THAT(client.read_response(), EndsWith("answer 1"));
+    client.send(next.substr(20));
+    server.answers.answer_backwards(1);
+    EXPECT_THAT(client.read_response(), EndsWith("answer 2"));
+}
+
+TEST(Server, AnswersThatComeLaterGoOutBeforeARefusal) {
+    RunningLater server;
+    RawClient client(server.running.server.port());
+    client.send(later_request(1) + "not HTTP\r\n\r\n");
+    server.answers.answer_backwards(1);
+    EXPECT_THAT(client.read_response(), EndsWith("answer 1"));
+    const std::string refusal = client.read_all();
+    EXPECT_THAT(refusal, StartsWith("HTTP/1.1 400 "));
+    EXPECT_THAT(refusal, HasSubstr("Connection: close\r\n"));
+}
+
+TEST(Server, TheLastAnswerThatComesLaterClosesWhenAsked) {
+    RunningLater server;
+    RawClient client(server.running.server.port());
+    client.send(later_request(1) +
+                "GET /later?n=2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" +
+                later_request(3));
+    server.answers.answer_backwards(2);
+    EXPECT_THAT(client.read_response(), Not(HasSubstr("Connection: close")));
+    const std::string last = client.read_all();
+    EXPECT_THAT(last, HasSubstr("Connection: close\r\n"));
+    EXPECT_THAT(last, EndsWith("answer 2"));
 }
 
 TEST(Server, TakesRequestsByteByByte) {
