@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -61,6 +63,16 @@ public:
         const std::scoped_lock lock(mutex_);
         if (stopped_) return false;
         queue_.push_back(std::move(item));
+        if (!std::exchange(take_posted_, true)) asio::post(io_, [this] { take_batch(); });
+        return true;
+    }
+
+    /// All of them, with nothing in between.
+    bool push(std::vector<Item>& items) {
+        if (items.empty()) return true;
+        const std::scoped_lock lock(mutex_);
+        if (stopped_) return false;
+        std::move(items.begin(), items.end(), std::back_inserter(queue_));
         if (!std::exchange(take_posted_, true)) asio::post(io_, [this] { take_batch(); });
         return true;
     }

@@ -16,7 +16,7 @@ std::string ip_of_remote(std::string_view remote) {
     return std::string(ip);
 }
 
-AgentLinks::AgentLinks(std::function<void(Event)> post, std::shared_ptr<daemon::Log> log)
+AgentLinks::AgentLinks(std::function<void(std::vector<Event>)> post, std::shared_ptr<daemon::Log> log)
     : post_(std::move(post)), log_(std::move(log)) {}
 
 void AgentLinks::attach(std::shared_ptr<http::Duplex> connection, asio::any_io_executor io) {
@@ -46,7 +46,7 @@ asio::awaitable<void> AgentLinks::read(std::shared_ptr<AgentLinks> self, LinkId 
         const std::scoped_lock lock(self->mutex_);
         self->connections_.erase(id);
     }
-    self->post_(AgentLinkClosed{id});
+    self->post_({AgentLinkClosed{id}});
 }
 
 asio::awaitable<Result<void>> AgentLinks::read_frames(LinkId id,
@@ -57,32 +57,64 @@ asio::awaitable<Result<void>> AgentLinks::read_frames(LinkId id,
         TEPUI_CO_ASSIGN(const std::string bytes, co_await duplex->read());
         if (bytes.empty()) co_return Result<void>{};
         TEPUI_CO_CHECK_OK(decoder.feed(bytes));
+        std::vector<Event> events;
+        Result<void> decoded;
         while (const auto record = decoder.next()) {
             AgentFrameReceived received{id, {}, peer_ip};
-            const Result<void> decoded =
-                wire::decode(wire::Media::protobuf, *record, received.frame);
-            if (!decoded) co_return fail_with("a frame that is not one of ours", decoded.error());
-            post_(std::move(received));
+            decoded = wire::decode(wire::Media::protobuf, *record, received.frame);
+            if (!decoded) break;
+            events.emplace_back(std::move(received));
         }
+        if (!events.empty()) post_(std::move(events));
+        if (!decoded) co_return fail_with("a frame that is not one of ours", decoded.error());
     }
 }
 
 void AgentLinks::send(LinkId id, std::shared_ptr<const link::ToAgent> frame) {
-    auto connection = find(id);
-    if (!connection) return;  // Its end is on the way to the core.
+    const std::scoped_lock lock(mutex_);
+    const auto it = connections_.find(id);
+    if (it == connections_.end()) return;  // Its end is on the way to the core.
+    if (it->second->waiting.empty()) waiting_.push_back(id);
+    it->second->waiting.push_back(std::move(frame));
+}
+
+void AgentLinks::flush() {
+    std::vector<std::pair<std::shared_ptr<Connection>, Frames>> writes;
+    {
+        const std::scoped_lock lock(mutex_);
+        for (const LinkId id : std::exchange(waiting_, {})) {
+            const auto it = connections_.find(id);
+            if (it == connections_.end() || it->second->waiting.empty()) continue;
+            writes.emplace_back(it->second, std::exchange(it->second->waiting, {}));
+        }
+    }
+    for (auto& [connection, frames] : writes) write(std::move(connection), std::move(frames));
+}
+
+void AgentLinks::write(std::shared_ptr<Connection> connection, Frames frames) {
     auto& strand = connection->strand;
-    asio::post(strand, [connection = std::move(connection), frame = std::move(frame)] {
-        const bool taken = connection->duplex->push(
-            wire::encode_record(wire::encode(wire::Media::protobuf, *frame)));
+    asio::post(strand, [connection = std::move(connection), frames = std::move(frames)] {
+        std::string bytes;
+        for (const auto& frame : frames)
+            bytes += wire::encode_record(wire::encode(wire::Media::protobuf, *frame));
+        const bool taken = connection->duplex->push(std::move(bytes));
         // An agent that misses one frame must not get the next: it registers anew.
         if (!taken) connection->duplex->close();
     });
 }
 
 void AgentLinks::close(LinkId id) {
-    auto connection = find(id);
-    if (!connection) return;
-    auto& strand = connection->strand;  // After what was sent: a ShutdownAgent still goes out.
+    std::shared_ptr<Connection> connection;
+    Frames frames;
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto it = connections_.find(id);
+        if (it == connections_.end()) return;
+        connection = it->second;
+        frames = std::exchange(connection->waiting, {});
+    }
+    if (!frames.empty()) write(connection, std::move(frames));  // A ShutdownAgent still goes out.
+    auto& strand = connection->strand;
     asio::post(strand, [connection = std::move(connection)] { connection->duplex->close(); });
 }
 
@@ -98,12 +130,6 @@ void AgentLinks::close_all() {
 std::size_t AgentLinks::size() const {
     const std::scoped_lock lock(mutex_);
     return connections_.size();
-}
-
-std::shared_ptr<AgentLinks::Connection> AgentLinks::find(LinkId id) const {
-    const std::scoped_lock lock(mutex_);
-    const auto it = connections_.find(id);
-    return it == connections_.end() ? nullptr : it->second;
 }
 
 }  // namespace tepui::master

@@ -24,31 +24,37 @@ public:
     /// connection's own limit (http::Duplex).
     static constexpr std::size_t frame_bytes_max = std::size_t{256} << 20;
 
-    /// `post` takes the events of all links; it is called from I/O threads.
-    AgentLinks(std::function<void(Event)> post, std::shared_ptr<daemon::Log> log);
+    /// `post` takes the events of all links in order; it is called from I/O threads.
+    AgentLinks(std::function<void(std::vector<Event>)> post, std::shared_ptr<daemon::Log> log);
 
     /// Takes a connection over and reads it until it ends or a frame is not one of ours.
     void attach(std::shared_ptr<http::Duplex> connection, asio::any_io_executor io);
+    /// Frames go out with the next flush(), those of one link in one piece.
     void send(LinkId id, std::shared_ptr<const link::ToAgent> frame);
+    void flush();
+    /// After what was sent.
     void close(LinkId id);
     void close_all();
     std::size_t size() const;
 
 private:
+    using Frames = std::vector<std::shared_ptr<const link::ToAgent>>;
     struct Connection {
         asio::strand<asio::any_io_executor> strand;  // Keeps the frames' order while encoding.
         std::shared_ptr<http::Duplex> duplex;
+        Frames waiting{};  // For flush().
     };
 
     static asio::awaitable<void> read(std::shared_ptr<AgentLinks> self, LinkId id,
                                       std::shared_ptr<http::Duplex> duplex);
     asio::awaitable<Result<void>> read_frames(LinkId id, std::shared_ptr<http::Duplex> duplex);
-    std::shared_ptr<Connection> find(LinkId id) const;
+    static void write(std::shared_ptr<Connection> connection, Frames frames);
 
-    const std::function<void(Event)> post_;
+    const std::function<void(std::vector<Event>)> post_;
     const std::shared_ptr<daemon::Log> log_;
     mutable std::mutex mutex_;
     std::map<LinkId, std::shared_ptr<Connection>> connections_;
+    std::vector<LinkId> waiting_;  // Links with frames for flush().
     std::uint64_t last_id_ = 0;
 };
 

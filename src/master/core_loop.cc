@@ -10,6 +10,10 @@ namespace {
 /// keep what is ready from being written.
 constexpr std::size_t batch_events_max = 1024;
 
+/// The least time from one allocation to the next. An idle master offers at once what becomes free;
+/// a busy one collects it, so that offers are fewer and larger.
+constexpr Duration offers_pause = std::chrono::milliseconds{2};
+
 const Error stopping{Errc::cancelled, "the master is shutting down"};
 const Error store_broken{Errc::unavailable, "the master's registry failed: it is shutting down"};
 
@@ -40,6 +44,12 @@ void CoreLoop::stop() {
 }
 
 void CoreLoop::post(Event event) { push(std::move(event)); }
+
+void CoreLoop::post(std::vector<Event> events) {
+    std::vector<Item> items(std::make_move_iterator(events.begin()),
+                            std::make_move_iterator(events.end()));
+    thread_.push(items);  // Events of a loop that was stopped need no answer.
+}
 
 void CoreLoop::post_call(mesos::v1::scheduler::Call call, std::optional<StreamId> stream,
                          std::function<void(Result<void>)> done) {
@@ -92,8 +102,7 @@ void CoreLoop::take(std::deque<Item> batch) {
         return;
     }
     for (Item& item : batch) handle(std::move(item));
-    // What the batch made due (allocation) is done before anything else is looked at.
-    if (core_->next_deadline() <= clock_.now().instant) step(Tick{});
+    do_what_is_due();
     commit();
     end_batch();
 }
@@ -123,7 +132,17 @@ void CoreLoop::handle(Item item) {
         item);
 }
 
-void CoreLoop::step(Event event) { perform(core_->step(std::move(event), clock_.now())); }
+void CoreLoop::step(Event event) {
+    perform(core_->step(std::move(event), clock_.now(), Core::Offers::owed));
+}
+
+void CoreLoop::do_what_is_due() {
+    const Now now = clock_.now();
+    const bool offers = core_->owes_offers() && offers_due_ <= now.instant;
+    if (!offers && core_->next_deadline() > now.instant) return;
+    perform(core_->step(Tick{}, now));
+    offers_due_ = now.instant + offers_pause;
+}
 
 void CoreLoop::perform(Effects effects) {
     for (Effect& effect : effects) perform(effect);
@@ -185,7 +204,10 @@ void CoreLoop::commit() {
 void CoreLoop::end_batch() {
     recovered_.store(core_->recovered(), std::memory_order_release);
     outlets_.batch_ended(core_->state(), core_->take_changes());
-    if (!failed()) thread_.wake_at(core_->next_deadline(), clock_.now().instant);
+    if (failed()) return;
+    Instant due = core_->next_deadline();
+    if (core_->owes_offers()) due = std::min(due, offers_due_);
+    thread_.wake_at(due, clock_.now().instant);
 }
 
 }  // namespace tepui::master

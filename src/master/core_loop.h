@@ -56,6 +56,7 @@ public:
     void stop();
 
     void post(Event event);
+    void post(std::vector<Event> events);
     /// Judges a call (Core::check_call) and, if it passes, steps it; `done` gets the judgement.
     void post_call(mesos::v1::scheduler::Call call, std::optional<StreamId> stream,
                    std::function<void(Result<void>)> done);
@@ -90,6 +91,7 @@ private:
     void take(std::deque<Item> batch);
     void handle(Item item);
     void step(Event event);
+    void do_what_is_due();
     void perform(Effects effects);
     void perform(Effect& effect);
     void commit();
@@ -112,6 +114,7 @@ private:
     std::vector<coord::Write> writes_;
     std::map<RequestToken, std::function<void(Result<void>)>> requests_;
     std::uint64_t last_request_ = 0;
+    Instant offers_due_{};  // Offers that are owed are not made before.
 
     std::atomic<bool> recovered_{false};
 };

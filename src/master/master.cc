@@ -101,6 +101,8 @@ public:
     void close_agent_link(LinkId link) override { links_->close(link); }
     void log(Severity severity, const std::string& text) override { log_->write(severity, text); }
     void batch_ended(const State& state, const Changes& changes) override {
+        links_->flush();
+        streams_->flush();
         hub_->batch_ended(state, changes);
     }
     void store_failed(const Error& error) override {  // On the store's thread.
@@ -143,7 +145,8 @@ private:
             Core::create(options_.core, facts_->info, std::move(registry), prng.next(), now));
         loop_ = std::make_unique<CoreLoop>(std::move(core), std::move(store), clock_, *this);
         links_ = std::make_shared<AgentLinks>(
-            [loop = loop_.get()](Event event) { loop->post(std::move(event)); }, log_);
+            [loop = loop_.get()](std::vector<Event> events) { loop->post(std::move(events)); },
+            log_);
         hub_ = std::make_unique<SnapshotHub>(facts_, [loop = loop_.get()] { loop->wake(); });
         reader_ = std::make_unique<Reader>(*loop_, *hub_, *workers_, clock_);
         scheduler_route_ = std::make_unique<SchedulerRoute>(*loop_, streams_, prng.next());

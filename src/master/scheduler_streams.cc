@@ -17,17 +17,45 @@ std::shared_ptr<http::BodyStream> SchedulerStreams::open(const StreamId& id, wir
 
 void SchedulerStreams::send(const StreamId& id,
                             std::shared_ptr<const mesos::v1::scheduler::Event> event) {
-    auto stream = find(id);
-    if (!stream) return;
+    const std::scoped_lock lock(mutex_);
+    const auto it = streams_.find(id);
+    if (it == streams_.end()) return;
+    if (it->second->waiting.empty()) waiting_.push_back(id);
+    it->second->waiting.push_back(std::move(event));
+}
+
+void SchedulerStreams::flush() {
+    std::vector<std::pair<std::shared_ptr<Stream>, Events>> writes;
+    {
+        const std::scoped_lock lock(mutex_);
+        for (const StreamId& id : std::exchange(waiting_, {})) {
+            const auto it = streams_.find(id);
+            if (it == streams_.end() || it->second->waiting.empty()) continue;
+            writes.emplace_back(it->second, std::exchange(it->second->waiting, {}));
+        }
+    }
+    for (auto& [stream, events] : writes) write(std::move(stream), std::move(events));
+}
+
+void SchedulerStreams::write(std::shared_ptr<Stream> stream, Events events) {
     auto& strand = stream->strand;
-    asio::post(strand, [stream = std::move(stream), event = std::move(event)] {
-        stream->body->push(wire::encode_record(wire::encode(stream->media, *event)));
+    asio::post(strand, [stream = std::move(stream), events = std::move(events)] {
+        for (const auto& event : events)
+            stream->body->push(wire::encode_record(wire::encode(stream->media, *event)));
     });
 }
 
 void SchedulerStreams::close(const StreamId& id) {
-    auto stream = find(id);
-    if (!stream) return;
+    std::shared_ptr<Stream> stream;
+    Events events;
+    {
+        const std::scoped_lock lock(mutex_);
+        const auto it = streams_.find(id);
+        if (it == streams_.end()) return;
+        stream = it->second;
+        events = std::exchange(stream->waiting, {});
+    }
+    if (!events.empty()) write(stream, std::move(events));
     auto& strand = stream->strand;
     asio::post(strand, [stream = std::move(stream)] { stream->body->finish(); });
 }
@@ -40,12 +68,6 @@ void SchedulerStreams::remove(const StreamId& id) {
 std::size_t SchedulerStreams::size() const {
     const std::scoped_lock lock(mutex_);
     return streams_.size();
-}
-
-std::shared_ptr<SchedulerStreams::Stream> SchedulerStreams::find(const StreamId& id) const {
-    const std::scoped_lock lock(mutex_);
-    const auto it = streams_.find(id);
-    return it == streams_.end() ? nullptr : it->second;
 }
 
 }  // namespace tepui::master

@@ -28,25 +28,30 @@ public:
     /// Makes the body of a subscription's 200.
     std::shared_ptr<http::BodyStream> open(const StreamId& id, wire::Media media,
                                            asio::any_io_executor io);
-    /// Events for a stream that is not open are dropped: its end is on the way to the core.
+    /// Events go out with the next flush(). Those for a stream that is not open are dropped: its end
+    /// is on the way to the core.
     void send(const StreamId& id, std::shared_ptr<const mesos::v1::scheduler::Event> event);
     /// Ends the body after what was sent.
+    void flush();
     void close(const StreamId& id);
     /// Forgets a stream that ended.
     void remove(const StreamId& id);
     std::size_t size() const;
 
 private:
+    using Events = std::vector<std::shared_ptr<const mesos::v1::scheduler::Event>>;
     struct Stream {
         asio::strand<asio::any_io_executor> strand;  // Keeps the events' order while encoding.
         wire::Media media;
         std::shared_ptr<http::BodyStream> body;
+        Events waiting{};  // For flush().
     };
 
-    std::shared_ptr<Stream> find(const StreamId& id) const;
+    static void write(std::shared_ptr<Stream> stream, Events events);
 
     mutable std::mutex mutex_;
     std::unordered_map<StreamId, std::shared_ptr<Stream>> streams_;
+    std::vector<StreamId> waiting_;  // Streams with events for flush().
 };
 
 }  // namespace tepui::master

@@ -238,16 +238,18 @@ Effects Core::start(Now now) {
     return std::move(turn.effects);
 }
 
-Effects Core::step(Event event, Now now) {
+Effects Core::step(Event event, Now now, Offers offers) {
     Turn turn{*state_, now};
     dispatch(turn, event);
-    if (state_->recovered &&
+    if (offers == Offers::made && state_->recovered &&
         (state_->allocator->dirty() || state_->allocator->next_deadline() <= now.instant)) {
         make_offers(turn);
     }
     if (turn.touched) state_->changes.version = ++state_->version;
     return std::move(turn.effects);
 }
+
+bool Core::owes_offers() const { return state_->recovered && state_->allocator->dirty(); }
 
 Instant Core::next_deadline() const {
     if (!state_->recovered) return Instant::max();

@@ -48,7 +48,11 @@ public:
 
     /// Writes the new epoch; nothing else may be visible before that is durable.
     Effects start(Now now);
-    Effects step(Event event, Now now);
+    /// `Offers::owed`: what the event made free is not offered yet; the caller steps Tick soon, when
+    /// owes_offers(). Offers made for many events at once are fewer and larger.
+    enum class Offers : std::uint8_t { made, owed };
+    Effects step(Event event, Now now, Offers offers = Offers::made);
+    bool owes_offers() const;
     /// When Tick is due next; Instant::max() when never. Reaches an idle cluster's pings only.
     Instant next_deadline() const;
 
