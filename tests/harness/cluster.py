@@ -130,9 +130,10 @@ class Cluster:
         def healthy():
             assert self.master.alive(), f"the master ended:\n{self.master.log_text()[-2000:]}"
             with contextlib.suppress(OSError):
-                return request(self.port, "GET", "/health")[0] == 200
+                # It is healthy before it has read its registry; all but /health is 503 till then.
+                return all(request(self.port, "GET", path)[0] == 200 for path in ("/health", "/metrics/snapshot"))
             return False
-        wait_for(healthy, "the master's /health")
+        wait_for(healthy, "the master's /health and the end of its recovery")
 
     def active_agents(self):
         with contextlib.suppress(OSError, AssertionError, http.client.HTTPException):
