@@ -134,6 +134,7 @@ TEST_F(CoreLoopTest, WritesOfABatchAreOneCommit) {
     complete_one_write();
     EXPECT_EQ(store_->pending(), 0U);
     outlets_.wait_for([this] { return outlets_.sent.size() >= 50; });
+    loop_->stop();  // Its callbacks use this function's variables.
 }
 
 TEST_F(CoreLoopTest, AFailedStoreIsToldOnceAndNothingIsDecidedAnyMore) {
