@@ -127,6 +127,12 @@ void AgentLinks::close_all() {
     for (const auto& [id, connection] : connections) connection->duplex->close();
 }
 
+void AgentLinks::clear() {
+    const std::scoped_lock lock(mutex_);
+    connections_.clear();
+    waiting_.clear();
+}
+
 std::size_t AgentLinks::size() const {
     const std::scoped_lock lock(mutex_);
     return connections_.size();

@@ -73,6 +73,8 @@ public:
         if (workers_) workers_->stop();
         if (loop_) loop_->stop();
         if (hub_) hub_->abandon_readers();
+        if (links_) links_->clear();
+        if (streams_) streams_->clear();
         if (log_) {
             log_->info("stopped");
             log_->flush();

@@ -65,6 +65,12 @@ void SchedulerStreams::remove(const StreamId& id) {
     streams_.erase(id);
 }
 
+void SchedulerStreams::clear() {
+    const std::scoped_lock lock(mutex_);
+    streams_.clear();
+    waiting_.clear();
+}
+
 std::size_t SchedulerStreams::size() const {
     const std::scoped_lock lock(mutex_);
     return streams_.size();

@@ -36,6 +36,9 @@ public:
     void close(const StreamId& id);
     /// Forgets a stream that ended.
     void remove(const StreamId& id);
+    /// Forgets every stream. Due before the executors given to open() go: a stream holds a strand of
+    /// one.
+    void clear();
     std::size_t size() const;
 
 private:
