@@ -47,7 +47,8 @@ asio::awaitable<Result<int>> RunShell::run() {
     for (RunEffect& effect : core_.start(clock_.now().instant)) perform(std::move(effect));
     arm_timer();
     boost::system::error_code ignored;
-    while (!result_ || tails_open_ > 0) {
+    // What is still to be said goes out before TEARDOWN, which must not overtake it.
+    while (!result_ || tails_open_ > 0 || sending_) {
         co_await changed_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
     ++epoch_;
@@ -181,6 +182,7 @@ asio::awaitable<void> RunShell::send_queued() {
         feed(CallRefused{type, sent.error().text});
     }
     sending_ = false;
+    changed_->cancel();
 }
 
 asio::awaitable<Result<void>> RunShell::send(Call call) {

@@ -67,7 +67,7 @@ private:
     std::optional<Result<int>> result_;
     std::optional<FrameworkId> to_tear_down_;
     std::unique_ptr<asio::steady_timer> deadline_;
-    std::unique_ptr<asio::steady_timer> changed_;  // Cancelled when result_ or tails_open_ change.
+    std::unique_ptr<asio::steady_timer> changed_;  // Cancelled when what run() waits for changes.
     std::unique_ptr<asio::signal_set> signals_;
 };
 
