@@ -97,13 +97,12 @@ public:
             attach_sandbox(files_, options_.work_dir, sandbox.path);
         }
         const auto expected = (*core)->expected_containers();
-        outlets_ = std::make_unique<AgentOutlets>(
-            AgentOutlets::Parts{*parts_.containerizer, files_, pool_, *log_, options_.work_dir,
-                                AgentAddress{reported_ip(options_), reported_port()},
-                                options_.task_environment,
-                                [this](const EndAgent& x) { end({x.why, x.failed}); }});
-        loop_ = std::make_unique<CoreLoop>(std::move(*core), std::move(parts_.store),
-                                           *parts_.clock, *outlets_);
+        outlets_ = std::make_unique<AgentOutlets>(AgentOutlets::Parts{
+            *parts_.containerizer, files_, pool_, *log_, options_.work_dir,
+            AgentAddress{reported_ip(options_), reported_port()}, options_.task_environment,
+            [this](const EndAgent& x) { end({x.why, x.failed}); }});
+        loop_ = std::make_unique<CoreLoop>(std::move(*core), std::move(parts_.store), *parts_.clock,
+                                           *outlets_);
         link_ = std::make_shared<MasterLink>(
             loop_->executor(), std::move(parts_.detector),
             MasterLink::Callbacks{[this](Event event) { loop_->post(std::move(event)); },

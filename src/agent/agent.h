@@ -48,8 +48,8 @@ public:
     std::uint16_t port() const;
 
     /// Ends every container, unregisters from the master (if there is one) and forgets the agent's
-    /// identity, so that the next start registers a new agent. Returns at once; wait() tells when it
-    /// is done.
+    /// identity, so that the next start registers a new agent. Returns at once; wait() tells when
+    /// it is done.
     void leave();
 
     /// Waits until the agent has stopped, has left, or may not go on.

@@ -11,8 +11,7 @@ std::optional<Limitation> to_limitation(const std::optional<containerizer::Limit
     return Limitation{limit->reason, limit->message, limit->resources};
 }
 
-void attach_sandbox(daemon::Files& files, const std::string& work_dir,
-                    const std::string& sandbox) {
+void attach_sandbox(daemon::Files& files, const std::string& work_dir, const std::string& sandbox) {
     files.attach(sandbox, sandbox);
     const std::string runs = sandbox.substr(0, sandbox.rfind('/'));
     files.attach(runs + "/latest", sandbox);
@@ -89,7 +88,9 @@ void AgentOutlets::signal(const ContainerId& container, int signal) {
     parts_.containerizer.signal(container, signal);
 }
 
-void AgentOutlets::destroy(const ContainerId& container) { parts_.containerizer.destroy(container); }
+void AgentOutlets::destroy(const ContainerId& container) {
+    parts_.containerizer.destroy(container);
+}
 
 void AgentOutlets::remove_sandbox(const std::string& path) {
     parts_.files.detach_real(path);

@@ -18,8 +18,8 @@ namespace tepui::agent {
 namespace {
 
 namespace v1 = mesos::v1;
-using ::testing::HasSubstr;
 using testing::fetch;
+using ::testing::HasSubstr;
 
 v1::TaskInfo echo_task(const std::string& id) {
     v1::TaskInfo task;
@@ -61,8 +61,7 @@ struct AgentTest : ::testing::Test {
     }
     void start(AgentParts parts) {
         parts.containerizer = machine.containerizer();
-        parts.detector =
-            std::make_unique<FixedDetector>(*FixedDetector::parse(options().master));
+        parts.detector = std::make_unique<FixedDetector>(*FixedDetector::parse(options().master));
         parts.clock = std::make_shared<env::PosixClock>();
         parts.seed = ++seed_;
         auto started = Agent::start(options(), std::move(parts));
@@ -89,8 +88,8 @@ struct AgentTest : ::testing::Test {
         // The answer to the registration went out before: the order follows it on the link.
         run(task);
     }
-    http::Response call(const std::string& body, http::Headers headers = {
-                            {"Content-Type", "application/json"}}) {
+    http::Response call(const std::string& body,
+                        http::Headers headers = {{"Content-Type", "application/json"}}) {
         return fetch(agent->port(), "/api/v1", "POST", body, std::move(headers));
     }
     v1::agent::Response ask(const std::string& body) {
@@ -114,7 +113,8 @@ struct AgentTest : ::testing::Test {
 
 TEST_F(AgentTest, RegistersAndRunsATaskToItsEnd) {
     run_first("t");
-    const auto hello = master.wait_for([](const auto& frame) { return frame.has_register_agent(); });
+    const auto hello =
+        master.wait_for([](const auto& frame) { return frame.has_register_agent(); });
     ASSERT_TRUE(hello);
     const auto& info = hello->register_agent();
     EXPECT_EQ(info.agent().port(), agent->port());
@@ -126,8 +126,8 @@ TEST_F(AgentTest, RegistersAndRunsATaskToItsEnd) {
     const auto spec = machine.get(container).spec;
     EXPECT_EQ(spec.command.value(), "echo hello");
     EXPECT_EQ(spec.cpus, 0.5);
-    EXPECT_EQ(spec.sandbox, directory.path() + "/slaves/a1/frameworks/f1/executors/t/runs/" +
-                                container.value);
+    EXPECT_EQ(spec.sandbox,
+              directory.path() + "/slaves/a1/frameworks/f1/executors/t/runs/" + container.value);
     machine.exit(container, 0);
     const auto last = master.wait_for_state("t", v1::TASK_FINISHED);
     ASSERT_TRUE(last);
@@ -151,7 +151,8 @@ TEST_F(AgentTest, ARestartAdoptsWhatRuns) {
     agent.reset();
     master.forget();
     start();
-    const auto back = master.wait_for([](const auto& frame) { return frame.has_reregister_agent(); });
+    const auto back =
+        master.wait_for([](const auto& frame) { return frame.has_reregister_agent(); });
     ASSERT_TRUE(back);
     ASSERT_EQ(back->reregister_agent().tasks_size(), 1);
     EXPECT_EQ(back->reregister_agent().tasks(0).state(), v1::TASK_RUNNING);
@@ -178,7 +179,8 @@ TEST_F(AgentTest, ConnectsAgainWhenTheLinkBreaks) {
     run_first("t");
     master.forget();
     master.cut();
-    const auto back = master.wait_for([](const auto& frame) { return frame.has_reregister_agent(); });
+    const auto back =
+        master.wait_for([](const auto& frame) { return frame.has_reregister_agent(); });
     ASSERT_TRUE(back);
     EXPECT_FALSE(back->reregister_agent().restarted());
     machine.exit(machine.wait_for_launch("t"), 0);
@@ -251,8 +253,7 @@ TEST_F(AgentTest, TellsWhereItIsReached) {
         options.advertise_port = 7777;
     };
     start();
-    const auto frame =
-        master.wait_for([](const auto& each) { return each.has_register_agent(); });
+    const auto frame = master.wait_for([](const auto& each) { return each.has_register_agent(); });
     ASSERT_TRUE(frame);
     EXPECT_EQ(frame->register_agent().agent().port(), 7777);
     EXPECT_EQ(frame->register_agent().agent().hostname(), "192.0.2.7");
@@ -287,19 +288,18 @@ TEST_F(AgentTest, StateEndpoint) {
     ASSERT_EQ(response.status, 200U);
     const std::string& body = *response.body;
     const ContainerId container = machine.wait_for_launch("t");
-    for (const std::string& part : {
-             std::string(R"("version":"1.12.0")"), std::string(R"("id":"a1")"),
-             fmt::format(R"("pid":"slave(1)@127.0.0.1:{}")", agent->port()),
-             std::string(R"("attributes":{"rack":"r1","ssd":1.0})"),
-             std::string(R"("cpus":4.0)"), std::string(R"("ports":"[31000-32000]")"),
-             std::string(R"("master_hostname":"master.example")"),
-             std::string(R"("source":"t")"),
-             fmt::format(R"("container":"{}")", container.value),
-             fmt::format(R"("directory":"{}")", machine.get(container).spec.sandbox),
-             std::string(R"("executor_id":"","slave_id":"a1","state":"TASK_RUNNING")"),
-             std::string(R"("completed_executors":[])"), std::string(R"("queued_tasks":[])"),
-             std::string(R"("completed_frameworks":[])"),
-             std::string(R"("unreserved_resources_allocated":{"cpus":0.5)")}) {
+    for (const std::string& part :
+         {std::string(R"("version":"1.12.0")"), std::string(R"("id":"a1")"),
+          fmt::format(R"("pid":"slave(1)@127.0.0.1:{}")", agent->port()),
+          std::string(R"("attributes":{"rack":"r1","ssd":1.0})"), std::string(R"("cpus":4.0)"),
+          std::string(R"("ports":"[31000-32000]")"),
+          std::string(R"("master_hostname":"master.example")"), std::string(R"("source":"t")"),
+          fmt::format(R"("container":"{}")", container.value),
+          fmt::format(R"("directory":"{}")", machine.get(container).spec.sandbox),
+          std::string(R"("executor_id":"","slave_id":"a1","state":"TASK_RUNNING")"),
+          std::string(R"("completed_executors":[])"), std::string(R"("queued_tasks":[])"),
+          std::string(R"("completed_frameworks":[])"),
+          std::string(R"("unreserved_resources_allocated":{"cpus":0.5)")}) {
         EXPECT_THAT(body, HasSubstr(part));
     }
     machine.exit(container, 0);
@@ -326,9 +326,9 @@ TEST_F(AgentTest, OperatorCalls) {
     EXPECT_EQ(containers.containers(0).container_status().executor_pid(), 1000U);
     EXPECT_EQ(containers.containers(0).resource_statistics().mem_total_bytes(), 4096U);
     const auto metrics = ask(R"({"type":"GET_METRICS","get_metrics":{}})").get_metrics();
-    const auto running = std::find_if(
-        metrics.metrics().begin(), metrics.metrics().end(),
-        [](const auto& metric) { return metric.name() == "slave/tasks_running"; });
+    const auto running =
+        std::find_if(metrics.metrics().begin(), metrics.metrics().end(),
+                     [](const auto& metric) { return metric.name() == "slave/tasks_running"; });
     ASSERT_NE(running, metrics.metrics().end());
     EXPECT_EQ(running->value(), 1);
     EXPECT_GT(ask(R"({"type":"GET_FLAGS"})").get_flags().flags_size(), 5);
@@ -343,8 +343,8 @@ TEST_F(AgentTest, ListsAreWrittenWhenEmptyAndProtobufIsSpoken) {
     v1::agent::Call binary;
     binary.set_type(v1::agent::Call::GET_HEALTH);
     const auto response =
-        call(binary.SerializeAsString(), {{"Content-Type", "application/x-protobuf"},
-                                          {"Accept", "application/x-protobuf"}});
+        call(binary.SerializeAsString(),
+             {{"Content-Type", "application/x-protobuf"}, {"Accept", "application/x-protobuf"}});
     EXPECT_EQ(response.headers.find("Content-Type"), "application/x-protobuf");
     v1::agent::Response answer;
     ASSERT_TRUE(answer.ParseFromString(*response.body));
@@ -370,10 +370,14 @@ TEST_F(AgentTest, RefusalsInTheirOrder) {
         {"no type", "{}", json, 400},
         {"unknown type", R"({"type":"DANCE"})", json, 400},
         {"no body of the call", R"({"type":"GET_METRICS"})", json, 400},
-        {"not acceptable", R"({"type":"GET_HEALTH"})",
-         {{"Content-Type", "application/json"}, {"Accept", "text/html"}}, 406},
-        {"bad call before accept", "{}",
-         {{"Content-Type", "application/json"}, {"Accept", "text/html"}}, 400},
+        {"not acceptable",
+         R"({"type":"GET_HEALTH"})",
+         {{"Content-Type", "application/json"}, {"Accept", "text/html"}},
+         406},
+        {"bad call before accept",
+         "{}",
+         {{"Content-Type", "application/json"}, {"Accept", "text/html"}},
+         400},
         {"unsupported", R"({"type":"PRUNE_IMAGES","prune_images":{}})", json, 501},
         {"no such file", R"({"type":"LIST_FILES","list_files":{"path":"/nowhere"}})", json, 404},
     };
@@ -407,18 +411,17 @@ TEST_F(AgentTest, FilesOfSandboxes) {
     EXPECT_EQ(read("/etc/passwd").status, 404U);
     EXPECT_EQ(read(sandbox + "/stdout", "&offset=x").status, 400U);
     EXPECT_EQ(fetch(agent->port(), "/files/read").status, 400U);
-    const auto browse =
-        fetch(agent->port(), "/files/browse?path=" + http::percent_encode(sandbox));
+    const auto browse = fetch(agent->port(), "/files/browse?path=" + http::percent_encode(sandbox));
     EXPECT_THAT(*browse.body, HasSubstr(fmt::format(R"("path":"{}/stdout","size":6)", sandbox)));
     EXPECT_THAT(*browse.body, HasSubstr(R"("mode":"-rw-r--r--")"));
-    const auto download = fetch(
-        agent->port(), "/files/download?path=" + http::percent_encode(sandbox + "/stdout"));
+    const auto download =
+        fetch(agent->port(), "/files/download?path=" + http::percent_encode(sandbox + "/stdout"));
     EXPECT_EQ(*download.body, "hello\n");
     EXPECT_EQ(download.headers.find("Content-Disposition"), "attachment; filename=\"stdout\"");
     EXPECT_THAT(*fetch(agent->port(), "/files/debug").body, HasSubstr("runs/latest"));
     EXPECT_THAT(*read("/slave/log", "&offset=0").body, HasSubstr("registered with master"));
-    const auto list = ask(fmt::format(
-        R"({{"type":"LIST_FILES","list_files":{{"path":"{}"}}}})", sandbox));
+    const auto list =
+        ask(fmt::format(R"({{"type":"LIST_FILES","list_files":{{"path":"{}"}}}})", sandbox));
     EXPECT_EQ(list.list_files().file_infos_size(), 2);
     const auto page = ask(fmt::format(
         R"({{"type":"READ_FILE","read_file":{{"path":"{}/stdout","offset":2}}}})", sandbox));

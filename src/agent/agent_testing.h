@@ -87,7 +87,8 @@ private:
 };
 
 /// An HTTP exchange with the agent at `port`, done by a thread of its own.
-http::Response fetch(std::uint16_t port, const std::string& target, const std::string& method = "GET",
-                     const std::string& body = "", http::Headers headers = {});
+http::Response fetch(std::uint16_t port, const std::string& target,
+                     const std::string& method = "GET", const std::string& body = "",
+                     http::Headers headers = {});
 
 }  // namespace tepui::agent::testing

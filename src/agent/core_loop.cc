@@ -8,7 +8,10 @@ namespace tepui::agent {
 
 CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
                    const env::Clock& clock, Outlets& outlets)
-    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets),
+    : core_(std::move(core)),
+      store_(std::move(store)),
+      clock_(clock),
+      outlets_(outlets),
       thread_([this](std::deque<Item> batch) { take(std::move(batch)); }) {}
 
 CoreLoop::~CoreLoop() { stop(); }

@@ -31,8 +31,8 @@ public:
     virtual void end(const EndAgent& end) = 0;
 };
 
-/// The one thread that owns the core. Events are posted from any thread, stepped in batches, and the
-/// checkpoints of one batch go to the store as one commit.
+/// The one thread that owns the core. Events are posted from any thread, stepped in batches, and
+/// the checkpoints of one batch go to the store as one commit.
 class CoreLoop {
 public:
     using Reader = std::function<void(const State&)>;
@@ -50,8 +50,8 @@ public:
 
     /// Any thread.
     void post(Event event);
-    /// Calls `reader` on the loop's thread; it must not keep the state. Any thread. False (and never
-    /// called) when the loop has stopped.
+    /// Calls `reader` on the loop's thread; it must not keep the state. Any thread. False (and
+    /// never called) when the loop has stopped.
     bool read(Reader reader);
     /// The loop's own executor: for the master link.
     asio::any_io_executor executor() { return thread_.executor(); }

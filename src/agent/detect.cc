@@ -35,11 +35,11 @@ bool names(const Resources& resources, std::string_view name) {
 Result<Machine> inspect_machine(const std::string& work_dir) {
     Machine machine;
     machine.cores = static_cast<unsigned>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
-    struct sysinfo memory {};
+    struct sysinfo memory{};
     if (sysinfo(&memory) == 0) {
         machine.memory_bytes = std::uint64_t{memory.totalram} * memory.mem_unit;
     }
-    struct statvfs disk {};
+    struct statvfs disk{};
     if (statvfs(work_dir.c_str(), &disk) != 0) {
         return fail(Errc::io, "looking at the work directory {}: {}", work_dir,
                     std::strerror(errno));

@@ -20,8 +20,8 @@ struct Machine {
 Result<Machine> inspect_machine(const std::string& work_dir);
 
 /// The agent's total: `text` (--resources), and for each of cpus, mem, disk and ports that it does
-/// not name what the machine gives: all cores; memory and disk but 1 GB and 5 GB (or half, when there
-/// is less than twice that); ports 31000-32000. Source: Mesos' semantics, section 21.
+/// not name what the machine gives: all cores; memory and disk but 1 GB and 5 GB (or half, when
+/// there is less than twice that); ports 31000-32000. Source: Mesos' semantics, section 21.
 Result<Resources> total_resources(std::string_view text, std::string_view default_role,
                                   const Machine& machine);
 

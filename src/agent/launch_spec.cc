@@ -93,8 +93,8 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     spec.environment = environment(launch, address);
     spec.environment.insert(variables.begin(), variables.end());
     spec.cpus = requested(launch.task, "cpus");
-    spec.cpus_limit = limit(launch.task, "cpus").has_value() ? limit(launch.task, "cpus")
-                                                             : spec.cpus;
+    spec.cpus_limit =
+        limit(launch.task, "cpus").has_value() ? limit(launch.task, "cpus") : spec.cpus;
     if (spec.cpus_limit && std::isinf(*spec.cpus_limit)) spec.cpus_limit.reset();
     spec.mem_mb = limit(launch.task, "mem").has_value() ? limit(launch.task, "mem")
                                                         : requested(launch.task, "mem");

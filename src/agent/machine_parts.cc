@@ -30,8 +30,7 @@ Result<AgentParts> machine_parts(const AgentOptions& options) {
     containerizer.work_dir = options.work_dir;
     containerizer.runtime_dir = runtime_dir;
     containerizer.switch_user = options.core.switch_user;
-    parts.containerizer =
-        TEPUI_TRY(containerizer::make_containerizer(std::move(containerizer)));
+    parts.containerizer = TEPUI_TRY(containerizer::make_containerizer(std::move(containerizer)));
     parts.clock = std::make_shared<env::PosixClock>();
     parts.seed = env::PosixRandom{}.seed();
     return parts;

@@ -26,8 +26,12 @@ http::ClientRequest link_request(http::Url url) {
 
 MasterLink::MasterLink(asio::any_io_executor executor, std::unique_ptr<MasterDetector> detector,
                        Callbacks callbacks, std::uint64_t seed)
-    : executor_(executor), detector_(std::move(detector)), callbacks_(std::move(callbacks)),
-      client_(executor), timer_(executor), prng_(seed) {}
+    : executor_(executor),
+      detector_(std::move(detector)),
+      callbacks_(std::move(callbacks)),
+      client_(executor),
+      timer_(executor),
+      prng_(seed) {}
 
 void MasterLink::start() { asio::co_spawn(executor_, run(shared_from_this()), asio::detached); }
 
@@ -64,8 +68,8 @@ asio::awaitable<void> MasterLink::run(std::shared_ptr<MasterLink> self) {
             delay_max = delay_first;
             self->callbacks_.event(MasterDisconnected{});
         }
-        const auto delay = Duration{static_cast<std::int64_t>(
-            self->prng_.unit() * static_cast<double>(delay_max.count()))};
+        const auto delay = Duration{
+            static_cast<std::int64_t>(self->prng_.unit() * static_cast<double>(delay_max.count()))};
         delay_max = std::min(delay_max * 2, delay_last);
         co_await self->wait(delay);
     }

@@ -27,7 +27,8 @@ public:
     static constexpr std::size_t frame_bytes_max = std::size_t{256} << 20;
 
     struct Callbacks {
-        std::function<void(Event)> event;  // MasterConnected, MasterFrameReceived, MasterDisconnected.
+        std::function<void(Event)>
+            event;  // MasterConnected, MasterFrameReceived, MasterDisconnected.
         std::function<void(std::string)> warn;
     };
 

@@ -149,16 +149,14 @@ TEST(LaunchSpec, RefusesWhatIsNotIsolated) {
         ASSERT_FALSE(spec);
         EXPECT_EQ(spec.error().code, Errc::unsupported);
     };
-    expect_refused([](auto& task) {
-        task.mutable_container()->set_type(v1::ContainerInfo::DOCKER);
-    });
+    expect_refused(
+        [](auto& task) { task.mutable_container()->set_type(v1::ContainerInfo::DOCKER); });
     expect_refused([](auto& task) {
         task.mutable_container()->set_type(v1::ContainerInfo::MESOS);
         task.mutable_container()->mutable_mesos()->mutable_image()->set_type(v1::Image::DOCKER);
     });
-    expect_refused([](auto& task) {
-        task.mutable_container()->add_volumes()->set_container_path("data");
-    });
+    expect_refused(
+        [](auto& task) { task.mutable_container()->add_volumes()->set_container_path("data"); });
     expect_refused([](auto& task) {
         task.mutable_resources(0)->mutable_disk()->mutable_persistence()->set_id("v");
     });

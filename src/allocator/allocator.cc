@@ -19,7 +19,8 @@ std::uint8_t bits_of(const Capabilities& capabilities) {
                                      (capabilities.reservation_refinement ? has_refinement : 0));
 }
 
-bool is_elsewhere(const std::optional<mesos::v1::DomainInfo>& master, const mesos::v1::AgentInfo& agent) {
+bool is_elsewhere(const std::optional<mesos::v1::DomainInfo>& master,
+                  const mesos::v1::AgentInfo& agent) {
     if (!master || !master->has_fault_domain() || !agent.domain().has_fault_domain()) return false;
     return master->fault_domain().region().name() != agent.domain().fault_domain().region().name();
 }
@@ -40,9 +41,9 @@ void each_role(const Resources& resources, Use use) {
     const auto& entries = resources.entries();
     if (entries.empty()) return;
     const auto& first = entries.front().allocation_role;
-    const bool uniform = std::all_of(entries.begin(), entries.end(), [&](const Resources::Entry& entry) {
-        return entry.allocation_role == first;
-    });
+    const bool uniform =
+        std::all_of(entries.begin(), entries.end(),
+                    [&](const Resources::Entry& entry) { return entry.allocation_role == first; });
     if (uniform) return use(first, resources);
     for (const auto& [role, part] : resources.by_allocation_role()) use(role, part);
 }
@@ -249,7 +250,8 @@ void Allocator::Impl::set_total(Agent& agent, const Resources& total) {
         (is_elsewhere(options_.master_domain, agent.info) ? has_region : 0));
 }
 
-void Allocator::Impl::add_agent(AgentOffering offering, const std::map<FrameworkId, Resources>& used) {
+void Allocator::Impl::add_agent(AgentOffering offering,
+                                const std::map<FrameworkId, Resources>& used) {
     remove_agent(offering.agent);
     if (unused_agents_.empty()) {
         unused_agents_.push_back(static_cast<AgentHandle>(agents_.size()));
@@ -442,7 +444,9 @@ void Allocator::activate_framework(const FrameworkId& framework) {
 void Allocator::deactivate_framework(const FrameworkId& framework) {
     impl_->set_framework_active(framework, false);
 }
-void Allocator::remove_framework(const FrameworkId& framework) { impl_->remove_framework(framework); }
+void Allocator::remove_framework(const FrameworkId& framework) {
+    impl_->remove_framework(framework);
+}
 
 void Allocator::add_agent(AgentOffering agent, const std::map<FrameworkId, Resources>& used) {
     impl_->add_agent(std::move(agent), used);

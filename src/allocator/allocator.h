@@ -16,10 +16,12 @@ namespace tepui::allocator {
 
 struct Options {
     std::uint64_t seed = 1;  // For the order agents are visited in.
-    Duration filter_min = std::chrono::seconds{1};  // A filter lasts at least one allocation interval.
-    std::set<std::string> fair_sharing_excluded;    // Resource names that do not count for shares.
+    Duration filter_min =
+        std::chrono::seconds{1};  // A filter lasts at least one allocation interval.
+    std::set<std::string> fair_sharing_excluded;  // Resource names that do not count for shares.
     /// An offer holds all of at least one of these; empty: any offer will do.
-    std::vector<Quantities> min_allocatable = {{{"cpus", Quantity{10}}}, {{"mem", Quantity{32'000}}}};
+    std::vector<Quantities> min_allocatable = {{{"cpus", Quantity{10}}},
+                                               {{"mem", Quantity{32'000}}}};
     bool filter_gpu_resources = true;  // Agents with gpus only to clients with gpu_resources.
     /// Agents of other regions only to clients with region_aware. Unset: there is one region.
     std::optional<mesos::v1::DomainInfo> master_domain;
@@ -55,12 +57,12 @@ struct Allocation {
     Resources resources;  // allocation_info.role set.
 };
 
-/// Hierarchical weighted dominant-resource fairness over agents, event-driven: each change marks what
-/// it touches dirty, allocate() visits only that, and an idle allocator does nothing.
+/// Hierarchical weighted dominant-resource fairness over agents, event-driven: each change marks
+/// what it touches dirty, allocate() visits only that, and an idle allocator does nothing.
 /// Deterministic: the same calls with the same seed give the same allocations.
 ///
-/// Amounts: what allocate() returned counts as allocated until recover()ed. The caller keeps offers,
-/// tasks and this in step (master/core/ledger).
+/// Amounts: what allocate() returned counts as allocated until recover()ed. The caller keeps
+/// offers, tasks and this in step (master/core/ledger).
 class Allocator {
 public:
     explicit Allocator(Options options);
@@ -91,8 +93,8 @@ public:
     /// Empty roles: all.
     void revive(const FrameworkId& framework, const std::set<std::string>& roles);
     void suppress(const FrameworkId& framework, const std::set<std::string>& roles);
-    /// Above 0, else it is ignored; 1 for roles never set. Changes the order of what comes, not what
-    /// is allocated already.
+    /// Above 0, else it is ignored; 1 for roles never set. Changes the order of what comes, not
+    /// what is allocated already.
     void set_weight(const std::string& role, double weight);
 
     /// Allocates what is dirty; an empty answer costs O(1).

@@ -20,10 +20,12 @@ struct Cluster {
     explicit Cluster(const benchmark::State& bench) : Cluster(bench.range(0), bench.range(1)) {}
 
     Cluster(std::int64_t agents, std::int64_t frameworks) : allocator(Options{}) {
-        const auto total = *Resources::parse_flag("cpus:16;mem:65536;disk:500000;ports:[31000-32000]");
+        const auto total =
+            *Resources::parse_flag("cpus:16;mem:65536;disk:500000;ports:[31000-32000]");
         for (std::int64_t i = 0; i < agents; ++i) allocator.add_agent({agent_id(i), total, {}}, {});
         for (std::int64_t i = 0; i < frameworks; ++i) {
-            allocator.add_framework({framework_id(i), {"role" + std::to_string(i % 10)}, {}, {}}, true);
+            allocator.add_framework({framework_id(i), {"role" + std::to_string(i % 10)}, {}, {}},
+                                    true);
         }
     }
 
@@ -59,7 +61,8 @@ void BM_Declined(benchmark::State& bench) {
     cluster.allocate();
     for (auto _ : bench) {
         bench.PauseTiming();
-        for (std::size_t i = 0; i < cluster.held.size(); ++i) cluster.recover(i, std::chrono::hours{1});
+        for (std::size_t i = 0; i < cluster.held.size(); ++i)
+            cluster.recover(i, std::chrono::hours{1});
         // All have refused all: a new hour.
         bench.ResumeTiming();
         cluster.allocate();
@@ -82,7 +85,8 @@ void BM_Dirty1(benchmark::State& bench) {
         bench.PauseTiming();
         for (std::size_t i = 0; i < all.size() / 100; ++i) {
             const auto& offer = all[next++ % all.size()];
-            cluster.allocator.recover(offer.framework, offer.agent, offer.resources, {}, cluster.now);
+            cluster.allocator.recover(offer.framework, offer.agent, offer.resources, {},
+                                      cluster.now);
         }
         bench.ResumeTiming();
         cluster.allocate();
@@ -101,7 +105,8 @@ void BM_Dirty1Refused(benchmark::State& bench) {
     Cluster cluster(bench.range(0) / 100, bench.range(1));
     cluster.allocate();
     while (!cluster.held.empty()) {
-        for (std::size_t i = 0; i < cluster.held.size(); ++i) cluster.recover(i, std::chrono::hours{1});
+        for (std::size_t i = 0; i < cluster.held.size(); ++i)
+            cluster.recover(i, std::chrono::hours{1});
         cluster.allocate();
     }
     const auto total = *Resources::parse_flag("cpus:16;mem:65536;disk:500000;ports:[31000-32000]");
@@ -162,7 +167,10 @@ BENCHMARK(BM_Dirty1)->Apply(sizes)->Iterations(200);
 BENCHMARK(BM_Dirty1Refused)->Apply(sizes)->Iterations(200);
 BENCHMARK(BM_Idle)->Apply(sizes);
 BENCHMARK(BM_Recover)->Apply(sizes);
-BENCHMARK(BM_Join)->Unit(benchmark::kMicrosecond)->ArgsProduct({{1'000, 10'000}, {1}})->Iterations(20);
+BENCHMARK(BM_Join)
+    ->Unit(benchmark::kMicrosecond)
+    ->ArgsProduct({{1'000, 10'000}, {1}})
+    ->Iterations(20);
 
 }  // namespace
 }  // namespace tepui::allocator

@@ -14,8 +14,8 @@ namespace tepui::allocator {
 /// The state behind Allocator. Membership and accounts are in allocator.cc, one round of allocation
 /// in allocator_round.cc.
 ///
-/// Invariant that makes rounds cheap: an agent and a client that are both clean have nothing for each
-/// other. So whatever could give a client more on an agent must mark one of them, or the pair:
+/// Invariant that makes rounds cheap: an agent and a client that are both clean have nothing for
+/// each other. So whatever could give a client more on an agent must mark one of them, or the pair:
 /// free resources that grow and changed totals mark the agent; a client that becomes active, is
 /// revived or gets new capabilities is marked itself; the end of a refusal marks the pair.
 class Allocator::Impl {
@@ -97,7 +97,8 @@ private:
     Role& role_of(FrameworkHandle handle, const std::string& role);
     void sync_activity(FrameworkHandle handle);
     void forget_refusals(ClientHandle client);
-    /// Forgets roles that are neither subscribed nor hold anything, and a framework of nothing else.
+    /// Forgets roles that are neither subscribed nor hold anything, and a framework of nothing
+    /// else.
     void drop_unused(FrameworkHandle handle);
     void mark_dirty(ClientHandle client);
 
@@ -134,8 +135,8 @@ private:
     std::uint32_t visits_ = 0;
     bool shares_are_stale_ = false;
 
-    std::vector<AgentHandle> giving_;          // Agents with something to give.
-    std::vector<AgentHandle> dirty_agents_;    // Also those with pending clients.
+    std::vector<AgentHandle> giving_;        // Agents with something to give.
+    std::vector<AgentHandle> dirty_agents_;  // Also those with pending clients.
     std::vector<ClientHandle> dirty_clients_;
     Deadlines deadlines_;
     std::size_t refusal_count_ = 0;

@@ -10,7 +10,8 @@ namespace tepui::allocator {
 
 namespace {
 
-// Up to this many candidates are sorted for each agent; for more, walking the whole tree is cheaper.
+// Up to this many candidates are sorted for each agent; for more, walking the whole tree is
+// cheaper.
 constexpr std::size_t sorted_candidates_max = 32;
 
 bool is_plain(const Resources& resources) {
@@ -40,8 +41,9 @@ public:
         }
         agent_.pending.clear();
         agent_.dirty = false;
-        impl_.set_giving(agent_, impl_.is_allocatable(
-            agent_.shared.empty() ? agent_.free : agent_.free + agent_.shared));
+        impl_.set_giving(agent_,
+                         impl_.is_allocatable(agent_.shared.empty() ? agent_.free
+                                                                    : agent_.free + agent_.shared));
     }
 
 private:
@@ -64,10 +66,9 @@ private:
             offer_to_few();
             return;
         }
-        impl_.tree_.walk([this](std::string_view role) { return may_take(role); },
-                         [this](ClientHandle client) {
-                             return is_candidate(client) && offer_to(client);
-                         });
+        impl_.tree_.walk(
+            [this](std::string_view role) { return may_take(role); },
+            [this](ClientHandle client) { return is_candidate(client) && offer_to(client); });
     }
 
     void offer_to_few() {

@@ -28,7 +28,8 @@ mesos::v1::DomainInfo region(const char* name) {
 struct World {
     explicit World(Options options = {}) : allocator(std::move(options)) {}
 
-    void framework(const char* id, std::set<std::string> roles = {"*"}, Capabilities capabilities = {}) {
+    void framework(const char* id, std::set<std::string> roles = {"*"},
+                   Capabilities capabilities = {}) {
         allocator.add_framework({FrameworkId(id), std::move(roles), {}, capabilities}, true);
     }
     void agent(const char* id, std::string_view resources, const char* where = nullptr) {
@@ -58,7 +59,8 @@ struct World {
     }
     void give_back(std::size_t offer, std::string_view part, std::optional<Duration> refuse = {}) {
         const auto& held = last.at(offer);
-        allocator.recover(held.framework, held.agent, of(part).allocated_to(held.role), refuse, now);
+        allocator.recover(held.framework, held.agent, of(part).allocated_to(held.role), refuse,
+                          now);
     }
 
     Allocator allocator;
@@ -152,10 +154,11 @@ TEST(AllocatorFairness, UnknownHoldersCountForTheirRole) {
     world.framework("f1", {"a"});
     world.framework("f2", {"b"});
     AgentOffering offering{AgentId("s1"), of("cpus:4;mem:256"), {}};
-    world.allocator.add_agent(offering, {{FrameworkId("old"), of("cpus:1;mem:64").allocated_to("a")}});
+    world.allocator.add_agent(offering,
+                              {{FrameworkId("old"), of("cpus:1;mem:64").allocated_to("a")}});
     EXPECT_THAT(world.offers(), ElementsAre("f2 b s1 cpus:3; mem:192"));
-    world.allocator.recover(FrameworkId("old"), AgentId("s1"), of("cpus:1;mem:64").allocated_to("a"), {},
-                            world.now);
+    world.allocator.recover(FrameworkId("old"), AgentId("s1"),
+                            of("cpus:1;mem:64").allocated_to("a"), {}, world.now);
     EXPECT_THAT(world.offers(), ElementsAre("f1 a s1 cpus:1; mem:64"));
 }
 
@@ -181,7 +184,8 @@ TEST(AllocatorFilters, HoldUntilTheirEndOrUntilThereIsMore) {
     EXPECT_THAT(world.offers(), IsEmpty());
     EXPECT_EQ(world.allocator.next_deadline(), Instant{} + 5s);
     // More than was refused passes.
-    world.allocator.recover(FrameworkId("f1"), AgentId("s1"), of("cpus:0.5").allocated_to("*"), {}, world.now);
+    world.allocator.recover(FrameworkId("f1"), AgentId("s1"), of("cpus:0.5").allocated_to("*"), {},
+                            world.now);
     EXPECT_THAT(world.offers(), ElementsAre("f1 * s1 cpus:1.5; mem:64"));
     world.give_back(0, "cpus:1;mem:64");
     EXPECT_THAT(world.offers(), IsEmpty());
@@ -220,7 +224,8 @@ TEST(AllocatorFilters, AreForOneFrameworkRoleAndAgent) {
 }
 
 TEST(AllocatorFilters, EndWithReviveDeactivationAndRoleChange) {
-    for (const char* how : {"revive", "revive the role", "reactivate", "leave and enter the role"}) {
+    for (const char* how :
+         {"revive", "revive the role", "reactivate", "leave and enter the role"}) {
         SCOPED_TRACE(how);
         World world;
         const FrameworkId f1("f1");
@@ -328,13 +333,14 @@ TEST(AllocatorRules, CapabilitiesDecideWhatIsSeen) {
     struct Row {
         const char* name;
         const char* resources;
-        bool Capabilities::*capability;
+        bool Capabilities::* capability;
         const char* without;
         const char* with;
     };
     const Row rows[] = {
         {"gpus", "cpus:2;gpus:1", &Capabilities::gpu_resources, "", "cpus:2; gpus:1"},
-        {"revocable", revocable, &Capabilities::revocable_resources, "cpus:2", "cpus:2; cpus{REV}:1"},
+        {"revocable", revocable, &Capabilities::revocable_resources, "cpus:2",
+         "cpus:2; cpus{REV}:1"},
         {"refined", refined, &Capabilities::reservation_refinement, "cpus:2",
          "cpus:2; cpus(reservations: [(STATIC,a), (DYNAMIC,a/b)]):1"},
         {"shared", shared, &Capabilities::shared_resources, "cpus:2",
@@ -350,7 +356,8 @@ TEST(AllocatorRules, CapabilitiesDecideWhatIsSeen) {
             Capabilities capabilities;
             capabilities.*row.capability = has;
             world.framework("f1", {"a/b"}, capabilities);
-            world.agent("s1", row.resources, std::string_view(row.name) == "region" ? "there" : "here");
+            world.agent("s1", row.resources,
+                        std::string_view(row.name) == "region" ? "there" : "here");
             const std::string want = has ? row.with : row.without;
             const auto offers = world.offers();
             EXPECT_EQ(offers.empty() ? "" : offers[0], want.empty() ? "" : "f1 a/b s1 " + want);
@@ -388,8 +395,13 @@ TEST(AllocatorRules, ReservationsGoToTheRoleAndBelow) {
 }
 
 TEST(AllocatorRules, ScrapsAreNotOffered) {
-    struct Row { const char* resources; bool offered; };
-    const Row rows[] = {{"cpus:0.009;mem:31.999", false}, {"cpus:0.01", true}, {"mem:32", true},
+    struct Row {
+        const char* resources;
+        bool offered;
+    };
+    const Row rows[] = {{"cpus:0.009;mem:31.999", false},
+                        {"cpus:0.01", true},
+                        {"mem:32", true},
                         {"disk:1000;ports:[1-9]", false}};
     for (const auto& row : rows) {
         SCOPED_TRACE(row.resources);

@@ -17,8 +17,8 @@ struct Amount {
 };
 using Amounts = std::vector<Amount>;
 
-/// The cluster's capacity by kind of scalar, and the numbers of the kinds. Kinds are never forgotten:
-/// there are as many as agents ever declared names.
+/// The cluster's capacity by kind of scalar, and the numbers of the kinds. Kinds are never
+/// forgotten: there are as many as agents ever declared names.
 class Capacity {
 public:
     explicit Capacity(std::set<std::string> excluded) : excluded_(std::move(excluded)) {}

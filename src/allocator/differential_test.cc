@@ -35,10 +35,12 @@ Resources parse(std::string_view text) {
 
 const std::vector<Resources>& catalogue() {
     static const std::vector<Resources> all = [] {
-        const auto refined = R"([{"name":"cpus","type":"SCALAR","scalar":{"value":2},"reservations":[
+        const auto refined =
+            R"([{"name":"cpus","type":"SCALAR","scalar":{"value":2},"reservations":[
             {"type":"STATIC","role":"a"},{"type":"DYNAMIC","role":"a/b"}]},
             {"name":"mem","type":"SCALAR","scalar":{"value":256}}])";
-        const auto revocable = R"([{"name":"cpus","type":"SCALAR","scalar":{"value":2},"revocable":{}}])";
+        const auto revocable =
+            R"([{"name":"cpus","type":"SCALAR","scalar":{"value":2},"revocable":{}}])";
         const auto shared = R"([{"name":"disk","type":"SCALAR","scalar":{"value":64},"shared":{},
             "reservations":[{"type":"DYNAMIC","role":"a"}],"disk":{"persistence":{"id":"v"},
             "volume":{"container_path":"d","mode":"RW"}}}])";
@@ -81,22 +83,38 @@ public:
         const AgentId agent("s" + std::to_string(command.a % 6));
         switch (command.verb) {
             case 0:
-            case 1: return on_frameworks([&](auto& x) { x.add_framework(client(command), command.c % 8 != 0); });
+            case 1:
+                return on_frameworks(
+                    [&](auto& x) { x.add_framework(client(command), command.c % 8 != 0); });
             case 2: return on_frameworks([&](auto& x) { x.update_framework(client(command)); });
-            case 3: allocator_.activate_framework(framework); return reference_.set_framework_active(framework, true);
-            case 4: allocator_.deactivate_framework(framework); return reference_.set_framework_active(framework, false);
+            case 3:
+                allocator_.activate_framework(framework);
+                return reference_.set_framework_active(framework, true);
+            case 4:
+                allocator_.deactivate_framework(framework);
+                return reference_.set_framework_active(framework, false);
             case 5: return remove_framework(framework);
             case 6:
             case 7:
             case 8: return add_agent(command, agent);
             case 9: return update_agent(command, agent);
             case 10: return remove_agent(agent);
-            case 11: allocator_.activate_agent(agent); return reference_.set_agent_active(agent, true);
-            case 12: allocator_.deactivate_agent(agent); return reference_.set_agent_active(agent, false);
+            case 11:
+                allocator_.activate_agent(agent);
+                return reference_.set_agent_active(agent, true);
+            case 12:
+                allocator_.deactivate_agent(agent);
+                return reference_.set_agent_active(agent, false);
             case 13: return track(command, agent);
-            case 14: return on_frameworks([&](auto& x) { x.revive(framework, pick_roles(command.b)); });
-            case 15: return on_frameworks([&](auto& x) { x.suppress(framework, pick_roles(command.b)); });
-            case 16: return on_frameworks([&](auto& x) { x.set_weight(*pick_roles(1 << command.b % 6).begin(), 1 + command.c % 3); });
+            case 14:
+                return on_frameworks([&](auto& x) { x.revive(framework, pick_roles(command.b)); });
+            case 15:
+                return on_frameworks(
+                    [&](auto& x) { x.suppress(framework, pick_roles(command.b)); });
+            case 16:
+                return on_frameworks([&](auto& x) {
+                    x.set_weight(*pick_roles(1 << command.b % 6).begin(), 1 + command.c % 3);
+                });
             case 17:
             case 18:
             case 19:
@@ -113,7 +131,8 @@ private:
     }
 
     static Client client(const Command& command) {
-        Client client{FrameworkId("f" + std::to_string(command.a % 5)), pick_roles(command.b), {}, {}};
+        Client client{
+            FrameworkId("f" + std::to_string(command.a % 5)), pick_roles(command.b), {}, {}};
         if (client.roles.empty()) client.roles.insert("*");
         client.suppressed_roles = pick_roles(command.b & command.c & command.a);
         client.capabilities = {true,
@@ -132,7 +151,8 @@ private:
 
     void add_agent(const Command& command, const AgentId& agent) {
         AgentOffering offering{agent, catalogue()[command.b % 8], {}};
-        if (command.c % 3 > 0) *offering.info.mutable_domain() = region(command.c % 3 == 1 ? "here" : "there");
+        if (command.c % 3 > 0)
+            *offering.info.mutable_domain() = region(command.c % 3 == 1 ? "here" : "there");
         std::map<FrameworkId, Resources> used;
         std::erase_if(held_, [&](const Allocation& held) { return held.agent == agent; });
         if (command.c % 4 == 0) {
@@ -175,13 +195,16 @@ private:
         const auto held = held_[place];
         auto returned = held.resources;
         if (command.c % 4 == 0) {
-            returned = returned.filter([](const Resources::Entry& entry) { return entry.name == "cpus"; });
+            returned =
+                returned.filter([](const Resources::Entry& entry) { return entry.name == "cpus"; });
         }
         std::optional<Duration> refuse;
         if (command.c % 3 != 0) refuse = std::chrono::seconds{command.c % 5};
-        on_frameworks([&](auto& x) { x.recover(held.framework, held.agent, returned, refuse, now_); });
+        on_frameworks(
+            [&](auto& x) { x.recover(held.framework, held.agent, returned, refuse, now_); });
         held_[place].resources -= returned;
-        if (held_[place].resources.empty()) held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(place));
+        if (held_[place].resources.empty())
+            held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(place));
     }
 
     Resources all_held(const AgentId& agent) const {
@@ -235,19 +258,22 @@ RC_GTEST_PROP(AllocatorDifferential, AgreesWithTheReference, ()) {
     for (const auto& command : commands) trace.run(command);
 }
 
-/// The same, but starting busy: rapidcheck's short traces rarely get frameworks and agents together.
+/// The same, but starting busy: rapidcheck's short traces rarely get frameworks and agents
+/// together.
 RC_GTEST_PROP(AllocatorDifferential, AgreesInABusyCluster, ()) {
     Options options;
     options.seed = *rc::gen::arbitrary<std::uint64_t>();
     Trace trace(options);
     for (int i = 0; i < 6; ++i) trace.run({6, i, *rc::gen::inRange(0, 8), 1});
-    for (int i = 0; i < 5; ++i) trace.run({0, i, *rc::gen::inRange(1, 64), *rc::gen::inRange(0, 64)});
-    const auto commands = *rc::gen::scale(
-        1.5, rc::gen::container<std::vector<Command>>(rc::gen::map(gen_command(), [](Command command) {
-            // Mostly rounds and returns.
-            if (command.c % 3 > 0) command.verb = 17 + command.verb % 7;
-            return command;
-        })));
+    for (int i = 0; i < 5; ++i)
+        trace.run({0, i, *rc::gen::inRange(1, 64), *rc::gen::inRange(0, 64)});
+    const auto commands = *rc::gen::scale(1.5, rc::gen::container<std::vector<Command>>(
+                                                   rc::gen::map(gen_command(), [](Command command) {
+                                                       // Mostly rounds and returns.
+                                                       if (command.c % 3 > 0)
+                                                           command.verb = 17 + command.verb % 7;
+                                                       return command;
+                                                   })));
     for (const auto& command : commands) trace.run(command);
 }
 

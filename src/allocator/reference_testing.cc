@@ -12,7 +12,8 @@ namespace {
 
 std::vector<std::string> with_ancestors(const std::string& role) {
     std::vector<std::string> roles{role};
-    for (auto slash = role.rfind('/'); slash != std::string::npos; slash = roles.back().rfind('/')) {
+    for (auto slash = role.rfind('/'); slash != std::string::npos;
+         slash = roles.back().rfind('/')) {
         roles.push_back(roles.back().substr(0, slash));
     }
     return roles;
@@ -104,7 +105,9 @@ void ReferenceAllocator::recover(const FrameworkId& framework, const AgentId& ag
     if (refuse && it != frameworks_.end()) {
         for (const auto& [role, part] : resources.by_allocation_role()) {
             if (!it->second.client.roles.contains(role)) continue;
-            filters_.push_back({{role, framework}, agent_id, part.unallocated(),
+            filters_.push_back({{role, framework},
+                                agent_id,
+                                part.unallocated(),
                                 now + std::max(*refuse, options_.filter_min)});
         }
     }
@@ -118,7 +121,8 @@ void ReferenceAllocator::track(const FrameworkId& framework, const AgentId& agen
     forget_unused();
 }
 
-void ReferenceAllocator::drop_filters(const FrameworkId& framework, const std::set<std::string>* roles) {
+void ReferenceAllocator::drop_filters(const FrameworkId& framework,
+                                      const std::set<std::string>* roles) {
     std::erase_if(filters_, [&](const Filter& filter) {
         return filter.pair.second == framework && (!roles || roles->contains(filter.pair.first));
     });
@@ -129,10 +133,12 @@ void ReferenceAllocator::revive(const FrameworkId& framework, const std::set<std
     if (it == frameworks_.end()) return;
     drop_filters(framework, roles.empty() ? nullptr : &roles);
     auto& suppressed = it->second.client.suppressed_roles;
-    std::erase_if(suppressed, [&](const auto& role) { return roles.empty() || roles.contains(role); });
+    std::erase_if(suppressed,
+                  [&](const auto& role) { return roles.empty() || roles.contains(role); });
 }
 
-void ReferenceAllocator::suppress(const FrameworkId& framework, const std::set<std::string>& roles) {
+void ReferenceAllocator::suppress(const FrameworkId& framework,
+                                  const std::set<std::string>& roles) {
     const auto it = frameworks_.find(framework);
     if (it == frameworks_.end()) return;
     auto& client = it->second.client;
@@ -164,9 +170,11 @@ void ReferenceAllocator::forget_unused() {
     for (const auto& [pair, quantities] : present) {
         for (const auto& role : with_ancestors(pair.first)) roles.insert(role);
     }
-    std::erase_if(pair_allocations_, [&](const auto& item) { return !present.contains(item.first); });
+    std::erase_if(pair_allocations_,
+                  [&](const auto& item) { return !present.contains(item.first); });
     std::erase_if(own_allocations_, [&](const auto& item) { return !roles.contains(item.first); });
-    std::erase_if(subtree_allocations_, [&](const auto& item) { return !roles.contains(item.first); });
+    std::erase_if(subtree_allocations_,
+                  [&](const auto& item) { return !roles.contains(item.first); });
 }
 
 Quantities ReferenceAllocator::capacity() const {
@@ -214,17 +222,21 @@ void ReferenceAllocator::order_below(const std::string& role, const Holdings& he
         }
         if (pair.first != role) continue;
         add(own, quantities);
-        clients.insert({{share(quantities, held.capacity), count(pair_allocations_, pair), pair.second.value}, pair.second});
+        clients.insert(
+            {{share(quantities, held.capacity), count(pair_allocations_, pair), pair.second.value},
+             pair.second});
     }
     for (const auto& child : children) {
         Quantities subtree;
         for (const auto& [pair, quantities] : held.pairs) {
             if (role_is_within(pair.first, child)) add(subtree, quantities);
         }
-        places.insert({share(subtree, held.capacity) / weight_of(child), count(subtree_allocations_, child), child});
+        places.insert({share(subtree, held.capacity) / weight_of(child),
+                       count(subtree_allocations_, child), child});
     }
     if (!role.empty()) {
-        places.insert({share(own, held.capacity) / weight_of(role), count(own_allocations_, role), ""});
+        places.insert(
+            {share(own, held.capacity) / weight_of(role), count(own_allocations_, role), ""});
     }
     for (const auto& [key, allocations, name] : places) {
         if (!name.empty()) {
@@ -278,7 +290,8 @@ Resources ReferenceAllocator::offer_for(const Pair& pair, const Agent& agent,
     }
     if (!is_allocatable(offer)) return {};
     for (const auto& filter : filters_) {
-        if (filter.pair == pair && filter.agent == offering.agent && filter.refused.contains(offer)) {
+        if (filter.pair == pair && filter.agent == offering.agent &&
+            filter.refused.contains(offer)) {
             return {};
         }
     }
@@ -288,7 +301,8 @@ Resources ReferenceAllocator::offer_for(const Pair& pair, const Agent& agent,
 void ReferenceAllocator::visit(Agent& agent, std::vector<Allocation>& allocations) {
     auto remaining = agent.offering.total.nonshared().unallocated();
     Resources used;
-    for (const auto& [framework, resources] : agent.used) used += resources.nonshared().unallocated();
+    for (const auto& [framework, resources] : agent.used)
+        used += resources.nonshared().unallocated();
     remaining -= used;
     remaining += agent.offering.total.shared().unallocated();
     // The order is that at the beginning of the visit.

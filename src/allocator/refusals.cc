@@ -47,7 +47,8 @@ Refusals::Added Refusals::add(ClientHandle client, const Resources& refused, Ins
 bool Refusals::is_live(ClientHandle client, std::uint32_t number, Instant deadline) const {
     for (const auto& group : groups_) {
         if (group.number != number) continue;
-        const auto it = std::lower_bound(group.refusals.begin(), group.refusals.end(), client, by_client);
+        const auto it =
+            std::lower_bound(group.refusals.begin(), group.refusals.end(), client, by_client);
         return it != group.refusals.end() && it->client == client && it->deadline == deadline;
     }
     return false;
@@ -73,7 +74,8 @@ std::size_t Refusals::forget(ClientHandle client) {
         set_bit(group.mask, client, false);
         ++count;
     }
-    if (count > 0) std::erase_if(groups_, [](const Group& group) { return group.refusals.empty(); });
+    if (count > 0)
+        std::erase_if(groups_, [](const Group& group) { return group.refusals.empty(); });
     return count;
 }
 

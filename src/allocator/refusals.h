@@ -21,7 +21,8 @@ public:
         bool is_new = false;
     };
     Added add(ClientHandle client, const Resources& refused, Instant deadline);
-    /// Ends the refusal if `deadline` is still its end; false for one that was replaced or forgotten.
+    /// Ends the refusal if `deadline` is still its end; false for one that was replaced or
+    /// forgotten.
     bool expire(ClientHandle client, std::uint32_t group, Instant deadline);
     bool is_live(ClientHandle client, std::uint32_t group, Instant deadline) const;
     /// Returns how many there were.

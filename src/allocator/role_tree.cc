@@ -6,7 +6,8 @@
 
 namespace tepui::allocator {
 
-RoleTree::RoleTree(const Capacity& capacity) : capacity_(capacity), root_(std::make_unique<Node>()) {}
+RoleTree::RoleTree(const Capacity& capacity)
+    : capacity_(capacity), root_(std::make_unique<Node>()) {}
 RoleTree::~RoleTree() = default;
 
 RoleTree::Node& RoleTree::node_of(std::string_view role) {
@@ -120,7 +121,9 @@ void RoleTree::charge(ClientHandle client, const Amounts& amounts) {
     add_held(client, amounts, 1);
 }
 
-void RoleTree::discharge(ClientHandle client, const Amounts& amounts) { add_held(client, amounts, -1); }
+void RoleTree::discharge(ClientHandle client, const Amounts& amounts) {
+    add_held(client, amounts, -1);
+}
 
 void RoleTree::add_held(ClientHandle handle, const Amounts& amounts, int sign) {
     if (amounts.empty()) return;

@@ -20,8 +20,8 @@ using ClientHandle = std::uint32_t;
 /// weight, number of allocations, name). The clients of a role that also has sub-roles compete with
 /// these as one group, which has the role's weight.
 ///
-/// Cost: O(depth * log n) for a change, O(1) a step to walk. Holds what clients were charged, also of
-/// clients that are not active; only active ones are walked.
+/// Cost: O(depth * log n) for a change, O(1) a step to walk. Holds what clients were charged, also
+/// of clients that are not active; only active ones are walked.
 class RoleTree {
 public:
     explicit RoleTree(const Capacity& capacity);
@@ -44,8 +44,8 @@ public:
     /// Whether `a` comes before `b`.
     bool before(ClientHandle a, ClientHandle b) const;
 
-    /// Visits active clients in order until `visit(client)` returns true; roles (with all below) for
-    /// which `enter(role name)` returns false are left out. The tree must not change meanwhile.
+    /// Visits active clients in order until `visit(client)` returns true; roles (with all below)
+    /// for which `enter(role name)` returns false are left out. The tree must not change meanwhile.
     template <typename Enter, typename Visit>
     void walk(Enter enter, Visit visit) const {
         walk_node(*root_, enter, visit);

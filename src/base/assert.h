@@ -12,15 +12,15 @@ namespace tepui {
 
 /// A broken invariant of ours ends the process, in release builds too: going on would spread it.
 /// Never for input, a peer, a disk or a user; those are Errors.
-#define TEPUI_ASSERT(expression)                                                     \
-    do {                                                                             \
-        if (!(expression)) [[unlikely]]                                              \
-            ::tepui::assertion_failed(#expression, __FILE__, __LINE__, {});          \
+#define TEPUI_ASSERT(expression)                                            \
+    do {                                                                    \
+        if (!(expression)) [[unlikely]]                                     \
+            ::tepui::assertion_failed(#expression, __FILE__, __LINE__, {}); \
     } while (false)
 
 /// The same with a sentence that explains what the invariant protects.
-#define TEPUI_ASSERT_WHY(expression, why)                                            \
-    do {                                                                             \
-        if (!(expression)) [[unlikely]]                                              \
-            ::tepui::assertion_failed(#expression, __FILE__, __LINE__, why);         \
+#define TEPUI_ASSERT_WHY(expression, why)                                    \
+    do {                                                                     \
+        if (!(expression)) [[unlikely]]                                      \
+            ::tepui::assertion_failed(#expression, __FILE__, __LINE__, why); \
     } while (false)

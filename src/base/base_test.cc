@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
-#include <limits>
 #include <rapidcheck/gtest.h>
+#include <limits>
 
 #include "base/bytes.h"
 #include "base/ids.h"
@@ -12,7 +12,11 @@ namespace tepui {
 namespace {
 
 TEST(Duration, ReadsAndWritesMesosSyntax) {
-    struct Row { const char* text; Duration want; const char* written; };
+    struct Row {
+        const char* text;
+        Duration want;
+        const char* written;
+    };
     const Row rows[] = {
         {"15secs", 15s, "15secs"},   {"500ms", 500ms, "500ms"},   {"1.5hrs", 90min, "90mins"},
         {"10mins", 10min, "10mins"}, {"1days", 24h, "1days"},     {"2weeks", 14 * 24h, "2weeks"},
@@ -25,7 +29,8 @@ TEST(Duration, ReadsAndWritesMesosSyntax) {
         EXPECT_EQ(*parsed, row.want);
         EXPECT_EQ(format_duration(*parsed), row.written);
     }
-    for (const char* bad : {"", "15", "secs", "15 secs", "15s", "nan", "1e300weeks", "inf", "1secsx"}) {
+    for (const char* bad :
+         {"", "15", "secs", "15 secs", "15s", "nan", "1e300weeks", "inf", "1secsx"}) {
         SCOPED_TRACE(bad);
         const auto parsed = parse_duration(bad);
         ASSERT_FALSE(parsed.has_value());

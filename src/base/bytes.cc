@@ -27,7 +27,8 @@ Result<Bytes> parse_bytes(std::string_view text) {
         }
     }
     return fail(Errc::invalid_argument,
-                "'{}' is not a size; write a whole number and B, KB, MB, GB or TB, as in 64MB", text);
+                "'{}' is not a size; write a whole number and B, KB, MB, GB or TB, as in 64MB",
+                text);
 }
 
 std::string format_bytes(Bytes bytes) {

@@ -17,8 +17,14 @@ struct Quantity {
     auto operator<=>(const Quantity&) const = default;
     friend Quantity operator+(Quantity a, Quantity b) { return {a.milli + b.milli}; }
     friend Quantity operator-(Quantity a, Quantity b) { return {a.milli - b.milli}; }
-    Quantity& operator+=(Quantity other) { milli += other.milli; return *this; }
-    Quantity& operator-=(Quantity other) { milli -= other.milli; return *this; }
+    Quantity& operator+=(Quantity other) {
+        milli += other.milli;
+        return *this;
+    }
+    Quantity& operator-=(Quantity other) {
+        milli -= other.milli;
+        return *this;
+    }
 };
 
 /// Shortest decimal text: "0.1", "8", "1024.5".

@@ -30,25 +30,27 @@ inline std::unexpected<Error> fail_with(std::string_view context, const Error& e
 #define TEPUI_CONCAT(a, b) TEPUI_CONCAT_INNER(a, b)
 
 /// The value of a Result expression, or return its error. Not for use around `co_await`.
-#define TEPUI_TRY(expression)                                                                     \
-    ({                                                                                            \
-        auto tepui_result = (expression);                                                         \
-        if (!tepui_result) return std::unexpected<::tepui::Error>(std::move(tepui_result).error()); \
-        std::move(tepui_result).value();                                                          \
+#define TEPUI_TRY(expression)                                                        \
+    ({                                                                               \
+        auto tepui_result = (expression);                                            \
+        if (!tepui_result)                                                           \
+            return std::unexpected<::tepui::Error>(std::move(tepui_result).error()); \
+        std::move(tepui_result).value();                                             \
     })
 
 /// Returns the error of a Result<void> expression, if it has one. Not for use around `co_await`.
-#define TEPUI_CHECK_OK(expression)                                                                 \
-    do {                                                                                           \
-        auto tepui_result = (expression);                                                          \
-        if (!tepui_result) return std::unexpected<::tepui::Error>(std::move(tepui_result).error()); \
+#define TEPUI_CHECK_OK(expression)                                                   \
+    do {                                                                             \
+        auto tepui_result = (expression);                                            \
+        if (!tepui_result)                                                           \
+            return std::unexpected<::tepui::Error>(std::move(tepui_result).error()); \
     } while (false)
 
 /// In a coroutine: declares from a Result, or co_returns its error.
 ///   TEPUI_CO_ASSIGN(auto body, co_await read(socket));
-#define TEPUI_CO_ASSIGN_INNER(result, declaration, expression)                              \
-    auto result = expression;                                                               \
-    if (!result) co_return std::unexpected<::tepui::Error>(std::move(result).error());      \
+#define TEPUI_CO_ASSIGN_INNER(result, declaration, expression)                         \
+    auto result = expression;                                                          \
+    if (!result) co_return std::unexpected<::tepui::Error>(std::move(result).error()); \
     declaration = std::move(result).value()
 #define TEPUI_CO_ASSIGN(declaration, expression) \
     TEPUI_CO_ASSIGN_INNER(TEPUI_CONCAT(tepui_result_, __LINE__), declaration, expression)

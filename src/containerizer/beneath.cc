@@ -24,7 +24,8 @@ int try_open(int directory, const std::string& path, std::uint64_t flags, mode_t
     how.flags = flags | O_CLOEXEC;
     how.mode = (flags & O_CREAT) != 0 ? mode : 0;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    // EAGAIN: something was renamed while the kernel looked; it could not prove the path stays inside.
+    // EAGAIN: something was renamed while the kernel looked; it could not prove the path stays
+    // inside.
     for (int attempt = 0;; ++attempt) {
         const long fd = ::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how);
         if (fd >= 0 || errno != EAGAIN || attempt == 64) return static_cast<int>(fd);

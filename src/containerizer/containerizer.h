@@ -17,32 +17,37 @@ namespace tepui::containerizer {
 
 struct Options {
     std::string work_dir;     // The agent's; sandboxes and shim sockets live beneath it.
-    std::string runtime_dir;  // Sockets live in its folder "c"; at most 66 bytes, as socket paths end at 107.
+    std::string runtime_dir;  // Sockets live in its folder "c"; at most 66 bytes, as socket paths
+                              // end at 107.
     std::string shim_path;    // The tepui-shim program.
-    std::string cgroups_root = "tepui";  // Unique per agent on the host: "tepui/<agent's work dir hash>".
+    std::string cgroups_root =
+        "tepui";  // Unique per agent on the host: "tepui/<agent's work dir hash>".
     std::vector<std::string> isolation = {"cgroups/cpu", "cgroups/mem", "cgroups/pids",
                                           "namespaces/pid", "filesystem/linux"};
     bool cgroups_enable_cfs = false;
     bool switch_user = true;
     std::uint64_t pids_max = 4096;
-    std::size_t log_bytes_max = std::size_t{10} << 20;  // Of stdout and stderr each, before rotation.
+    std::size_t log_bytes_max = std::size_t{10}
+                                << 20;  // Of stdout and stderr each, before rotation.
     std::size_t log_files_max = 5;
-    std::string frameworks_home;  // Where relative URIs of the fetcher begin; empty: they are refused.
+    std::string
+        frameworks_home;  // Where relative URIs of the fetcher begin; empty: they are refused.
     Duration fetch_stall_timeout = 60s;  // Below one byte a second for this long ends a download.
-    std::uint64_t fetch_bytes_max = std::uint64_t{16} << 30;  // Of each download, copy and extraction.
+    std::uint64_t fetch_bytes_max = std::uint64_t{16}
+                                    << 30;  // Of each download, copy and extraction.
     bool fetch_link_local = false;  // Metadata services live at link-local addresses: refused.
 };
 
 /// What to run and under which limits. Plain values; nothing of the wire's roles or offers.
 struct LaunchSpec {
     ContainerId container;
-    std::string sandbox;                 // Absolute; made here, owned by `user`.
-    std::string user;                    // Empty: as the agent.
+    std::string sandbox;  // Absolute; made here, owned by `user`.
+    std::string user;     // Empty: as the agent.
     mesos::v1::CommandInfo command;
     std::map<std::string, std::string> environment;  // Below command.environment in precedence.
-    std::optional<double> cpus;          // Request; shares of 1,024 each.
-    std::optional<double> cpus_limit;    // Quota, when cfs is on.
-    std::optional<double> mem_mb;        // Hard limit.
+    std::optional<double> cpus;                      // Request; shares of 1,024 each.
+    std::optional<double> cpus_limit;                // Quota, when cfs is on.
+    std::optional<double> mem_mb;                    // Hard limit.
     std::optional<mesos::v1::RLimitInfo> rlimits;
 };
 
@@ -75,8 +80,8 @@ struct LaunchError {
     bool sandbox_failed = false;
 };
 
-/// Launches containers, tells when they end, finds them again after a restart. All callbacks come on
-/// threads of its own; the shell posts them to its loop.
+/// Launches containers, tells when they end, finds them again after a restart. All callbacks come
+/// on threads of its own; the shell posts them to its loop.
 class Containerizer {
 public:
     virtual ~Containerizer() = default;
@@ -92,14 +97,16 @@ public:
     virtual void signal(const ContainerId& container, int signal) = 0;
     /// Ends the container whatever it does; `exited` follows.
     virtual void destroy(const ContainerId& container) = 0;
-    /// Called once, before any launch. The answer names every id of `expected`; one of which nothing is
-    /// left has ended without a status. Re-adopts what runs of `expected` (their `exited` will be told to `exited`), reads the end of
-    /// what ended, destroys whatever else an earlier agent with these Options left.
+    /// Called once, before any launch. The answer names every id of `expected`; one of which
+    /// nothing is left has ended without a status. Re-adopts what runs of `expected` (their
+    /// `exited` will be told to `exited`), reads the end of what ended, destroys whatever else an
+    /// earlier agent with these Options left.
     virtual Result<std::vector<Found>> recover(
         const std::vector<ContainerId>& expected,
         std::function<void(const ContainerId&, Exited)> exited) = 0;
-    /// The caller has stored how `container` ended: what is kept of its end for recover() is removed.
-    /// Without this call the end stays readable for a later agent (at most the newest 1,024 are kept).
+    /// The caller has stored how `container` ended: what is kept of its end for recover() is
+    /// removed. Without this call the end stays readable for a later agent (at most the newest
+    /// 1,024 are kept).
     virtual void forget(const ContainerId& container) { (void)container; }
     /// Usage now: cpu times, memory, processes. Blocks for a few reads of cgroup files.
     virtual Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) = 0;

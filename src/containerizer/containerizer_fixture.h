@@ -1,6 +1,7 @@
 #pragma once
 
-// For tests that run real containers: directories and cgroups of their own, and a count of what is left.
+// For tests that run real containers: directories and cgroups of their own, and a count of what is
+// left.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -88,7 +89,8 @@ protected:
     static std::size_t entries(const std::string& directory) {
         std::error_code error;
         std::size_t count = 0;
-        for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; ++it)
+        for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+             ++it)
             ++count;
         return count;
     }
@@ -126,7 +128,9 @@ protected:
             [exited](Exited end) { exited->set_value(std::move(end)); });
         return run;
     }
-    Task launch(const std::string& id, const std::string& command) { return launch(spec(id, command)); }
+    Task launch(const std::string& id, const std::string& command) {
+        return launch(spec(id, command));
+    }
 
     /// Runs it to its end and forgets it.
     Exited run(LaunchSpec what) {
@@ -162,7 +166,8 @@ protected:
 
     /// Reaps the shims that were children of an agent which "died": it was this same process.
     static void reap_former_shims() {
-        while (::waitpid(-1, nullptr, 0) > 0) {}
+        while (::waitpid(-1, nullptr, 0) > 0) {
+        }
     }
 
     /// Waits for the process to be gone (not merely a zombie of somebody).

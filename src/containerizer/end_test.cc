@@ -13,8 +13,8 @@ TEST_F(EndTest, TermReachesEveryProcess) {
     const std::string fifo = make_fifo("ready");
     // The grandchild's end shows in the sandbox, before the first process ends.
     Task tree = launch("tree", "sh -c 'trap \"echo inner; exit\" TERM; echo > " + fifo +
-                                  "; while :; do sleep 1000 & wait; done' & "
-                                  "trap 'wait; echo outer; exit 7' TERM; wait");
+                                   "; while :; do sleep 1000 & wait; done' & "
+                                   "trap 'wait; echo outer; exit 7' TERM; wait");
     ASSERT_TRUE(tree.await_started());
     await_line(fifo);
     containerizer_->signal(tree.id, SIGTERM);
@@ -37,7 +37,8 @@ TEST_F(EndTest, TermEndsAPlainProgram) {
 
 TEST_F(EndTest, WhoIgnoresTermDiesOfKill) {
     const std::string fifo = make_fifo("ready");
-    Task stubborn = launch("stubborn", "trap '' TERM; echo > " + fifo + "; while :; do sleep 1000; done");
+    Task stubborn =
+        launch("stubborn", "trap '' TERM; echo > " + fifo + "; while :; do sleep 1000; done");
     ASSERT_TRUE(stubborn.await_started());
     await_line(fifo);
     containerizer_->signal(stubborn.id, SIGTERM);
@@ -46,7 +47,8 @@ TEST_F(EndTest, WhoIgnoresTermDiesOfKill) {
     containerizer_->forget(stubborn.id);
 
     const std::string second = make_fifo("second");
-    Task again = launch("again", "trap '' TERM USR1; echo > " + second + "; while :; do sleep 1000; done");
+    Task again =
+        launch("again", "trap '' TERM USR1; echo > " + second + "; while :; do sleep 1000; done");
     ASSERT_TRUE(again.await_started());
     await_line(second);
     containerizer_->signal(again.id, SIGTERM);
@@ -74,12 +76,14 @@ TEST_F(EndTest, LeftoversDieWithTheFirstProcess) {
 
 TEST_F(EndTest, MemoryLimitEndsTheWholeContainer) {
     // Only a child takes too much; its parent would go on.
-    const Exited end = run("memory", "echo keep; (head -c 200m /dev/zero | tail > /dev/null); sleep 1000");
+    const Exited end =
+        run("memory", "echo keep; (head -c 200m /dev/zero | tail > /dev/null); sleep 1000");
     EXPECT_EQ(end.status, SIGKILL);
     ASSERT_TRUE(end.limit);
     EXPECT_EQ(end.limit->reason, mesos::v1::TaskStatus::REASON_CONTAINER_LIMITATION_MEMORY);
-    EXPECT_TRUE(end.limit->message.starts_with("Memory limit exceeded: Requested: 64MB Maximum Used: 64MB"
-                                               "\n\nMEMORY STATISTICS: \n"))
+    EXPECT_TRUE(
+        end.limit->message.starts_with("Memory limit exceeded: Requested: 64MB Maximum Used: 64MB"
+                                       "\n\nMEMORY STATISTICS: \n"))
         << end.limit->message;
     EXPECT_NE(end.limit->message.find("\nhierarchical_memory_limit 67108864\n"), std::string::npos);
     ASSERT_EQ(end.limit->resources.resources_size(), 1);
@@ -91,7 +95,8 @@ TEST_F(EndTest, MemoryLimitEndsTheWholeContainer) {
 TEST_F(EndTest, ForkBombIsBoundedAndDies) {
     options_.pids_max = 40;
     const std::string fifo = make_fifo("ready");
-    Task bomb = launch("bomb", "for i in $(seq 100); do sleep 1000 & done 2>/dev/null; echo > " + fifo);
+    Task bomb =
+        launch("bomb", "for i in $(seq 100); do sleep 1000 & done 2>/dev/null; echo > " + fifo);
     ASSERT_TRUE(bomb.await_started());
     // dash gives up at its first fork that fails: the bomb ends by itself, bounded.
     const Exited end = bomb.await_exited();
@@ -101,7 +106,8 @@ TEST_F(EndTest, ForkBombIsBoundedAndDies) {
 
     // One that goes on for ever.
     const std::string second = make_fifo("second");
-    Task endless = launch("endless", "b() { b | b & }; echo > " + second + "; b; while :; do b; done");
+    Task endless =
+        launch("endless", "b() { b | b & }; echo > " + second + "; b; while :; do b; done");
     ASSERT_TRUE(endless.await_started());
     await_line(second);
     const auto deadline = std::chrono::steady_clock::now() + k_deadline;
@@ -121,9 +127,10 @@ TEST_F(EndTest, ForkBombWithoutPidNamespaceDies) {
     options_.isolation = {"cgroups/mem", "cgroups/pids"};
     options_.pids_max = 60;
     const std::string fifo = make_fifo("ready");
-    Task endless = launch("endless", "python3 -c '\nimport os\nopen(\"" + fifo +
-                                        "\", \"w\").write(\"x\\n\")\nwhile True:\n try:\n  os.fork()\n"
-                                        " except OSError:\n  pass\n'");
+    Task endless =
+        launch("endless", "python3 -c '\nimport os\nopen(\"" + fifo +
+                              "\", \"w\").write(\"x\\n\")\nwhile True:\n try:\n  os.fork()\n"
+                              " except OSError:\n  pass\n'");
     ASSERT_TRUE(endless.await_started());
     await_line(fifo);
     containerizer_->destroy(endless.id);
@@ -149,12 +156,14 @@ TEST_F(EndTest, PlantedLinksAreNotWrittenThrough) {
     options_.log_bytes_max = 10'000;
     const std::string victim = base_ + "/victim";
     std::ofstream(victim) << "precious";
-    LaunchSpec what = spec("planted", "rm stdout; ln -s " + victim + " stdout; ln -s " + victim +
-                                          " stdout.1; mkdir -p stderr.1/x; rm stderr; ln " + victim +
-                                          " stderr; head -c 50000 /dev/zero; head -c 50000 /dev/zero >&2");
+    LaunchSpec what =
+        spec("planted", "rm stdout; ln -s " + victim + " stdout; ln -s " + victim +
+                            " stdout.1; mkdir -p stderr.1/x; rm stderr; ln " + victim +
+                            " stderr; head -c 50000 /dev/zero; head -c 50000 /dev/zero >&2");
     EXPECT_EQ(run(what).status, 0);
     EXPECT_EQ(read(victim), "precious");
-    EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(what.sandbox + "/stdout")));
+    EXPECT_TRUE(std::filesystem::is_regular_file(
+        std::filesystem::symlink_status(what.sandbox + "/stdout")));
 }
 
 TEST_F(EndTest, KilledShimTakesTheTaskAlong) {
@@ -164,7 +173,7 @@ TEST_F(EndTest, KilledShimTakesTheTaskAlong) {
         start();
         const std::string fifo = make_fifo("ready-" + std::to_string(pid_namespace));
         Task run = launch("orphan-" + std::to_string(pid_namespace),
-                         "setsid sleep 1000 & echo > " + fifo + "; sleep 1000");
+                          "setsid sleep 1000 & echo > " + fifo + "; sleep 1000");
         const auto started = run.await_started();
         ASSERT_TRUE(started);
         await_line(fifo);
@@ -190,8 +199,10 @@ TEST_F(EndTest, KillAtAnyMomentOfALaunchEndsIt) {
     Task run = launch(what);
     containerizer_->destroy(run.id);
     const auto started = run.await_started();
-    if (started) EXPECT_EQ(run.await_exited().status, SIGKILL);
-    else EXPECT_EQ(started.error().error.code, Errc::cancelled);
+    if (started)
+        EXPECT_EQ(run.await_exited().status, SIGKILL);
+    else
+        EXPECT_EQ(started.error().error.code, Errc::cancelled);
     containerizer_->forget(run.id);
 }
 

@@ -19,8 +19,8 @@ struct Isolation {
     bool operator==(const Isolation&) const = default;
 };
 
-/// Reads isolator names. Fails with invalid_argument on a name that is not known, naming those that are.
-/// The posix/* names are Mesos' words for no isolation and are accepted.
+/// Reads isolator names. Fails with invalid_argument on a name that is not known, naming those that
+/// are. The posix/* names are Mesos' words for no isolation and are accepted.
 Result<Isolation> parse_isolation(const std::vector<std::string>& names);
 
 }  // namespace tepui::containerizer

@@ -1,6 +1,7 @@
-// How near a launch comes to what the kernel must do for it anyway. Each figure stands beside the floor
-// of the same run: cgroups with limits made, a vfork'ed child that joins them and executes /bin/true.
-// Budget (performance.md): a start within 3x of the floor, at least 300 launches/s up and down.
+// How near a launch comes to what the kernel must do for it anyway. Each figure stands beside the
+// floor of the same run: cgroups with limits made, a vfork'ed child that joins them and executes
+// /bin/true. Budget (performance.md): a start within 3x of the floor, at least 300 launches/s up
+// and down.
 
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@ const std::string k_cgroups = "tepui-bench-" + std::to_string(::getpid());
 std::atomic<std::uint64_t> serial = 0;
 
 cgroups::Groups make_groups(const std::string& root) {
-    cgroups::Groups groups(cgroups::find_hierarchies(), root, {.cpu = true, .memory = true, .pids = true});
+    cgroups::Groups groups(cgroups::find_hierarchies(), root,
+                           {.cpu = true, .memory = true, .pids = true});
     groups.prepare();
     return groups;
 }
@@ -87,7 +89,8 @@ LaunchSpec make_spec() {
 std::unique_ptr<Containerizer> make_bench_containerizer() {
     Options options;
     options.work_dir = k_base + "/work";
-    options.runtime_dir = "/run/tepui-cb-" + std::to_string(::getpid());  // In memory, as in production.
+    options.runtime_dir =
+        "/run/tepui-cb-" + std::to_string(::getpid());  // In memory, as in production.
     options.shim_path = TEPUI_SHIM_PATH;
     options.cgroups_root = k_cgroups;
     return std::move(make_containerizer(options)).value();

@@ -95,8 +95,8 @@ Result<std::vector<shim_rlimit>> plan_rlimits(const mesos::v1::RLimitInfo& limit
             return fail(Errc::invalid_argument,
                         "resource limit '{}' needs both a soft and a hard value, or none", name);
         if (limit.has_soft() && limit.soft() > limit.hard())
-            return fail(Errc::invalid_argument, "resource limit '{}' has a soft value above the hard one",
-                        name);
+            return fail(Errc::invalid_argument,
+                        "resource limit '{}' has a soft value above the hard one", name);
         const std::uint64_t unlimited = RLIM_INFINITY;
         plan.push_back({*resource, 0, limit.has_soft() ? limit.soft() : unlimited,
                         limit.has_hard() ? limit.hard() : unlimited});

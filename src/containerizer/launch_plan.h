@@ -18,8 +18,8 @@ struct LaunchPlan {
     std::vector<std::string> argv;         // First the program, then its argv from argv[0] on.
     std::vector<std::string> environment;  // "NAME=value", each name once.
     std::vector<shim_rlimit> rlimits;
-    std::uint32_t flags = 0;               // shim_flag
-    std::optional<User> user;              // When SHIM_SWITCH_USER is set.
+    std::uint32_t flags = 0;   // shim_flag
+    std::optional<User> user;  // When SHIM_SWITCH_USER is set.
     std::vector<std::string> cgroups;
     std::string memory_cgroup;
     std::string pids_cgroup;
@@ -27,8 +27,8 @@ struct LaunchPlan {
     std::uint32_t log_files_max = 1;
 };
 
-/// The program and its arguments: /bin/sh -c for a shell command, else `value` found in the task's PATH
-/// with `arguments` as its argv, argv[0] included. The first of the answer is the program.
+/// The program and its arguments: /bin/sh -c for a shell command, else `value` found in the task's
+/// PATH with `arguments` as its argv, argv[0] included. The first of the answer is the program.
 Result<std::vector<std::string>> plan_argv(const mesos::v1::CommandInfo& command);
 
 /// The environment, low to high: a default PATH, `given`, the command's own variables.

@@ -43,19 +43,21 @@ Result<std::unique_ptr<Containerizer>> make_containerizer(Options options) {
 
 Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options options) {
     const Isolation isolation = TEPUI_TRY(parse_isolation(options.isolation));
-    // A folder of its own: recover() removes from it whatever it doesn't know. Short, as paths of sockets are.
+    // A folder of its own: recover() removes from it whatever it doesn't know. Short, as paths of
+    // sockets are.
     options.runtime_dir += "/c";
     if (options.runtime_dir.size() + 1 + k_short_name_max + sizeof "/" SHIM_SOCKET_NAME >
         k_socket_path_max)
-        return fail(Errc::invalid_argument,
-                    "the runtime directory '{}' is too long for sockets in it; give one of at most {} "
-                    "bytes",
-                    options.runtime_dir,
-                    k_socket_path_max - 1 - k_short_name_max - sizeof "/" SHIM_SOCKET_NAME);
+        return fail(
+            Errc::invalid_argument,
+            "the runtime directory '{}' is too long for sockets in it; give one of at most {} "
+            "bytes",
+            options.runtime_dir,
+            k_socket_path_max - 1 - k_short_name_max - sizeof "/" SHIM_SOCKET_NAME);
     TEPUI_CHECK_OK(clean_path(options.cgroups_root));
     if (::access(options.shim_path.c_str(), X_OK) != 0)
-        return fail(Errc::invalid_argument, "the shim '{}' cannot be executed: {}", options.shim_path,
-                    errno_text());
+        return fail(Errc::invalid_argument, "the shim '{}' cannot be executed: {}",
+                    options.shim_path, errno_text());
     cgroups::Groups groups(cgroups::find_hierarchies(), options.cgroups_root, isolation);
     std::unique_ptr<LinuxContainerizer> made(
         new LinuxContainerizer(std::move(options), std::move(groups)));
@@ -64,7 +66,9 @@ Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options opt
 }
 
 LinuxContainerizer::LinuxContainerizer(Options options, cgroups::Groups groups)
-    : options_(std::move(options)), groups_(std::move(groups)), workers_(k_workers),
+    : options_(std::move(options)),
+      groups_(std::move(groups)),
+      workers_(k_workers),
       fetchers_(k_fetchers) {}
 
 LinuxContainerizer::~LinuxContainerizer() {
@@ -129,8 +133,10 @@ void LinuxContainerizer::signal(const ContainerId& id, int signal) {
     if (found == containers_.end()) return;
     Container& container = *found->second;
     if (signal == SIGKILL) container.cancelled = true;
-    if (container.link != 0) links_.send(container.link, signal);
-    else container.signals_waiting.push_back(signal);
+    if (container.link != 0)
+        links_.send(container.link, signal);
+    else
+        container.signals_waiting.push_back(signal);
 }
 
 void LinuxContainerizer::destroy(const ContainerId& container) { signal(container, SIGKILL); }
@@ -149,8 +155,10 @@ void LinuxContainerizer::finish(const Shared& container) {
         started = std::exchange(container->started, nullptr);
     }
     const bool ran = !started || (status && !status->failed_stage);
-    if (ran) remember_end(container->name);
-    else remove_runtime(container->name);
+    if (ran)
+        remember_end(container->name);
+    else
+        remove_runtime(container->name);
     {
         const std::lock_guard lock(mutex_);
         containers_.erase(container->id);

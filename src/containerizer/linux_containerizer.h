@@ -18,9 +18,10 @@
 
 namespace tepui::containerizer {
 
-/// Containers made of cgroups and namespaces, one shim above each. What is on disk decides after a crash:
-/// a container exists from the moment its runtime directory does; it lives as long as somebody listens
-/// on the socket in it; it ended when the status file is there, and is lost when neither is.
+/// Containers made of cgroups and namespaces, one shim above each. What is on disk decides after a
+/// crash: a container exists from the moment its runtime directory does; it lives as long as
+/// somebody listens on the socket in it; it ended when the status file is there, and is lost when
+/// neither is.
 class LinuxContainerizer final : public Containerizer {
 public:
     static Result<std::unique_ptr<LinuxContainerizer>> make(Options options);
@@ -40,8 +41,8 @@ private:
     /// One container between launch() and its `exited`.
     struct Container {
         ContainerId id;
-        std::string name;                     // short_name(id)
-        OnStarted started;                    // Empty once told.
+        std::string name;   // short_name(id)
+        OnStarted started;  // Empty once told.
         OnExited exited;
         std::atomic<bool> cancelled = false;  // Read by the fetcher while it works.
         std::uint64_t link = 0;               // 0: no shim yet.
@@ -79,7 +80,9 @@ private:
     Survivor find_survivor(const std::string& name) const;
     void sweep(std::vector<Survivor> strangers, const std::vector<std::string>& kept);
 
-    std::string runtime_path(const std::string& name) const { return options_.runtime_dir + "/" + name; }
+    std::string runtime_path(const std::string& name) const {
+        return options_.runtime_dir + "/" + name;
+    }
     Result<Status> read_status(const std::string& name) const;
     void remove_runtime(const std::string& name) const;
     void warn(std::string text);

@@ -1,5 +1,6 @@
-// The launch path: sandbox, URIs, runtime directory, cgroups, shim, in this order. A crash after any of
-// the steps leaves only what recover() finds by looking at the runtime directory and the cgroups.
+// The launch path: sandbox, URIs, runtime directory, cgroups, shim, in this order. A crash after
+// any of the steps leaves only what recover() finds by looking at the runtime directory and the
+// cgroups.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -21,7 +22,8 @@ namespace {
 constexpr std::size_t k_log_files_max = 1'000;
 
 /// `path` relative to `directory`; both absolute.
-Result<std::vector<std::string>> parts_beneath(const std::string& directory, const std::string& path) {
+Result<std::vector<std::string>> parts_beneath(const std::string& directory,
+                                               const std::string& path) {
     std::string_view prefix = directory;
     while (prefix.ends_with('/')) prefix.remove_suffix(1);
     if (!path.starts_with(prefix) || path.size() <= prefix.size() + 1 || path[prefix.size()] != '/')
@@ -50,7 +52,8 @@ void LinuxContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited exi
     if (known) {
         workers_.submit([container] {
             container->started(std::unexpected(LaunchError{
-                {Errc::conflict, "container '" + container->id.value + "' exists already"}, false}));
+                {Errc::conflict, "container '" + container->id.value + "' exists already"},
+                false}));
         });
         return;
     }
@@ -78,8 +81,9 @@ std::expected<void, LaunchError> LinuxContainerizer::try_launch(const Shared& co
         Result<User> user = find_user(spec.user);
         if (!user)
             return std::unexpected(LaunchError{
-                {user.error().code, fmt::format("Failed to create sandbox '{}': cannot chown it to '{}': {}",
-                                                spec.sandbox, spec.user, user.error().text)},
+                {user.error().code,
+                 fmt::format("Failed to create sandbox '{}': cannot chown it to '{}': {}",
+                             spec.sandbox, spec.user, user.error().text)},
                 true});
         // Without root nobody else can be become; being oneself needs nothing.
         if (::geteuid() == 0 || user->uid != ::geteuid()) plan->user = std::move(*user);
@@ -90,9 +94,9 @@ std::expected<void, LaunchError> LinuxContainerizer::try_launch(const Shared& co
     if (!spec.command.uris().empty()) {
         const fetcher::FetchOptions options{options_.frameworks_home, options_.fetch_stall_timeout,
                                             options_.fetch_bytes_max, options_.fetch_link_local};
-        const Result<void> fetched = fetcher::fetch_all(spec.command, spec.container.value,
-                                                        sandbox->get(), user, options,
-                                                        container->cancelled);
+        const Result<void> fetched =
+            fetcher::fetch_all(spec.command, spec.container.value, sandbox->get(), user, options,
+                               container->cancelled);
         if (!fetched) return std::unexpected(LaunchError{fetched.error(), false});
     }
     if (container->cancelled)
@@ -125,7 +129,8 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
     return plan;
 }
 
-Result<Descriptor> LinuxContainerizer::make_sandbox(const LaunchSpec& spec, const User* user) const {
+Result<Descriptor> LinuxContainerizer::make_sandbox(const LaunchSpec& spec,
+                                                    const User* user) const {
     const auto context = fmt::format("Failed to create sandbox '{}'", spec.sandbox);
     Result<std::vector<std::string>> parts = parts_beneath(options_.work_dir, spec.sandbox);
     if (!parts) return fail_with(context, parts.error());
@@ -142,7 +147,8 @@ Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec
                                        const LaunchPlan& plan, int sandbox_fd) {
     const std::string& name = container->name;
     if (::mkdirat(runtime_dir_.get(), name.c_str(), 0700) != 0)
-        return fail(Errc::io, "cannot make runtime directory '{}': {}", runtime_path(name), errno_text());
+        return fail(Errc::io, "cannot make runtime directory '{}': {}", runtime_path(name),
+                    errno_text());
     const auto give_up = [&](const Error& error) -> Result<void> {
         groups_.destroy(name, std::chrono::milliseconds(100));
         remove_runtime(name);
@@ -152,7 +158,8 @@ Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec
         open_beneath(runtime_dir_.get(), name, O_RDONLY | O_DIRECTORY);
     if (!runtime) return give_up(runtime.error());
     cgroups::Limits limits{spec.cpus, std::nullopt, spec.mem_mb, options_.pids_max};
-    if (options_.cgroups_enable_cfs) limits.cpus_limit = spec.cpus_limit ? spec.cpus_limit : spec.cpus;
+    if (options_.cgroups_enable_cfs)
+        limits.cpus_limit = spec.cpus_limit ? spec.cpus_limit : spec.cpus;
     if (Result<void> made = groups_.create(name, limits); !made) return give_up(made.error());
     Result<Spawned> spawned =
         spawn_shim(options_.shim_path, plan, runtime_path(name), runtime->get(), sandbox_fd);

@@ -1,5 +1,6 @@
 // Finding again what an earlier agent left. Safe against a death at any step of a launch, because a
-// socket is listened on before the shim is spawned and by nobody but the agent in its launch and the shim.
+// socket is listened on before the shim is spawned and by nobody but the agent in its launch and
+// the shim.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -23,7 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds k_answer_max{10};  // A machine under load; a shim answers within a ms.
+constexpr std::chrono::seconds k_answer_max{
+    10};  // A machine under load; a shim answers within a ms.
 constexpr std::chrono::milliseconds k_patience{5'000};
 
 /// The next report that `wanted` accepts; nothing when the shim left or was silent for too long.
@@ -37,7 +39,8 @@ std::optional<shim_report> await_report(int connection, Wanted&& wanted) {
         shim_report report{};
         const ssize_t got = ::recv(connection, &report, sizeof report, MSG_DONTWAIT);
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-        if (got != static_cast<ssize_t>(sizeof report) || report.version != SHIM_VERSION) return latest;
+        if (got != static_cast<ssize_t>(sizeof report) || report.version != SHIM_VERSION)
+            return latest;
         report.container[SHIM_CONTAINER_ID_MAX - 1] = 0;
         latest = report;
         if (wanted(report)) return latest;
@@ -75,8 +78,7 @@ Result<std::vector<Found>> LinuxContainerizer::recover(
     for (fs::directory_iterator it(options_.runtime_dir, error), end; !error && it != end;
          it.increment(error))
         unclaimed.insert(it->path().filename().string());
-    if (error)
-        return fail(Errc::io, "cannot list '{}': {}", options_.runtime_dir, error.message());
+    if (error) return fail(Errc::io, "cannot list '{}': {}", options_.runtime_dir, error.message());
 
     std::vector<Found> found;
     std::vector<std::string> kept;
@@ -123,7 +125,8 @@ Result<std::vector<Found>> LinuxContainerizer::recover(
     return found;
 }
 
-void LinuxContainerizer::sweep(std::vector<Survivor> strangers, const std::vector<std::string>& kept) {
+void LinuxContainerizer::sweep(std::vector<Survivor> strangers,
+                               const std::vector<std::string>& kept) {
     for (const Survivor& stranger : strangers)
         if (stranger.connection) send_signal(stranger.connection.get(), SIGKILL);
     for (const Survivor& stranger : strangers) {

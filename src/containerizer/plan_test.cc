@@ -18,7 +18,8 @@ TEST(IsolationTest, ReadsNames) {
     const auto isolation = parse_isolation({"cgroups/cpu", "namespaces/pid", "posix/mem"});
     ASSERT_TRUE(isolation);
     EXPECT_EQ(*isolation, (Isolation{.cpu = true, .pid_namespace = true}));
-    EXPECT_EQ(*parse_isolation({"cgroups/all"}), (Isolation{.cpu = true, .memory = true, .pids = true}));
+    EXPECT_EQ(*parse_isolation({"cgroups/all"}),
+              (Isolation{.cpu = true, .memory = true, .pids = true}));
     EXPECT_EQ(parse_isolation({"cgroups/mems"}).error().code, Errc::invalid_argument);
 }
 
@@ -101,12 +102,14 @@ TEST(NamesTest, HarmlessAndOddIds) {
 TEST(PathTest, CleanPath) {
     EXPECT_EQ(*clean_path("./a//b/./c/"), (std::vector<std::string>{"a", "b", "c"}));
     EXPECT_EQ(*clean_path("..a/b.."), (std::vector<std::string>{"..a", "b.."}));
-    for (const char* path : {"", "/a", "a/../b", "..", "a/.."}) EXPECT_FALSE(clean_path(path)) << path;
+    for (const char* path : {"", "/a", "a/../b", "..", "a/.."})
+        EXPECT_FALSE(clean_path(path)) << path;
 }
 
 TEST(StatusTest, ReadsTheFile) {
-    const auto status = parse_status("tepui-status 1\nstatus 9\noom 1\nmemory_limit 67108864\n"
-                                     "memory_peak 66060288\nlater thing\nmemory_stat\ncache 0\nrss 5\n");
+    const auto status = parse_status(
+        "tepui-status 1\nstatus 9\noom 1\nmemory_limit 67108864\n"
+        "memory_peak 66060288\nlater thing\nmemory_stat\ncache 0\nrss 5\n");
     ASSERT_TRUE(status);
     const Exited exited = to_exited(*status);
     EXPECT_EQ(exited.status, 9);

@@ -4,8 +4,8 @@
 
 #include <map>
 
-#include "containerizer/cgroups/files.h"
 #include <thread>
+#include "containerizer/cgroups/files.h"
 
 #include "containerizer/containerizer_fixture.h"
 #include "containerizer/descriptor.h"
@@ -26,8 +26,10 @@ protected:
             ids.emplace_back(id);
             ends_[id] = std::make_shared<std::promise<Exited>>();
         }
-        auto found = containerizer_->recover(
-            ids, [ends = ends_](const ContainerId& id, Exited end) { ends.at(id.value)->set_value(end); });
+        auto found =
+            containerizer_->recover(ids, [ends = ends_](const ContainerId& id, Exited end) {
+                ends.at(id.value)->set_value(end);
+            });
         EXPECT_TRUE(found) << found.error().text;
         return found ? *found : std::vector<Found>{};
     }
@@ -167,7 +169,8 @@ TEST_F(RecoveryTest, LaunchThatStoppedAtAnyStepIsSweptOrEnded) {
     const cgroups::Groups groups = own_groups();
     // 1: the runtime directory alone; 2: and cgroups; 3: and a socket that nobody listens on;
     // 4: cgroups without a directory, with a process in a nested one.
-    for (const char* id : {"step1", "step2", "step3"}) std::filesystem::create_directory(runtime(id));
+    for (const char* id : {"step1", "step2", "step3"})
+        std::filesystem::create_directory(runtime(id));
     for (const char* id : {"step2", "step3", "step4"})
         ASSERT_TRUE(groups.create(id, {.cpus = 1, .cpus_limit = {}, .mem_mb = 64, .pids_max = 9}));
     {
@@ -181,7 +184,8 @@ TEST_F(RecoveryTest, LaunchThatStoppedAtAnyStepIsSweptOrEnded) {
     const std::string nested = groups.directory("pids", "step4") + "/nested";
     ASSERT_EQ(::mkdir(nested.c_str(), 0755), 0);
     const pid_t stray = ::fork();
-    if (stray == 0) for (;;) ::pause();
+    if (stray == 0)
+        for (;;) ::pause();
     ASSERT_TRUE(cgroups::write_file(nested + "/cgroup.procs", std::to_string(stray)));
 
     const std::vector<Found> found = recover({"step2"});

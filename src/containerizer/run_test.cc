@@ -17,7 +17,11 @@ TEST_F(RunTest, EchoReachesStdoutAndExitIsZero) {
 }
 
 TEST_F(RunTest, WaitStatusIsTheKernels) {
-    struct Row { const char* id; const char* command; int want; };
+    struct Row {
+        const char* id;
+        const char* command;
+        int want;
+    };
     const Row rows[] = {{"exit-3", "exit 3", 3 << 8},
                         {"own-kill", "kill -9 $$", SIGKILL},
                         {"segfault", "kill -SEGV $$", SIGSEGV},
@@ -46,7 +50,8 @@ TEST_F(RunTest, MissingProgramStartsAndExitsOne) {
 }
 
 TEST_F(RunTest, EnvironmentOfTheCommandWins) {
-    LaunchSpec what = spec("environment", "echo $A $B; env | grep -c ^PATH=; env | grep -c AGENT_SECRET");
+    LaunchSpec what =
+        spec("environment", "echo $A $B; env | grep -c ^PATH=; env | grep -c AGENT_SECRET");
     ::setenv("AGENT_SECRET", "x", 1);
     what.environment = {{"A", "agent"}, {"B", "agent"}};
     auto* variable = what.command.mutable_environment()->add_variables();
@@ -152,7 +157,8 @@ TEST_F(RunTest, UsageComesFromTheCgroups) {
     ASSERT_TRUE(busy.await_started());
     const auto deadline = std::chrono::steady_clock::now() + k_deadline;
     Result<mesos::v1::ResourceStatistics> usage = containerizer_->usage(busy.id);
-    while (usage && usage->cpus_user_time_secs() == 0 && std::chrono::steady_clock::now() < deadline)
+    while (usage && usage->cpus_user_time_secs() == 0 &&
+           std::chrono::steady_clock::now() < deadline)
         usage = containerizer_->usage(busy.id);
     ASSERT_TRUE(usage) << usage.error().text;
     EXPECT_GT(usage->cpus_user_time_secs(), 0);
@@ -178,7 +184,8 @@ TEST_F(RunTest, UnknownIsolatorNamesTheKnown) {
 TEST_F(RunTest, WithoutIsolationAProcessGroupDies) {
     options_.isolation = {"posix/cpu", "posix/mem"};
     const std::string fifo = make_fifo("ready");
-    Task plain = launch("plain", "setsid sleep 1000 & (sleep 1000 & echo $! > " + fifo + ") ; sleep 1000");
+    Task plain =
+        launch("plain", "setsid sleep 1000 & (sleep 1000 & echo $! > " + fifo + ") ; sleep 1000");
     ASSERT_TRUE(plain.await_started());
     const std::int64_t grandchild = std::stoll(await_line(fifo));
     containerizer_->destroy(plain.id);

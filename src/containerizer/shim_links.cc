@@ -36,7 +36,8 @@ std::uint64_t ShimLinks::add(Descriptor connection, Handlers handlers) {
     const std::lock_guard lock(mutex_);
     const std::uint64_t number = next_++;
     const int fd = connection.get();
-    links_.emplace(number, std::make_shared<Link>(Link{std::move(connection), std::move(handlers)}));
+    links_.emplace(number,
+                   std::make_shared<Link>(Link{std::move(connection), std::move(handlers)}));
     epoll_event event{};
     event.events = EPOLLIN | EPOLLRDHUP;
     event.data.u64 = number;

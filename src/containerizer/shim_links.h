@@ -25,8 +25,8 @@ public:
     ShimLinks& operator=(const ShimLinks&) = delete;
     ~ShimLinks();
 
-    /// Takes a connection over. Handlers run on the links' thread, never at the same time. Returns the
-    /// number to use in send().
+    /// Takes a connection over. Handlers run on the links' thread, never at the same time. Returns
+    /// the number to use in send().
     std::uint64_t add(Descriptor connection, Handlers handlers);
     /// Sends a signal request; nothing happens when the connection is closed.
     void send(std::uint64_t link, int signal);

@@ -27,7 +27,8 @@ Result<sockaddr_un> socket_address(const std::string& runtime_dir) {
 Result<Descriptor> connect_to(const sockaddr_un& address) {
     Descriptor connection(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!connection) return fail(Errc::io, "cannot make a socket: {}", errno_text());
-    if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+    if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+        0)
         return connection;
     const bool none = errno == ECONNREFUSED || errno == ENOENT;
     return fail(none ? Errc::not_found : Errc::io, "cannot connect to '{}': {}", address.sun_path,
@@ -59,8 +60,8 @@ struct SpawnSettings {
         ::sigfillset(&all);
         ::posix_spawnattr_setsigmask(&attributes, &none);
         ::posix_spawnattr_setsigdefault(&attributes, &all);
-        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                    POSIX_SPAWN_SETSIGDEF);
+        ::posix_spawnattr_setflags(
+            &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     }
     SpawnSettings(const SpawnSettings&) = delete;
     SpawnSettings& operator=(const SpawnSettings&) = delete;
@@ -76,8 +77,8 @@ Result<Spawned> spawn_shim(const std::string& shim_path, const LaunchPlan& plan,
                            const std::string& runtime_dir, int runtime_fd, int sandbox_fd) {
     const sockaddr_un address = TEPUI_TRY(socket_address(runtime_dir));
     const Descriptor listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (!listener || ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address),
-                            sizeof address) != 0 ||
+    if (!listener ||
+        ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
         ::listen(listener.get(), k_agents_waiting_max) != 0)
         return fail(Errc::io, "cannot listen on '{}': {}", address.sun_path, errno_text());
     Spawned spawned;

@@ -17,8 +17,8 @@ struct Spawned {
 };
 
 /// Makes the socket in `runtime_dir` and starts the shim without copying this process (vfork-like).
-/// After it returns, and even if this process dies within it, whoever connects to the socket reaches
-/// the shim or learns that there is none.
+/// After it returns, and even if this process dies within it, whoever connects to the socket
+/// reaches the shim or learns that there is none.
 Result<Spawned> spawn_shim(const std::string& shim_path, const LaunchPlan& plan,
                            const std::string& runtime_dir, int runtime_fd, int sandbox_fd);
 

@@ -36,10 +36,10 @@ double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes >> 20);
 LimitHit memory_limit_hit(const Status& status) {
     LimitHit hit;
     hit.reason = mesos::v1::TaskStatus::REASON_CONTAINER_LIMITATION_MEMORY;
-    hit.message = fmt::format("Memory limit exceeded: Requested: {}MB Maximum Used: {}MB\n\n"
-                              "MEMORY STATISTICS: \n{}\n",
-                              status.memory_limit_bytes >> 20, status.memory_peak_bytes >> 20,
-                              status.memory_stat);
+    hit.message = fmt::format(
+        "Memory limit exceeded: Requested: {}MB Maximum Used: {}MB\n\n"
+        "MEMORY STATISTICS: \n{}\n",
+        status.memory_limit_bytes >> 20, status.memory_peak_bytes >> 20, status.memory_stat);
     mesos::v1::Resource& memory = *hit.resources.add_resources();
     memory.set_name("mem");
     memory.set_type(mesos::v1::Value::SCALAR);

@@ -18,7 +18,7 @@ struct Status {
     bool out_of_memory = false;
     std::uint64_t memory_limit_bytes = 0;
     std::uint64_t memory_peak_bytes = 0;
-    std::string memory_stat;                 // The lines of memory.stat.
+    std::string memory_stat;  // The lines of memory.stat.
 };
 
 /// Reads the text of a status file. Fails with corrupt when it is none.

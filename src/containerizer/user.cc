@@ -15,7 +15,8 @@ Result<User> find_user(const std::string& name) {
     passwd entry{};
     passwd* found = nullptr;
     int error = 0;
-    while ((error = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found)) == ERANGE)
+    while ((error = ::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found)) ==
+           ERANGE)
         buffer.resize(buffer.size() * 2);
     if (found == nullptr && error != 0 && error != ENOENT && error != ESRCH)
         return fail(Errc::io, "cannot look user '{}' up: {}", name, errno_text(error));

@@ -101,7 +101,8 @@ Result<std::map<std::string, std::string>> SqliteDatabase::read_all(bool blank_d
         std::string_view value = column_bytes(select.get(), 1);
         if (checksum(key, value) != sqlite3_column_int64(select.get(), 2)) {
             if (!blank_damaged)
-                return fail(Errc::corrupt, "{} is damaged: the checksum of {} is wrong", path_, key);
+                return fail(Errc::corrupt, "{} is damaged: the checksum of {} is wrong", path_,
+                            key);
             value = {};
         }
         entries.emplace_hint(entries.end(), key, value);

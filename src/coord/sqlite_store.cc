@@ -27,7 +27,9 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteStoreOptions option
 }
 
 SqliteStore::SqliteStore(FileLock lock, SqliteDatabase database, bool blank_damaged)
-    : lock_(std::move(lock)), blank_damaged_(blank_damaged), database_(std::move(database)),
+    : lock_(std::move(lock)),
+      blank_damaged_(blank_damaged),
+      database_(std::move(database)),
       thread_([this] { run(); }) {}
 
 SqliteStore::~SqliteStore() {

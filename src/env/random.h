@@ -4,7 +4,8 @@
 
 namespace tepui::env {
 
-/// A source of seeds. The machine's is unpredictable (fit for ids and tokens), a simulation's is not.
+/// A source of seeds. The machine's is unpredictable (fit for ids and tokens), a simulation's is
+/// not.
 class Random {
 public:
     virtual ~Random() = default;

@@ -23,7 +23,8 @@ struct ClientRequest {
     Url url;
     Headers headers;
     std::string body;
-    Duration deadline = std::chrono::seconds{75};  // For the whole exchange (a stream: for its head).
+    Duration deadline =
+        std::chrono::seconds{75};  // For the whole exchange (a stream: for its head).
     std::size_t body_bytes_max = std::size_t{1} << 30;
 };
 
@@ -33,8 +34,8 @@ public:
     virtual ~ClientStream() = default;
     virtual unsigned status() const = 0;
     virtual const Headers& headers() const = 0;
-    /// Some bytes of the body (no relation to chunks), or an empty string at its end; fails when the
-    /// connection broke in the middle.
+    /// Some bytes of the body (no relation to chunks), or an empty string at its end; fails when
+    /// the connection broke in the middle.
     virtual asio::awaitable<Result<std::string>> read() = 0;
     virtual void close() = 0;
 };

@@ -18,7 +18,8 @@ constexpr std::size_t read_bytes = std::size_t{16} << 10;
 std::string serialize_head(const ClientRequest& request, const std::string& name) {
     std::string head = fmt::format("{} {} HTTP/1.1\r\n", request.method,
                                    request.url.target.empty() ? "/" : request.url.target);
-    if (!request.headers.contains("Host")) fmt::format_to(std::back_inserter(head), "Host: {}\r\n", name);
+    if (!request.headers.contains("Host"))
+        fmt::format_to(std::back_inserter(head), "Host: {}\r\n", name);
     for (const auto& [key, value] : request.headers.all()) {
         const std::size_t begin = head.size();
         fmt::format_to(std::back_inserter(head), "{}: {}", key, value);
@@ -87,8 +88,8 @@ asio::awaitable<Result<void>> ClientConnection::connect(const Url& url) {
         const auto [resolve_error, endpoints] = co_await resolver_.async_resolve(
             url.host, std::to_string(url.port), asio::as_tuple(asio::use_awaitable));
         if (resolve_error || is_expired_) co_return failure("resolving", resolve_error);
-        const auto [connect_error, endpoint] = co_await asio::async_connect(
-            socket_, endpoints, asio::as_tuple(asio::use_awaitable));
+        const auto [connect_error, endpoint] =
+            co_await asio::async_connect(socket_, endpoints, asio::as_tuple(asio::use_awaitable));
         error = connect_error;
     }
     if (error || is_expired_) co_return failure("connecting to", error);
@@ -163,8 +164,7 @@ bool ClientConnection::is_reusable() const {
 
 bool ClientConnection::is_usable() {
     char byte = 0;
-    const ssize_t got =
-        ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

@@ -37,8 +37,8 @@ public:
     /// Whether another request may follow: the response is read and the peer keeps the connection.
     bool is_reusable() const;
 
-    /// From now on everything that waits fails when `deadline` has passed, of which `spent` is over;
-    /// Duration::max() ends that.
+    /// From now on everything that waits fails when `deadline` has passed, of which `spent` is
+    /// over; Duration::max() ends that.
     void set_deadline(Duration deadline, Duration spent = Duration::zero());
     bool is_expired() const { return is_expired_; }
     void close();

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/asio.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio.hpp>
 
 #include "base/assert.h"
 #include "http/text.h"
@@ -63,10 +63,11 @@ Connection::~Connection() {
 }
 
 void Connection::start() {
-    asio::co_spawn(socket_.get_executor(), run(), [self = shared_from_this()](std::exception_ptr e) {
-        // Out of memory, or a defect of ours: it costs this connection only.
-        if (e) spdlog::error("http: the connection of {} failed and is closed", self->remote_);
-    });
+    asio::co_spawn(
+        socket_.get_executor(), run(), [self = shared_from_this()](std::exception_ptr e) {
+            // Out of memory, or a defect of ours: it costs this connection only.
+            if (e) spdlog::error("http: the connection of {} failed and is closed", self->remote_);
+        });
 }
 
 void Connection::begin_stop() {
@@ -203,7 +204,8 @@ asio::awaitable<Result<std::string>> Connection::read_upload() {
         std::string bytes = parser_.take_body();
         if (!bytes.empty() || parser_.done()) co_return bytes;
         if (co_await fill() != Filled::some)
-            co_return fail(Errc::io, "{} closed the connection in the middle of its input", remote_);
+            co_return fail(Errc::io, "{} closed the connection in the middle of its input",
+                           remote_);
         feed();
     }
 }
@@ -249,8 +251,8 @@ asio::awaitable<bool> Connection::read_body() {
     co_return true;
 }
 
-/// Reads some bytes behind those that the parser did not take yet. The buffer grows with what comes:
-/// the parser refuses a message whose unparsed part is too long, so there is always room.
+/// Reads some bytes behind those that the parser did not take yet. The buffer grows with what
+/// comes: the parser refuses a message whose unparsed part is too long, so there is always room.
 asio::awaitable<Connection::Filled> Connection::fill() {
     if (!in_flight_.empty() && !co_await settle_before_reading()) co_return Filled::closed;
     if (is_given_up_) co_return Filled::closed;

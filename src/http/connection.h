@@ -80,7 +80,8 @@ private:
 };
 
 /// Reads requests, runs handlers and writes responses on one socket, until it closes. Everything
-/// runs on the socket's strand; start(), begin_stop() and close_now() may be called from any thread.
+/// runs on the socket's strand; start(), begin_stop() and close_now() may be called from any
+/// thread.
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
     Connection(std::shared_ptr<ServerCore> core, tcp::socket socket, std::string remote,
@@ -162,8 +163,8 @@ private:
     Clock::duration tick_;
     Phase phase_ = Phase::idle;
     bool is_expired_ = false;
-    bool is_given_up_ = false;   // The socket is to be closed without another word.
-    bool is_upgraded_ = false;   // The socket is another's.
+    bool is_given_up_ = false;  // The socket is to be closed without another word.
+    bool is_upgraded_ = false;  // The socket is another's.
     bool is_stopping_ = false;
 
     std::unique_ptr<char[]> buffer_;
@@ -178,8 +179,8 @@ private:
     bool is_http10_ = false;
     bool accepts_gzip_ = false;
     bool keep_alive_ = true;
-    bool is_upload_ = false;     // The handler reads the body.
-    std::string upload_begin_;   // What came of it with the head.
+    bool is_upload_ = false;    // The handler reads the body.
+    std::string upload_begin_;  // What came of it with the head.
 
     std::deque<InFlight> in_flight_;
     std::string out_;  // The heads being written, and small bodies.

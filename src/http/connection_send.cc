@@ -1,8 +1,8 @@
 #include <array>
 #include <ctime>
 
-#include <boost/asio.hpp>
 #include <fmt/format.h>
+#include <boost/asio.hpp>
 
 #include "http/connection.h"
 #include "http/gzip.h"
@@ -25,8 +25,8 @@ std::string_view date_field() {
         std::tm parts{};
         gmtime_r(&now, &parts);
         std::array<char, 64> text{};
-        const std::size_t length = std::strftime(text.data(), text.size(),
-                                                 "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+        const std::size_t length =
+            std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
         field.assign(text.data(), length);
         made_at = now;
     }
@@ -80,8 +80,8 @@ asio::awaitable<bool> Connection::write(std::string_view head, std::string_view 
         if (written > 0) set_deadline(Phase::writing, core_->options.body_deadline);
         return write_bytes_max;
     };
-    const auto [error, written] = co_await asio::async_write(
-        socket_, buffers, progress, asio::as_tuple(asio::use_awaitable));
+    const auto [error, written] =
+        co_await asio::async_write(socket_, buffers, progress, asio::as_tuple(asio::use_awaitable));
     is_expired_ = false;
     co_return !error && !is_given_up_;
 }
@@ -110,8 +110,8 @@ asio::awaitable<bool> Connection::send(const Response& response) {
     co_return co_await write(out_, body);
 }
 
-/// Appends the answer to out_. A large body is left out and returned: it is the response's own or, when
-/// it was made smaller, `compressed`.
+/// Appends the answer to out_. A large body is left out and returned: it is the response's own or,
+/// when it was made smaller, `compressed`.
 std::string_view Connection::append(const Response& response, const Form& form,
                                     std::string& compressed) {
     append_head(response);
@@ -147,8 +147,8 @@ void Connection::start_refusal(std::shared_ptr<void> keep) {
     asio::post(socket_.get_executor(), [self = shared_from_this()] { self->arm_timer(); });
 }
 
-/// Waits until the peer has closed too: a close with unread bytes would make the kernel throw away the
-/// response that is still on its way.
+/// Waits until the peer has closed too: a close with unread bytes would make the kernel throw away
+/// the response that is still on its way.
 asio::awaitable<void> Connection::linger() {
     boost::system::error_code error;
     socket_.shutdown(tcp::socket::shutdown_send, error);

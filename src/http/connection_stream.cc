@@ -1,5 +1,5 @@
-#include <boost/asio.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio.hpp>
 
 #include "base/assert.h"
 #include "http/connection.h"
@@ -91,8 +91,8 @@ asio::awaitable<bool> Connection::send_upgrade(const Response& response) {
     timer_.cancel();
     const std::uint64_t id = seat_->id();
     std::string read_ahead(buffer_.get() + begin_, end_ - begin_);
-    SocketDuplex::Parts parts{std::move(socket_), std::move(read_ahead), remote_,
-                              std::move(seat_), core_->context};
+    SocketDuplex::Parts parts{std::move(socket_), std::move(read_ahead), remote_, std::move(seat_),
+                              core_->context};
     const auto duplex = SocketDuplex::make(std::move(parts));
     {
         const std::lock_guard lock(core_->mutex);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include <boost/asio.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio.hpp>
 
 namespace tepui::http {
 namespace {
@@ -78,8 +78,7 @@ void SocketDuplex::begin() {
         auto executor = self->socket_.get_executor();
         asio::post(executor, [self = std::move(self)] { self->pump_.run(self); });
     });
-    asio::post(socket_.get_executor(),
-               [self = shared_from_this()] { self->pump_.run(self); });
+    asio::post(socket_.get_executor(), [self = shared_from_this()] { self->pump_.run(self); });
 }
 
 asio::awaitable<Result<std::string>> SocketDuplex::read() {

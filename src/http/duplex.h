@@ -47,9 +47,9 @@ class SocketDuplex final : public Duplex, public std::enable_shared_from_this<So
 public:
     struct Parts {
         tcp::socket socket;
-        std::string read_ahead;      // Came behind the head of the upgrade.
+        std::string read_ahead;  // Came behind the head of the upgrade.
         std::string remote;
-        std::shared_ptr<void> keep;  // Kept until closed: a seat in a server's count.
+        std::shared_ptr<void> keep;     // Kept until closed: a seat in a server's count.
         std::shared_ptr<void> context;  // Kept to the end: the io_context of the socket.
     };
     /// Ready for use; begins to write what is pushed.

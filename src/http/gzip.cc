@@ -17,8 +17,8 @@ constexpr int gzip_window_bits = 15 + 16;  // zlib's way to say "gzip, 32 KiB wi
 class Compressor {
 public:
     Compressor() {
-        TEPUI_ASSERT(deflateInit2(&stream_, 1, Z_DEFLATED, gzip_window_bits, 8,
-                                  Z_DEFAULT_STRATEGY) == Z_OK);
+        TEPUI_ASSERT(
+            deflateInit2(&stream_, 1, Z_DEFLATED, gzip_window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK);
     }
     ~Compressor() { deflateEnd(&stream_); }
     Compressor(const Compressor&) = delete;
@@ -85,7 +85,8 @@ Result<std::string> gunzip(std::string_view bytes, std::size_t bytes_max) {
         const int rc = inflate(&stream, Z_NO_FLUSH);
         const std::size_t got = part.size() - stream.avail_out;
         if (out.size() + got > bytes_max)
-            return fail(Errc::too_large, "the body has more than {} bytes when inflated", bytes_max);
+            return fail(Errc::too_large, "the body has more than {} bytes when inflated",
+                        bytes_max);
         out.append(part.data(), got);
         if (rc == Z_STREAM_END) break;
         // Z_BUF_ERROR: no progress, because the input ended early.

@@ -25,11 +25,18 @@ TEST(Headers, CompareWithoutCase) {
 }
 
 TEST(Response, ErrorsHaveTheirStatus) {
-    const std::pair<Errc, unsigned> rows[] = {
-        {Errc::invalid_argument, 400}, {Errc::unauthenticated, 401}, {Errc::denied, 403},
-        {Errc::not_found, 404},        {Errc::conflict, 409},        {Errc::too_large, 413},
-        {Errc::unsupported, 501},      {Errc::not_leader, 503},      {Errc::unavailable, 503},
-        {Errc::timeout, 504},          {Errc::io, 500},              {Errc::internal, 500}};
+    const std::pair<Errc, unsigned> rows[] = {{Errc::invalid_argument, 400},
+                                              {Errc::unauthenticated, 401},
+                                              {Errc::denied, 403},
+                                              {Errc::not_found, 404},
+                                              {Errc::conflict, 409},
+                                              {Errc::too_large, 413},
+                                              {Errc::unsupported, 501},
+                                              {Errc::not_leader, 503},
+                                              {Errc::unavailable, 503},
+                                              {Errc::timeout, 504},
+                                              {Errc::io, 500},
+                                              {Errc::internal, 500}};
     for (const auto& [code, status] : rows) {
         const Response response = Response::error({code, "why"});
         EXPECT_EQ(response.status, status);
@@ -42,7 +49,10 @@ TEST(Router, FindsTheLongestPrefixOfWholeParts) {
     Router router({"/master", "/slave(1)"});
     for (const char* path : {"/", "/api/v1", "/api/v1/executor", "/state", "/tasks", "/files/read"})
         router.add(path, {"GET"}, nothing);
-    struct Row { const char* path; const char* want; };
+    struct Row {
+        const char* path;
+        const char* want;
+    };
     const Row rows[] = {
         {"/", "/"},
         {"/state", "/state"},
@@ -111,7 +121,8 @@ TEST(Text, PercentDecodes) {
     EXPECT_EQ(percent_decode("a%2Fb%41+c"), "a/bA+c");
     EXPECT_EQ(percent_decode("a+b", true), "a b");
     EXPECT_EQ(percent_decode("%c3%a9"), "\xc3\xa9");
-    for (const char* bad : {"%", "%4", "%zz", "a%2", "%00"}) EXPECT_FALSE(percent_decode(bad)) << bad;
+    for (const char* bad : {"%", "%4", "%zz", "a%2", "%00"})
+        EXPECT_FALSE(percent_decode(bad)) << bad;
 }
 
 RC_GTEST_PROP(Text, PercentDecodeUndoesEncode, ()) {
@@ -129,7 +140,10 @@ TEST(Text, ParsesQueries) {
 }
 
 TEST(Text, ParsesUrls) {
-    struct Row { const char* text; const char* want; };  // Null: refused.
+    struct Row {
+        const char* text;
+        const char* want;
+    };  // Null: refused.
     const Row rows[] = {
         {"http://a:5050/b?c=d", "http://a:5050/b?c=d"},
         {"//a:5050/b", "http://a:5050/b"},

@@ -44,7 +44,7 @@ asio::awaitable<void> LaterResponse::wait() {
         });
     };
     co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(std::move(initiation),
-                                                                         asio::use_awaitable);
+                                                                          asio::use_awaitable);
 }
 
 Response LaterResponse::take() {
@@ -69,8 +69,7 @@ asio::awaitable<bool> Connection::settle() {
             co_await it->answer->wait();
     }
     if (is_given_up_) co_return false;
-    if (core_->is_stopping || is_stopping_)
-        keep_alive_ = in_flight_.back().form.keep_alive = false;
+    if (core_->is_stopping || is_stopping_) keep_alive_ = in_flight_.back().form.keep_alive = false;
     out_.clear();
     for (const InFlight& request : in_flight_) {
         std::string compressed;
@@ -87,8 +86,7 @@ asio::awaitable<bool> Connection::settle_before_reading() {
     const Clock::time_point begin = Clock::now();
     if (!co_await settle()) co_return false;
     phase_ = phase;
-    deadline_ = deadline == Clock::time_point::max() ? deadline
-                                                     : deadline + (Clock::now() - begin);
+    deadline_ = deadline == Clock::time_point::max() ? deadline : deadline + (Clock::now() - begin);
     co_return !core_->is_stopping && !is_stopping_;
 }
 

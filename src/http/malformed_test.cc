@@ -78,21 +78,25 @@ const std::vector<Row>& refused_rows() {
         {"control in value", "GET /a HTTP/1.1\r\nX: a\x01 b" + crlf2, 400},
         {"two hosts", "GET /a HTTP/1.1\r\nHost: a\r\nHost: b" + crlf2, 400},
         {"length and chunks",
-         "POST /a HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked" + crlf2 + "0" + crlf2,
+         "POST /a HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked" + crlf2 + "0" +
+             crlf2,
          400},
         {"chunks and length",
-         "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3" + crlf2 + "0" + crlf2,
+         "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3" + crlf2 + "0" +
+             crlf2,
          400},
         {"two lengths", "POST /a HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4" + crlf2, 400},
         {"length list", "POST /a HTTP/1.1\r\nContent-Length: 3, 4" + crlf2, 400},
         {"negative length", "POST /a HTTP/1.1\r\nContent-Length: -1" + crlf2, 400},
         {"huge length", "POST /a HTTP/1.1\r\nContent-Length: 99999999999999999999" + crlf2, 400},
         {"chunked twice",
-         "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked" + crlf2, 400},
+         "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked" + crlf2,
+         400},
         {"other encoding", "POST /a HTTP/1.1\r\nTransfer-Encoding: gzip" + crlf2, 501},
         {"encodings", "POST /a HTTP/1.1\r\nTransfer-Encoding: gzip, chunked" + crlf2, 501},
         {"bad chunk size", "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 + "x\r\n", 400},
-        {"negative chunk", "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 + "-1\r\n", 400},
+        {"negative chunk", "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 + "-1\r\n",
+         400},
         {"endless chunk size",
          "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 + std::string(5'000, '0'), 400},
         {"overflowing chunk size",
@@ -109,8 +113,8 @@ const std::vector<Row>& refused_rows() {
              "0\r\nContent-Length: 4\r\n\r\n",
          400},
         {"endless trailer",
-         "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 + "0\r\nX: " +
-             std::string(5'000, 'a'),
+         "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 +
+             "0\r\nX: " + std::string(5'000, 'a'),
          400},
         {"unknown expectation", "POST /a HTTP/1.1\r\nExpect: tea" + crlf2, 417},
         {"unknown coding", "POST /a HTTP/1.1\r\nContent-Encoding: br" + crlf2, 415},
@@ -120,8 +124,8 @@ const std::vector<Row>& refused_rows() {
         {"long field", "GET /a HTTP/1.1\r\nX: " + std::string(3'000, 'a') + crlf2, 431},
         {"endless head", "GET /a HTTP/1.1\r\nX: " + std::string(3'000, 'a'), 431},
         {"announced body", "POST /a HTTP/1.1\r\nContent-Length: 10001" + crlf2, 413},
-        {"chunked body",
-         "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 + "2711\r\n", 413},
+        {"chunked body", "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked" + crlf2 + "2711\r\n",
+         413},
     };
     return rows;
 }
@@ -183,8 +187,10 @@ TEST_F(Malformed, BombIsTooLarge) {
     const std::string bomb = gzip(std::string(2'000'000, '\0'));
     ASSERT_LT(bomb.size(), 10'000);
     RawClient client(server_.port());
-    client.send(fmt::format("POST /a HTTP/1.1\r\nContent-Encoding: gzip\r\n"
-                            "Content-Length: {}\r\n\r\n{}", bomb.size(), bomb));
+    client.send(
+        fmt::format("POST /a HTTP/1.1\r\nContent-Encoding: gzip\r\n"
+                    "Content-Length: {}\r\n\r\n{}",
+                    bomb.size(), bomb));
     EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 413 "));
 }
 

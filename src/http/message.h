@@ -37,23 +37,25 @@ private:
     std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-/// The body of a request while it comes. Read it in the handler's own coroutine, before that returns.
+/// The body of a request while it comes. Read it in the handler's own coroutine, before that
+/// returns.
 class BodyReader {
 public:
     virtual ~BodyReader() = default;
-    /// Some bytes (no relation to chunks), or an empty string at the end; fails when the peer left or
-    /// sent what is not HTTP.
+    /// Some bytes (no relation to chunks), or an empty string at the end; fails when the peer left
+    /// or sent what is not HTTP.
     virtual asio::awaitable<Result<std::string>> read() = 0;
 };
 
 struct Request {
     std::string method;  // Upper case: "GET".
     std::string target;  // As it came: "/files/read?path=%2Fa".
-    std::string path;    // Percent-decoded path without query; always begins with '/', never has a NUL.
+    std::string
+        path;  // Percent-decoded path without query; always begins with '/', never has a NUL.
     std::vector<std::pair<std::string, std::string>> query;  // Decoded, in order.
     Headers headers;
-    std::string body;       // Whole, with any Content-Encoding: gzip undone.
-    std::string remote;     // "ip:port" of the peer.
+    std::string body;    // Whole, with any Content-Encoding: gzip undone.
+    std::string remote;  // "ip:port" of the peer.
     bool keep_alive = true;
     /// Instead of body, on routes that take uploads and for Content-Type application/recordio only:
     /// an interactive input that may stay open for hours, without limit of size or time.
@@ -116,8 +118,8 @@ struct Response {
     std::shared_ptr<BodyStream> stream;
     /// Instead of both, with status 101: takes the connection over once the head is written.
     std::function<void(std::shared_ptr<Duplex>)> upgrade;
-    /// Instead of all others: the answer comes later, from any thread. Until then the connection takes
-    /// the requests that the client sent behind this one; answers keep the requests' order.
+    /// Instead of all others: the answer comes later, from any thread. Until then the connection
+    /// takes the requests that the client sent behind this one; answers keep the requests' order.
     std::shared_ptr<LaterResponse> later;
 
     static Response text(unsigned status, std::string body);  // text/plain; charset=utf-8

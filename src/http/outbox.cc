@@ -117,8 +117,7 @@ Outbox::Taken Outbox::take(Framing framing, std::string_view prefix, Batch& batc
         if (state_ == State::overflow) return Taken::overflow;
         if (state_ == State::closed) return Taken::closed;
         std::size_t bytes = 0;
-        while (!queue_.empty() && bytes < batch_bytes_max &&
-               batch.held.size() < batch_pieces_max) {
+        while (!queue_.empty() && bytes < batch_bytes_max && batch.held.size() < batch_pieces_max) {
             bytes += queue_.front()->size();
             batch.held.push_back(std::move(queue_.front()));
             queue_.pop_front();

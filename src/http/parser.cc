@@ -31,8 +31,8 @@ class Sink : public beast_http::basic_parser<is_request> {
 public:
     explicit Sink(const ParseLimits& limits) : limits_(limits) {
         this->eager(true);
-        this->header_limit(static_cast<std::uint32_t>(
-            std::min<std::size_t>(limits.head_bytes_max, std::numeric_limits<std::uint32_t>::max())));
+        this->header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(
+            limits.head_bytes_max, std::numeric_limits<std::uint32_t>::max())));
         this->body_limit(limits.body_bytes_max);
     }
 

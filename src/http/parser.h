@@ -23,8 +23,8 @@ struct ParseLimits {
     std::size_t body_bytes_max = std::size_t{64} << 20;  // As sent, and again when inflated.
 };
 
-/// Parses requests one after another. Feed bytes until done() or failure(); take() the request; then
-/// reset(). Never throws on any bytes (but std::bad_alloc).
+/// Parses requests one after another. Feed bytes until done() or failure(); take() the request;
+/// then reset(). Never throws on any bytes (but std::bad_alloc).
 class RequestParser {
 public:
     explicit RequestParser(ParseLimits limits);
@@ -34,8 +34,8 @@ public:
 
     /// Ready for the next message.
     void reset();
-    /// Uses up a prefix of `bytes` and tells its length. What is left over must come again with more
-    /// bytes behind it, until done(), when it belongs to the next message.
+    /// Uses up a prefix of `bytes` and tells its length. What is left over must come again with
+    /// more bytes behind it, until done(), when it belongs to the next message.
     std::size_t feed(std::string_view bytes);
 
     bool head_done() const;
@@ -43,7 +43,8 @@ public:
     const std::optional<ParseFailure>& failure() const;
     /// Valid once head_done(): the client waits for "100 Continue" before it sends the body.
     bool expects_continue() const;
-    /// The client asked for the body to be handed on while it comes: application/recordio, not gzip.
+    /// The client asked for the body to be handed on while it comes: application/recordio, not
+    /// gzip.
     bool wants_upload() const;
     bool is_http10() const;
     /// The request without its body; valid once head_done() and until take().

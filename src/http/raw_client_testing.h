@@ -20,7 +20,8 @@ public:
     bool send(std::string_view bytes);
     void close_sending();
     void close();
-    /// Reads until what was received and not yet returned contains `text`; returns it through there.
+    /// Reads until what was received and not yet returned contains `text`; returns it through
+    /// there.
     std::string read_until(std::string_view text);
     /// Reads exactly so many bytes.
     std::string read(std::size_t bytes);

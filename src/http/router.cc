@@ -50,9 +50,9 @@ std::string join(const std::set<std::string>& methods) {
 }
 
 Response method_not_allowed(const Router::Route& route, std::string_view method) {
-    Response response = Response::text(
-        405, fmt::format("Expecting one of {{ '{}' }}, but received '{}'",
-                         fmt::join(route.methods, "', '"), method));
+    Response response =
+        Response::text(405, fmt::format("Expecting one of {{ '{}' }}, but received '{}'",
+                                        fmt::join(route.methods, "', '"), method));
     response.headers.add("Allow", join(route.methods));
     return response;
 }
@@ -63,8 +63,7 @@ void Router::add(std::string path, std::set<std::string> methods, Handler handle
                  bool takes_uploads) {
     TEPUI_ASSERT_WHY(path.starts_with('/'), "a route without a slash could never match");
     path = std::string(without_trailing_slashes(path));
-    Route route{path.empty() ? "/" : path, std::move(methods), std::move(handler),
-                takes_uploads};
+    Route route{path.empty() ? "/" : path, std::move(methods), std::move(handler), takes_uploads};
     routes_.insert_or_assign(std::move(path), std::move(route));
 }
 

@@ -9,8 +9,8 @@
 
 namespace tepui::http {
 
-/// Serves one request. Runs on an I/O thread; must not block it. An exception that leaves it becomes
-/// a 500 and a line in the log.
+/// Serves one request. Runs on an I/O thread; must not block it. An exception that leaves it
+/// becomes a 500 and a line in the log.
 using Handler = std::function<asio::awaitable<Response>(Request)>;
 
 /// Finds the handler of a path by its longest registered prefix of whole path parts, as libprocess
@@ -20,9 +20,9 @@ class Router {
 public:
     explicit Router(std::vector<std::string> prefixes = {}) : prefixes_(std::move(prefixes)) {}
 
-    /// `methods` are upper case; HEAD follows GET. A method outside them is answered 405 with Allow.
-    /// A path added twice replaces the first. A route that `takes_uploads` gets a body of type
-    /// application/recordio as Request::upload, before it has come to its end.
+    /// `methods` are upper case; HEAD follows GET. A method outside them is answered 405 with
+    /// Allow. A path added twice replaces the first. A route that `takes_uploads` gets a body of
+    /// type application/recordio as Request::upload, before it has come to its end.
     void add(std::string path, std::set<std::string> methods, Handler handler,
              bool takes_uploads = false);
 

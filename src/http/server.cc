@@ -2,8 +2,8 @@
 
 #include <thread>
 
-#include <boost/asio.hpp>
 #include <spdlog/spdlog.h>
+#include <boost/asio.hpp>
 
 #include "base/assert.h"
 #include "http/connection.h"
@@ -11,8 +11,8 @@
 namespace tepui::http {
 namespace {
 
-constexpr Duration accept_pause = 100ms;        // After the process ran out of descriptors.
-constexpr Duration close_grace = 500ms;         // For connections to see that they were closed.
+constexpr Duration accept_pause = 100ms;  // After the process ran out of descriptors.
+constexpr Duration close_grace = 500ms;   // For connections to see that they were closed.
 constexpr std::size_t refusals_at_once_max = 64;
 
 /// An io_context whose pending work can be destroyed before the context itself: a Duplex that
@@ -77,8 +77,7 @@ Result<void> Server::Impl::start() {
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(4096, error);
-    if (error)
-        return fail(Errc::io, "listening on {}: {}", text_of(endpoint), error.message());
+    if (error) return fail(Errc::io, "listening on {}: {}", text_of(endpoint), error.message());
     port_ = acceptor_.local_endpoint(error).port();
     work_.emplace(context_->get_executor());
     accept();
@@ -98,11 +97,10 @@ Result<void> Server::Impl::start() {
 }
 
 void Server::Impl::accept() {
-    acceptor_.async_accept(
-        asio::make_strand(*context_),
-        [this](const boost::system::error_code& error, tcp::socket socket) {
-            on_accepted(error, std::move(socket));
-        });
+    acceptor_.async_accept(asio::make_strand(*context_),
+                           [this](const boost::system::error_code& error, tcp::socket socket) {
+                               on_accepted(error, std::move(socket));
+                           });
 }
 
 void Server::Impl::on_accepted(const boost::system::error_code& error, tcp::socket socket) {
@@ -140,8 +138,8 @@ void Server::Impl::admit(tcp::socket socket, const tcp::endpoint& peer) {
     }
     core_->connections_total.fetch_add(1, std::memory_order_relaxed);
     const std::uint64_t id = seat->id();
-    auto connection = std::make_shared<Connection>(core_, std::move(socket), text_of(peer),
-                                                   std::move(seat));
+    auto connection =
+        std::make_shared<Connection>(core_, std::move(socket), text_of(peer), std::move(seat));
     {
         const std::lock_guard lock(core_->mutex);
         core_->connections[id] = connection;

@@ -16,9 +16,10 @@ struct ServerOptions {
     unsigned threads = 2;    // I/O threads.
     std::size_t head_bytes_max = std::size_t{64} << 10;  // 431 beyond.
     std::size_t body_bytes_max = std::size_t{64} << 20;  // 413 beyond, also after gunzip.
-    Duration head_deadline = std::chrono::seconds{15};   // From the first byte of a head; 408 beyond.
+    Duration head_deadline =
+        std::chrono::seconds{15};  // From the first byte of a head; 408 beyond.
     Duration body_deadline = std::chrono::seconds{60};
-    Duration idle_deadline = std::chrono::minutes{10};   // Keep-alive without a request.
+    Duration idle_deadline = std::chrono::minutes{10};  // Keep-alive without a request.
     std::size_t connections_max = 10'000;
     std::size_t connections_per_ip_max = 10'000;
 };
@@ -28,7 +29,7 @@ struct ServerStats {
     std::uint64_t connections_open = 0;
     std::uint64_t connections_total = 0;
     std::uint64_t requests_total = 0;
-    std::uint64_t requests_refused = 0;    // 4xx that the server itself gave.
+    std::uint64_t requests_refused = 0;  // 4xx that the server itself gave.
     std::uint64_t slow_readers_cut = 0;
 };
 

@@ -31,9 +31,7 @@ asio::awaitable<Response> throws(Request) {
     co_return Response{};
 }
 
-asio::awaitable<Response> large(Request) {
-    co_return Response::json(std::string(100'000, 'x'));
-}
+asio::awaitable<Response> large(Request) { co_return Response::json(std::string(100'000, 'x')); }
 
 Router test_router() {
     Router router({"/master"});
@@ -240,9 +238,16 @@ TEST(Server, HandlerExceptionIsAnInternalError) {
 
 TEST(Server, CompressesLargeBodiesForThoseWhoAccept) {
     Running running;
-    struct Row { const char* accept; bool is_compressed; };
-    const Row rows[] = {{"gzip", true},       {"deflate, gzip;q=0.5", true}, {"*", true},
-                        {"gzip;q=0", false},  {"*;q=0", false},              {"identity", false},
+    struct Row {
+        const char* accept;
+        bool is_compressed;
+    };
+    const Row rows[] = {{"gzip", true},
+                        {"deflate, gzip;q=0.5", true},
+                        {"*", true},
+                        {"gzip;q=0", false},
+                        {"*;q=0", false},
+                        {"identity", false},
                         {"gzip; q=0.000, *", false}};
     for (const Row& row : rows) {
         SCOPED_TRACE(row.accept);
@@ -265,8 +270,10 @@ TEST(Server, LeavesSmallBodiesPlain) {
     Running running;
     for (const std::size_t size : {1023, 1024}) {
         RawClient client(running.server.port());
-        client.send(fmt::format("POST /echo HTTP/1.1\r\nAccept-Encoding: gzip\r\n"
-                                "Content-Length: {}\r\n\r\n{}", size, std::string(size, 'a')));
+        client.send(
+            fmt::format("POST /echo HTTP/1.1\r\nAccept-Encoding: gzip\r\n"
+                        "Content-Length: {}\r\n\r\n{}",
+                        size, std::string(size, 'a')));
         EXPECT_EQ(client.read_response().find("Content-Encoding: gzip") != std::string::npos,
                   size == 1024);
     }
@@ -276,8 +283,10 @@ TEST(Server, UndoesGzipOfRequests) {
     Running running;
     RawClient client(running.server.port());
     const std::string body = gzip(std::string(5'000, 'b'));
-    client.send(fmt::format("POST /echo HTTP/1.1\r\nContent-Encoding: gzip\r\n"
-                            "Content-Length: {}\r\n\r\n{}", body.size(), body));
+    client.send(
+        fmt::format("POST /echo HTTP/1.1\r\nContent-Encoding: gzip\r\n"
+                    "Content-Length: {}\r\n\r\n{}",
+                    body.size(), body));
     EXPECT_EQ(body_of(client.read_response()), std::string(5'000, 'b'));
 }
 
@@ -301,8 +310,9 @@ TEST(Server, HandsAnUploadOnWhileItComes) {
     options.body_bytes_max = 100;  // An input that is not kept has no limit.
     Running running(options, router);
     RawClient client(running.server.port());
-    client.send("POST /upload HTTP/1.1\r\nContent-Type: application/recordio\r\n"
-                "Transfer-Encoding: chunked\r\n\r\n4\r\nwith\r\n");
+    client.send(
+        "POST /upload HTTP/1.1\r\nContent-Type: application/recordio\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nwith\r\n");
     entered.get_future().wait();  // The handler runs before the body ends.
     for (int i = 0; i < 20; ++i) client.send("a\r\n0123456789\r\n");
     client.send("0\r\n\r\nPOST /upload HTTP/1.1\r\nContent-Length: 101\r\n\r\n");
@@ -325,8 +335,9 @@ TEST(Server, UploadFailsWhenThePeerLeaves) {
     Running running({}, router);
     {
         RawClient client(running.server.port());
-        client.send("POST /upload HTTP/1.1\r\nContent-Type: application/recordio\r\n"
-                    "Transfer-Encoding: chunked\r\n\r\n4\r\nwith\r\n");
+        client.send(
+            "POST /upload HTTP/1.1\r\nContent-Type: application/recordio\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n4\r\nwith\r\n");
     }
     EXPECT_EQ(failed.get_future().get(), Errc::io);
 }
@@ -336,9 +347,8 @@ TEST(Server, TakesLargeBodies) {
     RawClient client(running.server.port());
     std::string body(10'000'000, '\0');
     for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i * 31 + i / 1000);
-    std::thread sender([&] {
-        client.send("POST /echo HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n" + body);
-    });
+    std::thread sender(
+        [&] { client.send("POST /echo HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n" + body); });
     EXPECT_EQ(body_of(client.read_response()), body);
     sender.join();
 }

@@ -29,9 +29,8 @@ protected:
             streams_.pop_front();
             co_return response;
         });
-        router_.add("/a", {"GET"}, [](Request) -> asio::awaitable<Response> {
-            co_return Response::empty(202);
-        });
+        router_.add("/a", {"GET"},
+                    [](Request) -> asio::awaitable<Response> { co_return Response::empty(202); });
     }
 
     void start(ServerOptions options = {}) {

@@ -175,8 +175,7 @@ Result<Url> parse_url(std::string_view text) {
     // A colon inside of brackets belongs to an IPv6 address.
     const auto bracket = authority.rfind(']');
     const auto colon = authority.rfind(':');
-    if (colon != std::string_view::npos &&
-        (bracket == std::string_view::npos || colon > bracket)) {
+    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
         const std::string_view digits = authority.substr(colon + 1);
         const auto [end, error] =
             std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
@@ -197,8 +196,8 @@ Result<Url> parse_url(std::string_view text) {
 
 std::string to_string(const Url& url) {
     const bool is_v6 = url.host.find(':') != std::string::npos;
-    return fmt::format("{}://{}{}{}:{}{}", url.scheme, is_v6 ? "[" : "", url.host,
-                       is_v6 ? "]" : "", url.port, url.target);
+    return fmt::format("{}://{}{}{}:{}{}", url.scheme, is_v6 ? "[" : "", url.host, is_v6 ? "]" : "",
+                       url.port, url.target);
 }
 
 }  // namespace tepui::http

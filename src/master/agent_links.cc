@@ -16,7 +16,8 @@ std::string ip_of_remote(std::string_view remote) {
     return std::string(ip);
 }
 
-AgentLinks::AgentLinks(std::function<void(std::vector<Event>)> post, std::shared_ptr<daemon::Log> log)
+AgentLinks::AgentLinks(std::function<void(std::vector<Event>)> post,
+                       std::shared_ptr<daemon::Log> log)
     : post_(std::move(post)), log_(std::move(log)) {}
 
 void AgentLinks::attach(std::shared_ptr<http::Duplex> connection, asio::any_io_executor io) {

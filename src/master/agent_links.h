@@ -35,8 +35,8 @@ public:
     /// After what was sent.
     void close(LinkId id);
     void close_all();
-    /// Forgets every connection. Due before the executors given to attach() go: a connection holds a
-    /// strand of one.
+    /// Forgets every connection. Due before the executors given to attach() go: a connection holds
+    /// a strand of one.
     void clear();
     std::size_t size() const;
 

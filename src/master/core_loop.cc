@@ -21,7 +21,10 @@ const Error store_broken{Errc::unavailable, "the master's registry failed: it is
 
 CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
                    const env::Clock& clock, Outlets& outlets)
-    : core_(std::move(core)), store_(std::move(store)), clock_(clock), outlets_(outlets),
+    : core_(std::move(core)),
+      store_(std::move(store)),
+      clock_(clock),
+      outlets_(outlets),
       thread_([this](std::deque<Item> batch) { take(std::move(batch)); }, batch_events_max) {}
 
 CoreLoop::~CoreLoop() { stop(); }

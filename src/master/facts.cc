@@ -85,12 +85,12 @@ std::string advertised_ip(const std::string& ip) {
 
 MasterFacts make_facts(const MasterOptions& options, const std::string& id, std::uint16_t port,
                        const std::string& log_path, WallTime now) {
-    const std::string ip = options.advertise_ip.empty() ? advertised_ip(options.ip)
-                                                        : options.advertise_ip;
+    const std::string ip =
+        options.advertise_ip.empty() ? advertised_ip(options.ip) : options.advertise_ip;
     const std::string hostname = options.hostname.empty() ? ip : options.hostname;
     MasterFacts facts;
-    facts.info = make_info(id, ip, hostname,
-                           options.advertise_port != 0 ? options.advertise_port : port);
+    facts.info =
+        make_info(id, ip, hostname, options.advertise_port != 0 ? options.advertise_port : port);
     facts.cluster = options.cluster;
     facts.log_dir =
         log_path.substr(0, log_path.rfind('/') == std::string::npos ? 0 : log_path.rfind('/'));

@@ -155,8 +155,8 @@ private:
         operator_route_ = std::make_unique<OperatorRoute>(*loop_, *reader_, files_, facts_);
         legacy_routes_ = std::make_unique<LegacyRoutes>(*loop_, *reader_, facts_);
         log_->info(fmt::format("{} {} serves as {} {} on port {}", daemon::product_name,
-                               daemon::product_version,
-                               facts_->info.pid(), facts_->info.id(), server_->port()));
+                               daemon::product_version, facts_->info.pid(), facts_->info.id(),
+                               server_->port()));
         loop_->start();
         is_ready_.store(true, std::memory_order_release);
         return {};
@@ -231,8 +231,7 @@ http::Router Master::Impl::make_router() {
     router.add("/flags", get,
                guard(
                    [this](Request request) -> asio::awaitable<Response> {
-                       co_return daemon::json_response(request,
-                                                       daemon::flags_json(facts_->flags));
+                       co_return daemon::json_response(request, daemon::flags_json(facts_->flags));
                    },
                    false));
     for (auto& [path, handler] : daemon::file_handlers(files_, *workers_)) {

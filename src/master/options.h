@@ -22,10 +22,11 @@ struct MasterOptions {
     std::string ip = "127.0.0.1";  // To bind; 0.0.0.0 is told to clients as the hostname's address.
     std::uint16_t port = 5050;     // 0 takes a free one.
     std::string hostname;          // As clients are told; empty takes the ip.
-    /// Where others reach this master, when that is not where it listens; empty and 0: where it does.
+    /// Where others reach this master, when that is not where it listens; empty and 0: where it
+    /// does.
     std::string advertise_ip;
     std::uint16_t advertise_port = 0;
-    std::string work_dir;          // Made if missing; needed with sqlite.
+    std::string work_dir;  // Made if missing; needed with sqlite.
     RegistryKind registry = RegistryKind::sqlite;
     std::string cluster;  // Shown to people; may be empty.
     CoreConfig core;

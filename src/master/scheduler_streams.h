@@ -28,16 +28,16 @@ public:
     /// Makes the body of a subscription's 200.
     std::shared_ptr<http::BodyStream> open(const StreamId& id, wire::Media media,
                                            asio::any_io_executor io);
-    /// Events go out with the next flush(). Those for a stream that is not open are dropped: its end
-    /// is on the way to the core.
+    /// Events go out with the next flush(). Those for a stream that is not open are dropped: its
+    /// end is on the way to the core.
     void send(const StreamId& id, std::shared_ptr<const mesos::v1::scheduler::Event> event);
     /// Ends the body after what was sent.
     void flush();
     void close(const StreamId& id);
     /// Forgets a stream that ended.
     void remove(const StreamId& id);
-    /// Forgets every stream. Due before the executors given to open() go: a stream holds a strand of
-    /// one.
+    /// Forgets every stream. Due before the executors given to open() go: a stream holds a strand
+    /// of one.
     void clear();
     std::size_t size() const;
 

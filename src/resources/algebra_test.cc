@@ -90,9 +90,11 @@ RC_GTEST_PROP(ResourceWire, LegacyRoundTripsWithoutRefinement, ()) {
 
 RC_GTEST_PROP(ResourceReservations, PopUndoesPush, ()) {
     const auto a = (*gen_resources(0)).nonrevocable();
-    const auto reservation = reservation_of(mesos::v1::Resource::ReservationInfo::DYNAMIC, "a/b/c", "me");
+    const auto reservation =
+        reservation_of(mesos::v1::Resource::ReservationInfo::DYNAMIC, "a/b/c", "me");
     RC_ASSERT(a.push_reservation(reservation).pop_reservation() == a);
-    RC_ASSERT(a.push_reservation(reservation).reserved_for("a/b/c") == a.push_reservation(reservation));
+    RC_ASSERT(a.push_reservation(reservation).reserved_for("a/b/c") ==
+              a.push_reservation(reservation));
 }
 
 /// Ranges against a plain set of numbers.
@@ -126,7 +128,8 @@ RC_GTEST_PROP(RangesAlgebra, IsTheAlgebraOfSets, ()) {
     difference -= b;
     RC_ASSERT(members_of(sum) == sum_set);
     RC_ASSERT(members_of(difference) == difference_set);
-    RC_ASSERT(a.contains(b) == std::includes(a_set.begin(), a_set.end(), b_set.begin(), b_set.end()));
+    RC_ASSERT(a.contains(b) ==
+              std::includes(a_set.begin(), a_set.end(), b_set.begin(), b_set.end()));
     auto normal = difference;
     normalize(normal);
     RC_ASSERT(normal == difference);

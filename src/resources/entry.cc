@@ -44,7 +44,8 @@ std::string make_key(const EntryDetails& details) {
             if (source.has_metadata()) sort_labels(*source.mutable_metadata());
             append_part(key, 's', source.SerializeAsString());
         }
-        if (details.disk->has_persistence()) append_part(key, 'p', details.disk->persistence().id());
+        if (details.disk->has_persistence())
+            append_part(key, 'p', details.disk->persistence().id());
     }
     if (!details.provider_id.empty()) append_part(key, 'v', details.provider_id);
     return key;
@@ -65,7 +66,8 @@ int compare_details(const Resources::Entry& a, const Resources::Entry& b) {
 }  // namespace
 
 std::shared_ptr<const EntryDetails> EntryDetails::make(EntryDetails details) {
-    if (details.reservations.empty() && !details.disk && details.provider_id.empty()) return nullptr;
+    if (details.reservations.empty() && !details.disk && details.provider_id.empty())
+        return nullptr;
     details.key = make_key(details);
     return std::make_shared<const EntryDetails>(std::move(details));
 }

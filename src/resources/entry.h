@@ -19,8 +19,8 @@ struct EntryDetails {
     std::vector<mesos::v1::Resource::ReservationInfo> reservations;  // Outermost first.
     std::optional<mesos::v1::Resource::DiskInfo> disk;
     std::string provider_id;  // "" for the agent's own resources.
-    /// Canonical bytes of the identity. Left out on purpose: how a volume is mounted (a task may use
-    /// another path or mode than the offer shows) and who made it.
+    /// Canonical bytes of the identity. Left out on purpose: how a volume is mounted (a task may
+    /// use another path or mode than the offer shows) and who made it.
     std::string key;
 
     /// Null when there is nothing to keep.

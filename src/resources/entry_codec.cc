@@ -18,7 +18,8 @@ constexpr double scalar_max = 1e12;
 
 Result<Resources::Entry::Value> read_scalar(const Resource& resource) {
     const double value = resource.scalar().value();
-    if (!std::isfinite(value)) return fail(Errc::invalid_argument, "{} is not a finite number", value);
+    if (!std::isfinite(value))
+        return fail(Errc::invalid_argument, "{} is not a finite number", value);
     if (value < 0) return fail(Errc::invalid_argument, "{} is negative", value);
     if (value > scalar_max) return fail(Errc::invalid_argument, "{} is too large", value);
     if (resource.name() == "gpus" && value != std::floor(value)) {
@@ -83,7 +84,8 @@ Result<Resources::Entry::Value> read_value(const Resource& resource) {
 }
 
 Result<void> check_reservation_role(const std::string& role) {
-    if (role == "*") return fail(Errc::invalid_argument, "a reservation cannot be for the role '*'");
+    if (role == "*")
+        return fail(Errc::invalid_argument, "a reservation cannot be for the role '*'");
     return validate_role(role);
 }
 
@@ -93,7 +95,8 @@ bool old_fields_agree(const Resource& resource) {
     if (resource.reservations_size() != 1) return false;
     const auto& only = resource.reservations(0);
     if (resource.role() != only.role()) return false;
-    if (resource.has_reservation() != (only.type() == Resource::ReservationInfo::DYNAMIC)) return false;
+    if (resource.has_reservation() != (only.type() == Resource::ReservationInfo::DYNAMIC))
+        return false;
     return resource.reservation().principal() == only.principal();
 }
 
@@ -111,7 +114,8 @@ Result<void> read_new_reservations(const Resource& resource, EntryDetails& detai
         if (outer && reservation.type() == Resource::ReservationInfo::STATIC) {
             return fail(Errc::invalid_argument, "a refined reservation cannot be STATIC");
         }
-        if (outer && (reservation.role() == *outer || !role_is_within(reservation.role(), *outer))) {
+        if (outer &&
+            (reservation.role() == *outer || !role_is_within(reservation.role(), *outer))) {
             return fail(Errc::invalid_argument, "role '{}' does not refine role '{}'",
                         reservation.role(), *outer);
         }
@@ -151,7 +155,8 @@ Result<void> check_disk(const Resource& resource) {
     }
     if ((source.has_path() && source.type() != Source::PATH) ||
         (source.has_mount() && source.type() != Source::MOUNT)) {
-        return fail(Errc::invalid_argument, "'path' and 'mount' must fit the type of the disk source");
+        return fail(Errc::invalid_argument,
+                    "'path' and 'mount' must fit the type of the disk source");
     }
     return {};
 }
@@ -233,7 +238,8 @@ void write_entry(const Resources::Entry& entry, Resource& out) {
     if (entry.revocable) out.mutable_revocable();
     if (entry.shared) out.mutable_shared();
     if (!entry.details) return;
-    for (const auto& reservation : entry.details->reservations) *out.add_reservations() = reservation;
+    for (const auto& reservation : entry.details->reservations)
+        *out.add_reservations() = reservation;
     if (entry.details->disk) *out.mutable_disk() = *entry.details->disk;
     if (!entry.details->provider_id.empty()) {
         out.mutable_provider_id()->set_value(entry.details->provider_id);

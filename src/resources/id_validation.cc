@@ -31,7 +31,8 @@ Result<void> validate_id(std::string_view kind, std::string_view id) {
     if (id.empty()) return refuse("must not be empty");
     if (id.size() > name_max) return refuse("must not be longer than 255 bytes");
     if (id == "." || id == "..") return refuse("must not be '.' or '..'");
-    if (id.find_first_of("/\\") != std::string_view::npos) return refuse("must not contain '/' or '\\'");
+    if (id.find_first_of("/\\") != std::string_view::npos)
+        return refuse("must not contain '/' or '\\'");
     if (std::any_of(id.begin(), id.end(), is_control)) {
         return refuse("must not contain control characters");
     }

@@ -18,7 +18,9 @@ std::int64_t add_saturating(std::int64_t a, std::int64_t b) {
 }
 
 /// Kinds that are held side by side even when equal.
-bool stands_alone(const Entry& entry) { return !entry.shared && entry.details && entry.is_indivisible(); }
+bool stands_alone(const Entry& entry) {
+    return !entry.shared && entry.details && entry.is_indivisible();
+}
 
 void add_amount(Entry& to, const Entry& more) {
     if (to.shared) {
@@ -28,7 +30,8 @@ void add_amount(Entry& to, const Entry& more) {
     }
     std::visit(Overloaded{
                    [&](Quantity& value) {
-                       value.milli = add_saturating(value.milli, std::get<Quantity>(more.value).milli);
+                       value.milli =
+                           add_saturating(value.milli, std::get<Quantity>(more.value).milli);
                    },
                    [&](Ranges& value) { value += std::get<Ranges>(more.value); },
                    [&](std::set<std::string>& value) {

@@ -99,9 +99,11 @@ public:
 
     /// With one more reservation on every entry's stack (RESERVE).
     Resources push_reservation(const mesos::v1::Resource::ReservationInfo& reservation) const;
-    /// Without the last reservation of every entry (UNRESERVE); unreserved entries stay as they are.
+    /// Without the last reservation of every entry (UNRESERVE); unreserved entries stay as they
+    /// are.
     Resources pop_reservation() const;
-    /// Volumes turned back into the disk they are made of (DESTROY): no persistence, volume, sharing.
+    /// Volumes turned back into the disk they are made of (DESTROY): no persistence, volume,
+    /// sharing.
     Resources without_persistence() const;
 
     /// Sums by name, for JSON objects of endpoints: revocable amounts apart, after the others.

@@ -22,7 +22,8 @@ Resource::ReservationInfo static_reservation(std::string_view role) {
 }
 
 Result<Resources> parse_json(std::string_view text, std::string_view default_role) {
-    // Any message whose first field is a list of resources would do; this one requires nothing else.
+    // Any message whose first field is a list of resources would do; this one requires nothing
+    // else.
     mesos::v1::Offer::Operation::Reserve list;
     google::protobuf::util::JsonParseOptions options;
     options.ignore_unknown_fields = true;
@@ -59,11 +60,12 @@ Result<NamedRole> parse_name(std::string_view text, std::string_view default_rol
 Result<Resource> parse_term(std::string_view term, std::string_view default_role) {
     const auto colon = term.find(':');
     if (colon == std::string_view::npos) {
-        return fail(Errc::invalid_argument, "resource '{}': expected NAME:VALUE or NAME(ROLE):VALUE",
-                    term);
+        return fail(Errc::invalid_argument,
+                    "resource '{}': expected NAME:VALUE or NAME(ROLE):VALUE", term);
     }
     const auto [name, role] = TEPUI_TRY(parse_name(trim(term.substr(0, colon)), default_role));
-    if (name.empty()) return fail(Errc::invalid_argument, "resource '{}': the name is missing", term);
+    if (name.empty())
+        return fail(Errc::invalid_argument, "resource '{}': the name is missing", term);
     const auto value = parse_value(term.substr(colon + 1));
     if (!value) return fail_with(fmt::format("resource '{}'", name), value.error());
     Resource resource;
@@ -85,8 +87,9 @@ Result<Resource> parse_term(std::string_view term, std::string_view default_role
         resource.mutable_set();
         for (const auto& item : *items) resource.mutable_set()->add_item(item);
     } else {
-        return fail(Errc::invalid_argument, "resource '{}': '{}' is not a number, [ranges] or {{set}}",
-                    name, std::get<std::string>(*value));
+        return fail(Errc::invalid_argument,
+                    "resource '{}': '{}' is not a number, [ranges] or {{set}}", name,
+                    std::get<std::string>(*value));
     }
     return resource;
 }
@@ -119,7 +122,8 @@ Result<Resources> parse_terms(std::string_view text, std::string_view default_ro
 Result<Resources> Resources::parse_flag(std::string_view text, std::string_view default_role) {
     text = trim(text);
     const bool json = text.starts_with('[');
-    auto resources = TEPUI_TRY(json ? parse_json(text, default_role) : parse_terms(text, default_role));
+    auto resources =
+        TEPUI_TRY(json ? parse_json(text, default_role) : parse_terms(text, default_role));
     TEPUI_CHECK_OK(check_types(resources));
     return resources;
 }

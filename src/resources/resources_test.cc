@@ -1,9 +1,9 @@
 #include "resources/resources.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
 
 #include "resources/attributes.h"
 #include "resources/entry.h"
@@ -31,7 +31,10 @@ const std::string volume_text =
     "disk { persistence { id: 'v1' } volume { container_path: 'data' mode: RW } }";
 
 TEST(ResourcesFlag, ReadsBothSyntaxes) {
-    struct Row { const char* text; const char* want; };
+    struct Row {
+        const char* text;
+        const char* want;
+    };
     const Row rows[] = {
         {"cpus:4;mem:1024;ports:[31000-32000]", "ports:[31000-32000]; cpus:4; mem:1024"},
         {" cpus : 0.1 ; mem:32; ", "cpus:0.1; mem:32"},
@@ -59,13 +62,17 @@ TEST(ResourcesFlag, ReadsBothSyntaxes) {
 TEST(ResourcesFlag, TheDefaultRoleReservesWhatNamesNone) {
     EXPECT_EQ(Resources::parse_flag("cpus:1;mem(b):2;disk(*):3", "a")->to_string(),
               "cpus(reservations: [(STATIC,a)]):1; mem(reservations: [(STATIC,b)]):2; disk:3");
-    EXPECT_EQ(Resources::parse_flag(R"([{"name":"cpus","type":"SCALAR","scalar":{"value":1}}])", "a")
-                  ->to_string(),
-              "cpus(reservations: [(STATIC,a)]):1");
+    EXPECT_EQ(
+        Resources::parse_flag(R"([{"name":"cpus","type":"SCALAR","scalar":{"value":1}}])", "a")
+            ->to_string(),
+        "cpus(reservations: [(STATIC,a)]):1");
 }
 
 TEST(ResourcesFlag, SaysWhatIsWrong) {
-    struct Row { const char* text; const char* want; };
+    struct Row {
+        const char* text;
+        const char* want;
+    };
     const Row rows[] = {
         {"cpus", "resource 'cpus': expected NAME:VALUE"},
         {"cpus:x", "resource 'cpus': 'x' is not a number"},
@@ -98,20 +105,25 @@ TEST(ResourcesFlag, SaysWhatIsWrong) {
 TEST(ResourcesParse, RefusesWhatTheWireForbids) {
     const std::string cpus = "name: 'cpus' type: SCALAR scalar { value: 1 } ";
     const std::string disk = "name: 'disk' type: SCALAR scalar { value: 1 } ";
-    struct Row { std::string text; const char* want; };
+    struct Row {
+        std::string text;
+        const char* want;
+    };
     const Row rows[] = {
         {"type: SCALAR scalar { value: 1 }", "a resource has no name"},
         {"name: 'cpus' type: TEXT", "the type TEXT is not supported"},
         {"name: 'cpus' type: RANGES scalar { value: 1 }", "does not fit the type RANGES"},
         {"name: 'cpus' type: SCALAR scalar { value: inf }", "not a finite number"},
         {"name: 'p' type: RANGES ranges { range { begin: 2 end: 1 } }", "runs backwards"},
-        {"name: 'p' type: RANGES ranges { range { begin: 1 end: 3 } range { begin: 3 end: 4 } }", "overlap"},
+        {"name: 'p' type: RANGES ranges { range { begin: 1 end: 3 } range { begin: 3 end: 4 } }",
+         "overlap"},
         {"name: 'k' type: SET set { item: 'a' item: 'a' }", "given twice"},
         {cpus + "role: 'a b'", "role 'a b'"},
         {cpus + "reservation {}", "the role '*' cannot have a 'reservation'"},
         {cpus + "role: 'a' reservation { role: 'a' }", "of its own"},
         {cpus + "role: 'b' reservations { type: STATIC role: 'a' }", "cannot be mixed"},
-        {cpus + "role: 'a' reservation {} reservations { type: STATIC role: 'a' }", "cannot be mixed"},
+        {cpus + "role: 'a' reservation {} reservations { type: STATIC role: 'a' }",
+         "cannot be mixed"},
         {cpus + "reservations { role: 'a' }", "needs the type"},
         {cpus + "reservations { type: STATIC role: '*' }", "for the role '*'"},
         {cpus + "reservations { type: DYNAMIC role: 'a//b' }", "role 'a//b'"},
@@ -126,7 +138,8 @@ TEST(ResourcesParse, RefusesWhatTheWireForbids) {
         {disk + "disk { source { type: PATH mount { root: '/m' } } }", "must fit the type"},
         {cpus + "shared {}", "only persistent volumes can be shared"},
         {volume_text + " revocable {}", "cannot be revocable"},
-        {cpus + "revocable {} reservations { type: DYNAMIC role: 'a' }", "cannot be dynamically reserved"},
+        {cpus + "revocable {} reservations { type: DYNAMIC role: 'a' }",
+         "cannot be dynamically reserved"},
         {cpus + "allocation_info { role: '-x' }", "role '-x'"},
     };
     for (const auto& row : rows) {
@@ -140,7 +153,10 @@ TEST(ResourcesParse, RefusesWhatTheWireForbids) {
 // The three forms of one reservation, as golden/sharing.json has them.
 TEST(ResourcesParse, WritesEachForm) {
     const std::string value = "name: 'cpus' type: SCALAR scalar { value: 1 } ";
-    struct Row { const char* name; std::string wire, legacy, endpoint; };
+    struct Row {
+        const char* name;
+        std::string wire, legacy, endpoint;
+    };
     const Row rows[] = {
         {"unreserved", value, value + "role: '*'", value + "role: '*'"},
         {"static", value + "reservations { type: STATIC role: 'a' }", value + "role: 'a'",
@@ -159,24 +175,29 @@ TEST(ResourcesParse, WritesEachForm) {
             const auto resources = Resources::parse(proto(form));
             ASSERT_TRUE(resources) << resources.error().text;
             EXPECT_EQ(resources->to_proto()[0].DebugString(), proto(row.wire).DebugString());
-            EXPECT_EQ(resources->to_proto_legacy()[0].DebugString(), proto(row.legacy).DebugString());
-            EXPECT_EQ(resources->to_proto_endpoint()[0].DebugString(), proto(row.endpoint).DebugString());
+            EXPECT_EQ(resources->to_proto_legacy()[0].DebugString(),
+                      proto(row.legacy).DebugString());
+            EXPECT_EQ(resources->to_proto_endpoint()[0].DebugString(),
+                      proto(row.endpoint).DebugString());
         }
     }
     const auto refined = *Resources::parse(proto(
-        value + "reservations { type: STATIC role: 'a' } reservations { type: DYNAMIC role: 'a/b' }"));
+        value +
+        "reservations { type: STATIC role: 'a' } reservations { type: DYNAMIC role: 'a/b' }"));
     EXPECT_TRUE(refined.to_proto_legacy().empty());
     EXPECT_EQ(refined.to_proto_endpoint()[0].DebugString(), refined.to_proto()[0].DebugString());
 }
 
 TEST(ResourcesText, IsAsMesosWritesIt) {
-    const auto all = resources_of("cpus:8;mem:16384;disk:20000;ports:[31000-32000]").allocated_to("*");
+    const auto all =
+        resources_of("cpus:8;mem:16384;disk:20000;ports:[31000-32000]").allocated_to("*");
     EXPECT_EQ(all.to_string(),
               "ports(allocated: *):[31000-32000]; cpus(allocated: *):8; mem(allocated: *):16384; "
               "disk(allocated: *):20000");
-    const auto dynamic = resources_of("disk:200")
-                             .push_reservation(reservation_of(Resource::ReservationInfo::DYNAMIC, "a"))
-                             .allocated_to("a");
+    const auto dynamic =
+        resources_of("disk:200")
+            .push_reservation(reservation_of(Resource::ReservationInfo::DYNAMIC, "a"))
+            .allocated_to("a");
     EXPECT_EQ(dynamic.to_string(), "disk(allocated: a)(reservations: [(DYNAMIC,a)]):200");
     auto shared = proto(volume_text);
     shared.mutable_shared();
@@ -227,8 +248,11 @@ TEST(ResourcesAlgebra, KindsThatDifferDoNotMix) {
     revocable_proto.mutable_revocable();
     auto provided_proto = plain.to_proto()[0];
     provided_proto.mutable_provider_id()->set_value("p");
-    const Resources others[] = {*Resources::parse(revocable_proto), *Resources::parse(provided_proto),
-                                resources_of("cpus(a):1"), plain.allocated_to("a"), resources_of("mem:1"),
+    const Resources others[] = {*Resources::parse(revocable_proto),
+                                *Resources::parse(provided_proto),
+                                resources_of("cpus(a):1"),
+                                plain.allocated_to("a"),
+                                resources_of("mem:1"),
                                 resources_of("cpus:[1-1]")};
     for (const auto& other : others) {
         SCOPED_TRACE(other.to_string());
@@ -240,10 +264,15 @@ TEST(ResourcesAlgebra, KindsThatDifferDoNotMix) {
 }
 
 TEST(ResourcesAlgebra, ReservationsMergeWhateverTheOrderOfLabels) {
-    const std::string start = "name: 'cpus' type: SCALAR scalar { value: 1 } reservations { type: DYNAMIC role: 'a' labels { ";
-    const auto a = *Resources::parse(proto(start + "labels { key: 'x' } labels { key: 'y' value: '1' } } }"));
-    const auto b = *Resources::parse(proto(start + "labels { key: 'y' value: '1' } labels { key: 'x' } } }"));
-    const auto c = *Resources::parse(proto(start + "labels { key: 'y' value: '2' } labels { key: 'x' } } }"));
+    const std::string start =
+        "name: 'cpus' type: SCALAR scalar { value: 1 } reservations { type: DYNAMIC role: 'a' "
+        "labels { ";
+    const auto a =
+        *Resources::parse(proto(start + "labels { key: 'x' } labels { key: 'y' value: '1' } } }"));
+    const auto b =
+        *Resources::parse(proto(start + "labels { key: 'y' value: '1' } labels { key: 'x' } } }"));
+    const auto c =
+        *Resources::parse(proto(start + "labels { key: 'y' value: '2' } labels { key: 'x' } } }"));
     EXPECT_EQ((a + b).size(), 1U);
     EXPECT_EQ((a + c).size(), 2U);
 }
@@ -262,21 +291,22 @@ TEST(ResourcesSelect, OffersReservationsToTheRoleAndBelow) {
 TEST(ResourcesSelect, TotalsSumByNameWithRevocableApart) {
     auto revocable = resources_of("cpus:2").to_proto()[0];
     revocable.mutable_revocable();
-    const auto all = resources_of("cpus:1;cpus(a):0.5;ports:[1-2];ports(a):[7-9];kinds:{a};kinds(a):{b}") +
-                     *Resources::parse(revocable);
+    const auto all =
+        resources_of("cpus:1;cpus(a):0.5;ports:[1-2];ports(a):[7-9];kinds:{a};kinds(a):{b}") +
+        *Resources::parse(revocable);
     using Total = Resources::Total;
-    EXPECT_THAT(all.totals(),
-                testing::ElementsAre(Total{"ports", false, false, {}, "[1-2, 7-9]"},
-                                     Total{"cpus", false, true, Quantity{1500}, ""},
-                                     Total{"kinds", false, false, {}, "{a, b}"},
-                                     Total{"cpus", true, true, Quantity{2000}, ""}));
+    EXPECT_THAT(all.totals(), testing::ElementsAre(Total{"ports", false, false, {}, "[1-2, 7-9]"},
+                                                   Total{"cpus", false, true, Quantity{1500}, ""},
+                                                   Total{"kinds", false, false, {}, "{a, b}"},
+                                                   Total{"cpus", true, true, Quantity{2000}, ""}));
 }
 
 TEST(Roles, AreChecked) {
     for (const auto* good : {"*", "a", "a/b", "a.b", "...", "a-b/c_d", "\xc3\xa4"}) {
         EXPECT_TRUE(validate_role(good)) << good;
     }
-    for (const auto* bad : {"", "/", "/a", "a/", "a//b", ".", "a/..", "-a", "a/-b", "a b", "a\tb", "a\x08", "*/a", "a/*"}) {
+    for (const auto* bad : {"", "/", "/a", "a/", "a//b", ".", "a/..", "-a", "a/-b", "a b", "a\tb",
+                            "a\x08", "*/a", "a/*"}) {
         EXPECT_FALSE(validate_role(bad)) << bad;
     }
     EXPECT_TRUE(validate_role(std::string(1024, 'a')));
@@ -291,13 +321,15 @@ TEST(Roles, AreChecked) {
 TEST(Ids, AreChecked) {
     EXPECT_TRUE(validate_id("task id", "a.b-c_d"));
     EXPECT_TRUE(validate_id("task id", std::string(255, 'x')));
-    for (const auto& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("a\\b"),
-                            std::string("a\nb"), std::string("a\0b", 3), std::string(256, 'x')}) {
+    for (const auto& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
+                            std::string("a\\b"), std::string("a\nb"), std::string("a\0b", 3),
+                            std::string(256, 'x')}) {
         const auto result = validate_id("task id", bad);
         ASSERT_FALSE(result) << bad;
         EXPECT_THAT(result.error().text, HasSubstr("task id '"));
     }
-    EXPECT_EQ(validate_id("task id", "a/b").error().text, "task id 'a/b': must not contain '/' or '\\'");
+    EXPECT_EQ(validate_id("task id", "a/b").error().text,
+              "task id 'a/b': must not contain '/' or '\\'");
     EXPECT_TRUE(validate_container_id(std::string(242, 'x')));
     EXPECT_FALSE(validate_container_id(std::string(243, 'x')));
     EXPECT_FALSE(validate_container_id("a.b"));

@@ -16,8 +16,8 @@ mesos::v1::Resource::ReservationInfo reservation_of(mesos::v1::Resource::Reserva
                                                     std::string_view role,
                                                     std::string_view principal = "");
 
-/// Any resources: plain, reserved, refined, volumes, shared copies, revocable, allocated. Ranges and
-/// sets of `seed_slot` 0 and 1 never overlap, so sums of one of each can be taken apart again.
+/// Any resources: plain, reserved, refined, volumes, shared copies, revocable, allocated. Ranges
+/// and sets of `seed_slot` 0 and 1 never overlap, so sums of one of each can be taken apart again.
 rc::Gen<Resources> gen_resources(int seed_slot);
 
 }  // namespace tepui

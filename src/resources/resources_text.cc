@@ -55,7 +55,8 @@ std::string value_text(const Resources::Entry& entry) {
 
 void append(std::string& text, const Resources::Entry& entry) {
     text += entry.name;
-    if (!entry.allocation_role.empty()) text += fmt::format("(allocated: {})", entry.allocation_role);
+    if (!entry.allocation_role.empty())
+        text += fmt::format("(allocated: {})", entry.allocation_role);
     if (entry.is_reserved()) {
         text += "(reservations: [";
         const char* separator = "";

@@ -16,7 +16,8 @@ Result<void> validate_component(std::string_view role, std::string_view componen
         return fail(Errc::invalid_argument, "role '{}': {}", role, why);
     };
     if (component.empty()) return refuse("must not begin or end with '/' or contain '//'");
-    if (component == "." || component == "..") return refuse("must not contain '.' or '..' as a part");
+    if (component == "." || component == "..")
+        return refuse("must not contain '.' or '..' as a part");
     if (component == "*") return refuse("'*' is only allowed alone");
     if (component.front() == '-') return refuse("no part may begin with '-'");
     if (std::any_of(component.begin(), component.end(), is_blank_or_control)) {

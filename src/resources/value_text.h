@@ -14,8 +14,8 @@ namespace tepui {
 using TextValue = std::variant<double, Ranges, std::set<std::string>, std::string>;
 
 /// Reads one value. A finite decimal number is a number, brackets are ranges, braces are a set, all
-/// else is text. Fails on an unclosed bracket, a range that runs backwards or overlaps, an item given
-/// twice, and on an empty text.
+/// else is text. Fails on an unclosed bracket, a range that runs backwards or overlaps, an item
+/// given twice, and on an empty text.
 Result<TextValue> parse_value(std::string_view text);
 
 /// The text without blanks at its ends.

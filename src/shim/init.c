@@ -14,8 +14,8 @@
 
 #include "shim/shim.h"
 
-// Tells the shim the task's pid. It travels as credentials, which the kernel translates into the pid
-// that the host sees.
+// Tells the shim the task's pid. It travels as credentials, which the kernel translates into the
+// pid that the host sees.
 static void send_pid(int control, pid_t task) {
     struct init_message message = {.kind = 0};
     struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
@@ -24,7 +24,9 @@ static void send_pid(int control, pid_t task) {
         struct cmsghdr align;
     } ancillary;
     memset(&ancillary, 0, sizeof ancillary);
-    struct msghdr header = {.msg_iov = &body, .msg_iovlen = 1, .msg_control = ancillary.bytes,
+    struct msghdr header = {.msg_iov = &body,
+                            .msg_iovlen = 1,
+                            .msg_control = ancillary.bytes,
                             .msg_controllen = sizeof ancillary.bytes};
     struct cmsghdr* part = CMSG_FIRSTHDR(&header);
     part->cmsg_level = SOL_SOCKET;
@@ -89,6 +91,7 @@ _Noreturn void init_run(const struct plan* plan, const struct wiring* wiring) {
         if (poll(watched, 2, -1) < 0) continue;
         if (watched[0].revents != 0) obey(control, task);
         struct signalfd_siginfo info;
-        while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {}
+        while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        }
     }
 }

@@ -9,8 +9,8 @@
 
 #include "shim/shim.h"
 
-// Opens a file of the sandbox, where the task may have planted links, pipes or hard links to what it
-// can't write: only a regular file with this one name will do.
+// Opens a file of the sandbox, where the task may have planted links, pipes or hard links to what
+// it can't write: only a regular file with this one name will do.
 static int open_plain(int sandbox, const char* name, uint64_t flags) {
     struct open_how how = {
         .flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags,
@@ -56,8 +56,10 @@ static void rotate(struct log* log, const struct plan* plan) {
     char to[64];
     bool moved = false;
     for (uint32_t i = files > 1 ? files - 1 : 0; i > 0; --i) {
-        if (i == 1) snprintf(from, sizeof from, "%s", log->name);
-        else snprintf(from, sizeof from, "%s.%u", log->name, i - 1);
+        if (i == 1)
+            snprintf(from, sizeof from, "%s", log->name);
+        else
+            snprintf(from, sizeof from, "%s.%u", log->name, i - 1);
         snprintf(to, sizeof to, "%s.%u", log->name, i);
         const int failed = renameat(sandbox, from, sandbox, to);
         if (i == 1) moved = failed == 0;

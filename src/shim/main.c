@@ -30,10 +30,10 @@ struct shim {
     int agents[AGENTS_MAX];
     int signals;
     int oom;
-    pid_t child;     // Init, or the task itself without a pid namespace.
-    bool reported;   // `status` came from init.
+    pid_t child;    // Init, or the task itself without a pid namespace.
+    bool reported;  // `status` came from init.
     bool ended;
-    int status;      // Of the task, as wait(2) gives it.
+    int status;  // Of the task, as wait(2) gives it.
 };
 
 static bool has_init(const struct shim* shim) {
@@ -52,7 +52,8 @@ static void tell_all(struct shim* shim, enum shim_state state) {
 
 static void accept_agents(struct shim* shim) {
     for (;;) {
-        const int fd = accept4(shim->plan.head->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        const int fd =
+            accept4(shim->plan.head->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) return;
         int place = 0;
         while (place < AGENTS_MAX && shim->agents[place] >= 0) ++place;
@@ -108,9 +109,12 @@ static void hear_init(struct shim* shim) {
         struct cmsghdr align;
     } ancillary;
     for (;;) {
-        struct msghdr header = {.msg_iov = &body, .msg_iovlen = 1, .msg_control = ancillary.bytes,
+        struct msghdr header = {.msg_iov = &body,
+                                .msg_iovlen = 1,
+                                .msg_control = ancillary.bytes,
                                 .msg_controllen = sizeof ancillary.bytes};
-        if (recvmsg(shim->wiring.control[0], &header, MSG_DONTWAIT) != (ssize_t)sizeof message) return;
+        if (recvmsg(shim->wiring.control[0], &header, MSG_DONTWAIT) != (ssize_t)sizeof message)
+            return;
         if (message.kind == 1) {
             shim->status = message.status;
             shim->reported = true;
@@ -214,19 +218,19 @@ static void start(struct shim* shim) {
 
 static void watch(struct shim* shim) {
     enum { FIXED = 6 };
-    struct pollfd fds[FIXED + AGENTS_MAX] = {
-        {.fd = shim->plan.head->listen_fd, .events = POLLIN},
-        {.fd = shim->signals, .events = POLLIN},
-        {.fd = shim->out.source, .events = POLLIN},
-        {.fd = shim->err.source, .events = POLLIN},
-        {.fd = shim->oom, .events = POLLIN},
-        {.fd = -1}};
+    struct pollfd fds[FIXED + AGENTS_MAX] = {{.fd = shim->plan.head->listen_fd, .events = POLLIN},
+                                             {.fd = shim->signals, .events = POLLIN},
+                                             {.fd = shim->out.source, .events = POLLIN},
+                                             {.fd = shim->err.source, .events = POLLIN},
+                                             {.fd = shim->oom, .events = POLLIN},
+                                             {.fd = -1}};
     for (int i = 0; i < AGENTS_MAX; ++i)
         fds[FIXED + i] = (struct pollfd){.fd = shim->agents[i], .events = POLLIN};
     if (poll(fds, FIXED + AGENTS_MAX, -1) < 0) return;
     if (fds[0].revents != 0) accept_agents(shim);
     for (int i = 0; i < AGENTS_MAX; ++i)
-        if (fds[FIXED + i].fd >= 0 && fds[FIXED + i].revents != 0) hear_agent(shim, &shim->agents[i]);
+        if (fds[FIXED + i].fd >= 0 && fds[FIXED + i].revents != 0)
+            hear_agent(shim, &shim->agents[i]);
     if (fds[2].revents != 0) log_copy(&shim->out, &shim->plan);
     if (fds[3].revents != 0) log_copy(&shim->err, &shim->plan);
     if (fds[4].revents != 0) {
@@ -236,7 +240,8 @@ static void watch(struct shim* shim) {
     }
     if (fds[1].revents != 0) {
         struct signalfd_siginfo info;
-        while (read(shim->signals, &info, sizeof info) == (ssize_t)sizeof info) {}
+        while (read(shim->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        }
         reap(shim);
     }
 }
@@ -244,8 +249,10 @@ static void watch(struct shim* shim) {
 static void end_container(struct shim* shim) {
     if (!has_init(shim)) tree_kill(&shim->plan);
     // All writers are gone: what the pipes hold is all there will be.
-    while (log_copy(&shim->out, &shim->plan)) {}
-    while (log_copy(&shim->err, &shim->plan)) {}
+    while (log_copy(&shim->out, &shim->plan)) {
+    }
+    while (log_copy(&shim->err, &shim->plan)) {
+    }
     if (!shim->memory.oom && oom_kills(&shim->plan) > 0) {
         memory_read(&shim->plan, &shim->memory);
         shim->memory.oom = true;

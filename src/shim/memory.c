@@ -74,7 +74,8 @@ void memory_read(const struct plan* plan, struct memory_end* end) {
     const bool v2 = is_v2(plan);
     file_read(plan->memory_dir, v2 ? "memory.max" : "memory.limit_in_bytes", text, sizeof text);
     end->limit = strtoull(text, NULL, 10);
-    file_read(plan->memory_dir, v2 ? "memory.peak" : "memory.max_usage_in_bytes", text, sizeof text);
+    file_read(plan->memory_dir, v2 ? "memory.peak" : "memory.max_usage_in_bytes", text,
+              sizeof text);
     end->peak = strtoull(text, NULL, 10);
     end->stat_length = file_read(plan->memory_dir, "memory.stat", end->stat, sizeof end->stat);
 }

@@ -1,15 +1,18 @@
 #pragma once
 
-// What the agent and the shim of one container say to each other; usable from C and C++. Both ends are
-// of one machine and one installation, so numbers are in host order; `version` refuses any other shim.
+// What the agent and the shim of one container say to each other; usable from C and C++. Both ends
+// are of one machine and one installation, so numbers are in host order; `version` refuses any
+// other shim.
 //
-// Start: the agent makes the container's runtime directory, binds and listens on the socket "s" in it,
-// connects to it once, and spawns `tepui-shim FD`, where FD is a memfd with a shim_config. Whoever can
-// connect later talks to a living shim, even to one that has not run its first instruction; ECONNREFUSED
-// means that none lives. Messages are SOCK_SEQPACKET packets of one struct each.
+// Start: the agent makes the container's runtime directory, binds and listens on the socket "s" in
+// it, connects to it once, and spawns `tepui-shim FD`, where FD is a memfd with a shim_config.
+// Whoever can connect later talks to a living shim, even to one that has not run its first
+// instruction; ECONNREFUSED means that none lives. Messages are SOCK_SEQPACKET packets of one
+// struct each.
 //
-// End: the shim writes the file "status" (tmp + rename) into the runtime directory and exits; the agent
-// sees the connection close and reads the file. A closed connection without the file: the shim was lost.
+// End: the shim writes the file "status" (tmp + rename) into the runtime directory and exits; the
+// agent sees the connection close and reads the file. A closed connection without the file: the
+// shim was lost.
 
 #include <stdint.h>
 
@@ -24,30 +27,32 @@ enum { SHIM_VERSION = 1, SHIM_CONTAINER_ID_MAX = 256 };
 #define SHIM_STATUS_NAME "status"
 
 enum shim_flag {
-    SHIM_NEW_PID_NS = 1,     // Implies a mount namespace with its own /proc.
+    SHIM_NEW_PID_NS = 1,  // Implies a mount namespace with its own /proc.
     SHIM_NEW_MOUNT_NS = 2,
-    SHIM_SWITCH_USER = 4,    // setgroups, setgid and setuid to the ids below.
-    SHIM_CGROUP_V2 = 8,      // cgroups[0] is the one directory to be born in; else v1 directories to join.
+    SHIM_SWITCH_USER = 4,  // setgroups, setgid and setuid to the ids below.
+    SHIM_CGROUP_V2 =
+        8,  // cgroups[0] is the one directory to be born in; else v1 directories to join.
 };
 
-// Head of the memfd. After it: groups (uint32_t), padding to 8 bytes, rlimits, then NUL-ended strings:
-// container id, memory cgroup directory (may be empty), pids cgroup directory (may be empty), cgroup
-// directories, the program followed by its argv (argv[0] first), environment ("NAME=value").
+// Head of the memfd. After it: groups (uint32_t), padding to 8 bytes, rlimits, then NUL-ended
+// strings: container id, memory cgroup directory (may be empty), pids cgroup directory (may be
+// empty), cgroup directories, the program followed by its argv (argv[0] first), environment
+// ("NAME=value").
 struct shim_config {
     uint32_t magic;
     uint32_t version;
-    uint32_t flags;            // shim_flag
+    uint32_t flags;  // shim_flag
     int32_t listen_fd;
     int32_t sandbox_fd;
     int32_t runtime_fd;
     uint32_t uid;
     uint32_t gid;
-    uint64_t log_bytes_max;    // Of stdout and of stderr before rotation; 0: never rotated.
-    uint32_t log_files_max;    // Of each, the current one included.
+    uint64_t log_bytes_max;  // Of stdout and of stderr before rotation; 0: never rotated.
+    uint32_t log_files_max;  // Of each, the current one included.
     uint32_t groups_count;
     uint32_t rlimits_count;
     uint32_t cgroups_count;
-    uint32_t argv_count;       // With the program: at least 2.
+    uint32_t argv_count;  // With the program: at least 2.
     uint32_t env_count;
 };
 
@@ -60,9 +65,9 @@ struct shim_rlimit {
 
 enum shim_state {
     SHIM_STARTING = 1,
-    SHIM_RUNNING = 2,   // exec was reached; task_pid is set.
-    SHIM_FAILED = 3,    // The task never ran; stage and error say why. The shim exits.
-    SHIM_ENDED = 4,     // The status file is written. The shim exits.
+    SHIM_RUNNING = 2,  // exec was reached; task_pid is set.
+    SHIM_FAILED = 3,   // The task never ran; stage and error say why. The shim exits.
+    SHIM_ENDED = 4,    // The status file is written. The shim exits.
 };
 
 // What failed before the task's program took over.
@@ -82,16 +87,16 @@ enum shim_stage {
 // Shim to agent: on every connection at once, and again when the state changes.
 struct shim_report {
     uint32_t version;
-    uint32_t state;      // shim_state
-    uint32_t stage;      // shim_stage of a failure
-    int32_t error;       // errno of a failure
+    uint32_t state;  // shim_state
+    uint32_t stage;  // shim_stage of a failure
+    int32_t error;   // errno of a failure
     int64_t shim_pid;
-    int64_t task_pid;    // As the host sees it.
+    int64_t task_pid;                       // As the host sees it.
     char container[SHIM_CONTAINER_ID_MAX];  // NUL-ended.
 };
 
-// Agent to shim. SIGKILL ends every process of the container, SIGTERM goes to each of them, any other
-// signal to the task's first process. Obeyed once the task runs.
+// Agent to shim. SIGKILL ends every process of the container, SIGTERM goes to each of them, any
+// other signal to the task's first process. Obeyed once the task runs.
 struct shim_request {
     uint32_t version;
     int32_t signal;

@@ -10,8 +10,8 @@
 
 #include "shim/protocol.h"
 
-// What the shim ignores, as it outlives the agent's terminal, session and polite endings. The agent starts
-// it with every other signal at its default, so these are all that the task must take back.
+// What the shim ignores, as it outlives the agent's terminal, session and polite endings. The agent
+// starts it with every other signal at its default, so these are all that the task must take back.
 enum { SHIM_IGNORED_COUNT = 7 };
 extern const int shim_ignored[SHIM_IGNORED_COUNT];
 
@@ -40,7 +40,7 @@ struct failure {
 
 // The pipes and sockets between shim, init and task.
 struct wiring {
-    int out[2];      // The task's stdout: read end here, write end there.
+    int out[2];  // The task's stdout: read end here, write end there.
     int err[2];
     int failure[2];  // Closed on exec; carries a struct failure when the task never ran.
     int control[2];  // Shim and init (pid namespace only).
@@ -50,8 +50,8 @@ struct wiring {
 // `namespaces` are those that it was cloned into.
 _Noreturn void task_run(const struct plan* plan, const struct wiring* wiring, uint64_t namespaces);
 
-// Clones the first process of the task (born in the cgroup on v2). Returns the pid, 0 in the child, or
-// -errno.
+// Clones the first process of the task (born in the cgroup on v2). Returns the pid, 0 in the child,
+// or -errno.
 pid_t task_clone(const struct plan* plan, uint64_t namespaces);
 
 // The first process of a pid namespace: starts the task, reaps, passes signals on, reports the end.
@@ -93,8 +93,8 @@ uint64_t oom_kills(const struct plan* plan);
 // Reads limit, peak and memory.stat.
 void memory_read(const struct plan* plan, struct memory_end* end);
 
-// Kills or signals every process of the container without a pid namespace: by cgroup, else by descent
-// from this process. Returns how many were found.
+// Kills or signals every process of the container without a pid namespace: by cgroup, else by
+// descent from this process. Returns how many were found.
 size_t tree_signal(const struct plan* plan, int signal);
 // Ends every process of the container without a pid namespace, and stays until all are gone.
 void tree_kill(const struct plan* plan);
@@ -103,6 +103,7 @@ void tree_kill(const struct plan* plan);
 void status_write(const struct plan* plan, const int* status, const struct failure* failure,
                   const struct memory_end* memory);
 
-// Reads a small file beneath directory `dir` (a path). Returns the bytes read (NUL-ended), 0 on failure.
+// Reads a small file beneath directory `dir` (a path). Returns the bytes read (NUL-ended), 0 on
+// failure.
 size_t file_read(const char* dir, const char* name, char* buffer, size_t size);
 uint64_t number_after(const char* text, const char* key);

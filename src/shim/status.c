@@ -8,8 +8,8 @@
 
 static const char k_temporary[] = "status.tmp";
 
-// No fsync: the file bridges the time without an agent, whose own store is what survives a power cut;
-// the page cache survives the death of any process, and a power cut ended the task as well.
+// No fsync: the file bridges the time without an agent, whose own store is what survives a power
+// cut; the page cache survives the death of any process, and a power cut ended the task as well.
 void status_write(const struct plan* plan, const int* status, const struct failure* failure,
                   const struct memory_end* memory) {
     static char text[sizeof memory->stat + 512];
@@ -20,9 +20,10 @@ void status_write(const struct plan* plan, const int* status, const struct failu
         length += (size_t)snprintf(text + length, sizeof text - length, "failed %u %d\n",
                                    failure->stage, failure->error);
     if (memory->oom) {
-        length += (size_t)snprintf(text + length, sizeof text - length,
-                                   "oom 1\nmemory_limit %llu\nmemory_peak %llu\nmemory_stat\n",
-                                   (unsigned long long)memory->limit, (unsigned long long)memory->peak);
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length,
+                             "oom 1\nmemory_limit %llu\nmemory_peak %llu\nmemory_stat\n",
+                             (unsigned long long)memory->limit, (unsigned long long)memory->peak);
         memcpy(text + length, memory->stat, memory->stat_length);
         length += memory->stat_length;
     }

@@ -86,7 +86,8 @@ const int shim_ignored[SHIM_IGNORED_COUNT] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM
 
 static void reset_signals(void) {
     for (int i = 0; i < SHIM_IGNORED_COUNT; ++i) signal(shim_ignored[i], SIG_DFL);
-    // posix_spawn leaves libc's two internal signals ignored, and libc's signal() does not touch them.
+    // posix_spawn leaves libc's two internal signals ignored, and libc's signal() does not touch
+    // them.
     static const uint64_t defaults[4];  // The kernel's sigaction, all zero: SIG_DFL.
     for (long number = 32; number <= 33; ++number)
         syscall(SYS_rt_sigaction, number, defaults, NULL, 8L);
@@ -97,8 +98,7 @@ static void reset_signals(void) {
 
 _Noreturn void task_run(const struct plan* plan, const struct wiring* wiring, uint64_t namespaces) {
     setsid();
-    if ((namespaces & CLONE_NEWNS) != 0 &&
-        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
+    if ((namespaces & CLONE_NEWNS) != 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
         give_up(wiring, SHIM_STAGE_MOUNT);
     if (join_cgroups(plan) != 0) give_up(wiring, SHIM_STAGE_CGROUP);
     if (set_limits(plan) != 0) give_up(wiring, SHIM_STAGE_RLIMIT);

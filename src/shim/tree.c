@@ -30,7 +30,8 @@ static size_t descendants(pid_t* pids) {
     pid_t parent = getpid();
     for (size_t next = 0;; parent = pids[next++]) {
         snprintf(dir, sizeof dir, "/proc/%d/task/%d", (int)parent, (int)parent);
-        if (file_read(dir, "children", text, sizeof text) > 0) count = parse_pids(text, pids, count);
+        if (file_read(dir, "children", text, sizeof text) > 0)
+            count = parse_pids(text, pids, count);
         if (next == count) return count;
     }
 }
@@ -65,9 +66,10 @@ static void forbid_forks(const struct plan* plan) {
 void tree_kill(const struct plan* plan) {
     forbid_forks(plan);
     while (tree_signal(plan, SIGKILL) > 0) {
-        // Each of them becomes a child of this subreaper at last: waiting is no polling. A descendant
-        // that belongs to a living parent is waited for through that parent's end.
+        // Each of them becomes a child of this subreaper at last: waiting is no polling. A
+        // descendant that belongs to a living parent is waited for through that parent's end.
         if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD) return;
     }
-    while (waitpid(-1, NULL, WNOHANG) > 0) {}
+    while (waitpid(-1, NULL, WNOHANG) > 0) {
+    }
 }

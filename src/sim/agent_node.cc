@@ -38,8 +38,13 @@ agent::CoreConfig core_config(const std::string& name, std::uint64_t boot) {
 
 AgentNode::AgentNode(std::string name, Timeline& timeline, Network& network, MasterNode& master,
                      GroundTruth& truth, const Faults& faults)
-    : name_(std::move(name)), timeline_(timeline), network_(network), master_(master), truth_(truth),
-      faults_(faults), disk_(timeline) {}
+    : name_(std::move(name)),
+      timeline_(timeline),
+      network_(network),
+      master_(master),
+      truth_(truth),
+      faults_(faults),
+      disk_(timeline) {}
 
 void AgentNode::start() {
     TEPUI_ASSERT(!alive());
@@ -125,7 +130,8 @@ void AgentNode::perform(agent::Effects effects) {
 void AgentNode::perform_one(const agent::Effect& effect) {
     std::visit(Overloaded{
                    [&](const agent::SendToMaster& send) {
-                       if (channel_) channel_->send(Channel::Side::a, send.frame->SerializeAsString());
+                       if (channel_)
+                           channel_->send(Channel::Side::a, send.frame->SerializeAsString());
                    },
                    [&](const agent::ReconnectMaster&) { disconnect(); },
                    [&](const agent::WriteCheckpoint& write) {
@@ -167,7 +173,8 @@ void AgentNode::connect() {
         channel_->on_message(Channel::Side::a) = [this, life](std::string bytes) {
             agent::MasterFrameReceived received;
             TEPUI_ASSERT(received.frame.ParseFromString(bytes));
-            if (timeline_.on_trace) timeline_.trace("{} <- {}", name_, received.frame.ShortDebugString());
+            if (timeline_.on_trace)
+                timeline_.trace("{} <- {}", name_, received.frame.ShortDebugString());
             if (life == life_) step(std::move(received));
         };
         channel_->on_close(Channel::Side::a) = [this, life] {
@@ -192,8 +199,10 @@ void AgentNode::disconnect() {
 }
 
 void AgentNode::launch(const agent::LaunchContainer& launch) {
-    const TaskKey task{FrameworkId{launch.framework.id().value()}, TaskId{launch.task.task_id().value()}};
-    containers_.emplace(launch.container, Container{task, next_pid_++, false, std::nullopt, timeline_.chance(faults_.ignores_term)});
+    const TaskKey task{FrameworkId{launch.framework.id().value()},
+                       TaskId{launch.task.task_id().value()}};
+    containers_.emplace(launch.container, Container{task, next_pid_++, false, std::nullopt,
+                                                    timeline_.chance(faults_.ignores_term)});
     const bool fails = timeline_.chance(faults_.launch_failure);
     timeline_.after(timeline_.between(1ms, 200ms), [this, id = launch.container, fails] {
         const auto it = containers_.find(id);
@@ -217,7 +226,8 @@ void AgentNode::run_container(const ContainerId& id) {
     // Some tasks are short, some stay until they are killed.
     if (timeline_.chance(0.6)) {
         const std::int32_t status = timeline_.chance(0.7) ? 0 : 3 << 8;
-        timeline_.after(timeline_.between(1ms, 20s), [this, id, status] { end_container(id, status); });
+        timeline_.after(timeline_.between(1ms, 20s),
+                        [this, id, status] { end_container(id, status); });
     }
     step(agent::ContainerStarted{id, pid});
 }
@@ -241,12 +251,14 @@ void AgentNode::signal(const ContainerId& id, int signal) {
         if (it->second.status || signal != SIGKILL) return;
         containers_.erase(it);
         timeline_.after(1ms, [this, life = life_, id] {
-            if (life == life_) step(agent::ContainerLaunchFailed{id, Error{Errc::cancelled, "cancelled"}, false});
+            if (life == life_)
+                step(agent::ContainerLaunchFailed{id, Error{Errc::cancelled, "cancelled"}, false});
         });
         return;
     }
     if (signal == SIGTERM && it->second.ignores_term) return;
-    timeline_.after(timeline_.between(1ms, 50ms), [this, id, signal] { end_container(id, signal); });
+    timeline_.after(timeline_.between(1ms, 50ms),
+                    [this, id, signal] { end_container(id, signal); });
 }
 
 }  // namespace tepui::sim

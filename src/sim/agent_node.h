@@ -17,8 +17,8 @@
 
 namespace tepui::sim {
 
-/// The real agent core on a simulated machine. The machine's containers outlive the agent's process,
-/// as shims do, but not a reboot.
+/// The real agent core on a simulated machine. The machine's containers outlive the agent's
+/// process, as shims do, but not a reboot.
 class AgentNode {
 public:
     AgentNode(std::string name, Timeline& timeline, Network& network, MasterNode& master,

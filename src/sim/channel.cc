@@ -15,7 +15,8 @@ void Channel::send(Side side, std::string message) {
 void Channel::schedule(Side side) {
     End& target = end(side);
     // Mostly a quick network; now and then a late packet, and all behind it wait.
-    const Duration delay = timeline_.chance(0.02) ? timeline_.between(10ms, 500ms) : timeline_.between(50us, 2ms);
+    const Duration delay =
+        timeline_.chance(0.02) ? timeline_.between(10ms, 500ms) : timeline_.between(50us, 2ms);
     target.last_arrival = std::max(target.last_arrival, timeline_.now().instant + delay);
     timeline_.after(target.last_arrival - timeline_.now().instant,
                     [self = shared_from_this(), side] { self->deliver(side); });
@@ -50,9 +51,10 @@ void Channel::break_off() {
     for (End* one : {&a_, &b_}) {
         one->arriving.clear();
         one->on_message = nullptr;
-        timeline_.after(timeline_.between(0ms, 50ms), [handler = std::exchange(one->on_close, nullptr)] {
-            if (handler) handler();
-        });
+        timeline_.after(timeline_.between(0ms, 50ms),
+                        [handler = std::exchange(one->on_close, nullptr)] {
+                            if (handler) handler();
+                        });
     }
 }
 
@@ -68,7 +70,8 @@ void Channel::resume() {
         if (!target.blocked) continue;
         target.blocked = false;
         for (std::size_t i = 0; i < target.arriving.size(); ++i) {
-            timeline_.after(Duration{static_cast<std::int64_t>(i)}, [self = shared_from_this(), side] { self->deliver(side); });
+            timeline_.after(Duration{static_cast<std::int64_t>(i)},
+                            [self = shared_from_this(), side] { self->deliver(side); });
         }
     }
 }

@@ -11,8 +11,8 @@
 
 namespace tepui::sim {
 
-/// One simulated TCP connection. Both directions are ordered; bytes may be late, stop for a while (a
-/// partition, one way or both) or be lost together with the connection, never reordered.
+/// One simulated TCP connection. Both directions are ordered; bytes may be late, stop for a while
+/// (a partition, one way or both) or be lost together with the connection, never reordered.
 ///
 /// `a` is the side that connected. Messages are strings: whoever uses it encodes and decodes.
 class Channel : public std::enable_shared_from_this<Channel> {
@@ -30,8 +30,8 @@ public:
     void break_off();
     /// `side` is gone without a word: its handlers are dropped, the other end learns of it later.
     void abandon(Side side);
-    /// `side` ends the connection in order: what it sent before still arrives (later, if it is held back), then the
-    /// other end learns of it. `side` hears nothing more.
+    /// `side` ends the connection in order: what it sent before still arrives (later, if it is held
+    /// back), then the other end learns of it. `side` hears nothing more.
     void finish(Side side);
     bool open() const { return open_; }
 

@@ -12,8 +12,8 @@
 
 namespace tepui::sim {
 
-/// A store that forgets what was not synced. It outlives the process that writes to it; crash() keeps
-/// a random prefix of the batches under way, as a real disk may.
+/// A store that forgets what was not synced. It outlives the process that writes to it; crash()
+/// keeps a random prefix of the batches under way, as a real disk may.
 class Disk {
 public:
     using Batch = std::vector<std::pair<std::string, std::optional<std::string>>>;

@@ -9,30 +9,29 @@ namespace tepui::sim {
 /// How hard a world is on its nodes; all probabilities are a second's, unless said otherwise.
 struct Faults {
     double master_crash = 0.02;
-    double agent_crash = 0.03;           // Each agent.
+    double agent_crash = 0.03;  // Each agent.
     double agent_reboot = 0.004;
     double framework_crash = 0.02;
     double connection_break = 0.05;
-    double partition = 0.02;             // Of one agent or framework; one way or both.
+    double partition = 0.02;  // Of one agent or framework; one way or both.
     double slow_disk = 0.02;
-    double clock_jump = 0.01;            // Of the wall clock, up to an hour either way.
-    double crash_an_effect = 0.0005;     // A process dies between two effects of one step; each effect.
-    double launch_failure = 0.03;        // Each launch.
-    double ignores_term = 0.1;           // Each container.
-    Duration down_longest = 20s;         // A crashed process comes back within this.
+    double clock_jump = 0.01;  // Of the wall clock, up to an hour either way.
+    double crash_an_effect =
+        0.0005;                    // A process dies between two effects of one step; each effect.
+    double launch_failure = 0.03;  // Each launch.
+    double ignores_term = 0.1;     // Each container.
+    Duration down_longest = 20s;   // A crashed process comes back within this.
     Duration partition_longest = 30s;
 
-    static Faults none() {
-        return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s};
-    }
+    static Faults none() { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s}; }
 };
 
 /// The size of a world and what it is put through.
 struct Scenario {
     int agents = 3;
     int frameworks = 2;
-    Duration chaos = 120s;    // With faults.
-    Duration settle = 90s;    // After it, without; at its end everything must have converged.
+    Duration chaos = 120s;  // With faults.
+    Duration settle = 90s;  // After it, without; at its end everything must have converged.
     Faults faults;
     bool partition_aware = true;
     bool checkpoint = true;

@@ -15,8 +15,12 @@ using mesos::v1::scheduler::Event;
 
 FrameworkNode::FrameworkNode(std::string name, Scenario scenario, Timeline& timeline,
                              Network& network, MasterNode& master, GroundTruth& truth)
-    : name_(std::move(name)), scenario_(scenario), timeline_(timeline), network_(network),
-      master_(master), truth_(truth),
+    : name_(std::move(name)),
+      scenario_(scenario),
+      timeline_(timeline),
+      network_(network),
+      master_(master),
+      truth_(truth),
       media_(timeline.chance(0.5) ? wire::Media::json : wire::Media::protobuf) {}
 
 void FrameworkNode::start() {
@@ -46,7 +50,8 @@ void FrameworkNode::connect() {
         info.set_checkpoint(scenario_.checkpoint);
         info.set_failover_timeout(seconds(scenario_.failover_timeout));
         if (scenario_.partition_aware) {
-            info.add_capabilities()->set_type(mesos::v1::FrameworkInfo::Capability::PARTITION_AWARE);
+            info.add_capabilities()->set_type(
+                mesos::v1::FrameworkInfo::Capability::PARTITION_AWARE);
         }
         info.add_capabilities()->set_type(mesos::v1::FrameworkInfo::Capability::TASK_KILLING_STATE);
         if (id_) {
@@ -132,7 +137,8 @@ void FrameworkNode::accept(const mesos::v1::Offer& offer) {
         task.mutable_task_id()->set_value(task.name());
         *task.mutable_agent_id() = offer.agent_id();
         task.mutable_command()->set_value("true");
-        for (const auto& [resource_name, value] : {std::pair{"cpus", 0.5}, std::pair{"mem", 64.0}}) {
+        for (const auto& [resource_name, value] :
+             {std::pair{"cpus", 0.5}, std::pair{"mem", 64.0}}) {
             auto& resource = *task.add_resources();
             resource.set_name(resource_name);
             resource.set_type(mesos::v1::Value::SCALAR);
@@ -148,7 +154,8 @@ void FrameworkNode::decline(const mesos::v1::Offer& offer) {
     Call call_decline;
     call_decline.set_type(Call::DECLINE);
     *call_decline.mutable_decline()->add_offer_ids() = offer.id();
-    call_decline.mutable_decline()->mutable_filters()->set_refuse_seconds(timeline_.chance(0.5) ? 1 : 5);
+    call_decline.mutable_decline()->mutable_filters()->set_refuse_seconds(
+        timeline_.chance(0.5) ? 1 : 5);
     call(std::move(call_decline));
 }
 
@@ -159,12 +166,16 @@ void FrameworkNode::on_update(const mesos::v1::TaskStatus& status) {
         truth_.breach(fmt::format("I3: {} was told of {}, which it never launched", name_, id));
         return;
     }
-    // Tasks of a framework without checkpointing are lost with the connection of their agent, and killed when it is back.
+    // Tasks of a framework without checkpointing are lost with the connection of their agent, and
+    // killed when it is back.
     if (scenario_.checkpoint) truth_.told({*id_, TaskId{id}}, status, scenario_.partition_aware);
-    // An UNKNOWN task never runs again. What was terminal stays, but for TASK_LOST, which also says "lost from sight" to
-    // frameworks without PARTITION_AWARE and to those whose tasks a lost connection ends.
-    const auto state = status.state() == mesos::v1::TASK_UNKNOWN ? mesos::v1::TASK_GONE : status.state();
-    if (!it->second.state || !is_terminal(*it->second.state) || *it->second.state == mesos::v1::TASK_LOST || !scenario_.checkpoint) {
+    // An UNKNOWN task never runs again. What was terminal stays, but for TASK_LOST, which also says
+    // "lost from sight" to frameworks without PARTITION_AWARE and to those whose tasks a lost
+    // connection ends.
+    const auto state =
+        status.state() == mesos::v1::TASK_UNKNOWN ? mesos::v1::TASK_GONE : status.state();
+    if (!it->second.state || !is_terminal(*it->second.state) ||
+        *it->second.state == mesos::v1::TASK_LOST || !scenario_.checkpoint) {
         it->second.state = state;
     }
     if (!status.has_uuid()) return;
@@ -184,7 +195,9 @@ void FrameworkNode::reconcile() {
     call_reconcile.set_type(Call::RECONCILE);
     auto& reconcile = *call_reconcile.mutable_reconcile();
     for (const auto& [id, task] : tasks_) {
-        if (task.state && is_terminal(*task.state) && *task.state != mesos::v1::TASK_LOST && scenario_.checkpoint) continue;
+        if (task.state && is_terminal(*task.state) && *task.state != mesos::v1::TASK_LOST &&
+            scenario_.checkpoint)
+            continue;
         auto& one = *reconcile.add_tasks();
         one.mutable_task_id()->set_value(id);
         *one.mutable_agent_id() = task.agent;
@@ -204,7 +217,8 @@ void FrameworkNode::housekeeping() {
                 call(std::move(revive));
             }
             for (auto& [id, task] : tasks_) {
-                if (quiet_ || !task.state || is_terminal(*task.state) || !timeline_.chance(0.15)) continue;
+                if (quiet_ || !task.state || is_terminal(*task.state) || !timeline_.chance(0.15))
+                    continue;
                 Call call_kill;
                 call_kill.set_type(Call::KILL);
                 call_kill.mutable_kill()->mutable_task_id()->set_value(id);
@@ -221,8 +235,9 @@ void FrameworkNode::housekeeping() {
 void FrameworkNode::call(Call call) {
     if (!stream_ || !id_) return;
     call.mutable_framework_id()->set_value(id_->value);
-    // Calls go over a second connection, in order: master and scheduler promise order per pair, and a
-    // RECONCILE that overtook its ACCEPT would rightly be answered TASK_GONE. A lost call is not repeated here.
+    // Calls go over a second connection, in order: master and scheduler promise order per pair, and
+    // a RECONCILE that overtook its ACCEPT would rightly be answered TASK_GONE. A lost call is not
+    // repeated here.
     last_arrival_ = std::max(last_arrival_, timeline_.now().instant + timeline_.between(50us, 5ms));
     timeline_.after(last_arrival_ - timeline_.now().instant,
                     [this, life = life_, stream = *stream_, bytes = wire::encode(media_, call)] {
@@ -250,7 +265,9 @@ std::set<TaskKey> FrameworkNode::in_doubt() const {
     });
 }
 
-AgentId FrameworkNode::agent_of(const TaskId& task) const { return AgentId{tasks_.at(task.value).agent.value()}; }
+AgentId FrameworkNode::agent_of(const TaskId& task) const {
+    return AgentId{tasks_.at(task.value).agent.value()};
+}
 
 std::optional<mesos::v1::TaskState> FrameworkNode::state_of(const TaskId& task) const {
     const auto it = tasks_.find(task.value);
@@ -259,7 +276,8 @@ std::optional<mesos::v1::TaskState> FrameworkNode::state_of(const TaskId& task) 
 
 std::string FrameworkNode::believed(const TaskId& task) const {
     const auto it = tasks_.find(task.value);
-    return it == tasks_.end() || !it->second.state ? "none" : mesos::v1::TaskState_Name(*it->second.state);
+    return it == tasks_.end() || !it->second.state ? "none"
+                                                   : mesos::v1::TaskState_Name(*it->second.state);
 }
 
 }  // namespace tepui::sim

@@ -84,7 +84,7 @@ private:
     std::uint64_t life_ = 0;
     Instant last_arrival_;  // Of the newest call at the master.
     std::shared_ptr<Channel> channel_;
-    std::optional<StreamId> stream_;    // Set by SUBSCRIBED.
+    std::optional<StreamId> stream_;      // Set by SUBSCRIBED.
     std::optional<StreamId> new_stream_;  // The header of a stream that waits for SUBSCRIBED.
 };
 

@@ -14,8 +14,11 @@ void GroundTruth::launch_asked(const TaskKey& task) { asked_.insert(task); }
 
 void GroundTruth::process_started(const TaskKey& task) {
     ++starts_;
-    if (++lives_[task].starts > 1) breach(fmt::format("I3: {} of {} started twice", task.second, task.first));
-    if (!asked_.contains(task)) breach(fmt::format("I3: {} of {} started though nobody launched it", task.second, task.first));
+    if (++lives_[task].starts > 1)
+        breach(fmt::format("I3: {} of {} started twice", task.second, task.first));
+    if (!asked_.contains(task))
+        breach(
+            fmt::format("I3: {} of {} started though nobody launched it", task.second, task.first));
 }
 
 bool GroundTruth::started(const TaskKey& task) const {
@@ -23,14 +26,16 @@ bool GroundTruth::started(const TaskKey& task) const {
     return it != lives_.end() && it->second.starts > 0;
 }
 
-void GroundTruth::told(const TaskKey& task, const mesos::v1::TaskStatus& status, bool lost_is_final) {
+void GroundTruth::told(const TaskKey& task, const mesos::v1::TaskStatus& status,
+                       bool lost_is_final) {
     const mesos::v1::TaskState state = status.state();
     if (status.has_uuid()) check_order(task, status);
     const auto ended = terminal_.find(task);
     if (ended != terminal_.end() && !is_terminal(state) && state != mesos::v1::TASK_UNKNOWN) {
         if (lost_is_final || ended->second != mesos::v1::TASK_LOST) {
             breach(fmt::format("I5: {} of {} went from {} to {}", task.second, task.first,
-                               mesos::v1::TaskState_Name(ended->second), mesos::v1::TaskState_Name(state)));
+                               mesos::v1::TaskState_Name(ended->second),
+                               mesos::v1::TaskState_Name(state)));
         }
     }
     if (!is_terminal(state)) return;
@@ -48,12 +53,13 @@ void GroundTruth::check_order(const TaskKey& task, const mesos::v1::TaskStatus& 
                      : state == mesos::v1::TASK_RUNNING ? 2
                      : state == mesos::v1::TASK_KILLING ? 3
                                                         : 4;
-    // The next update is sent only when its predecessor was acknowledged: only the newest comes again. And it is sent
-    // only when it is stored: one that a crash made forgotten would come as another one of the same state.
+    // The next update is sent only when its predecessor was acknowledged: only the newest comes
+    // again. And it is sent only when it is stored: one that a crash made forgotten would come as
+    // another one of the same state.
     const bool repeated = !life.uuids.insert(status.uuid()).second;
     if (repeated ? status.uuid() != life.last_uuid : rank <= life.rank) {
-        breach(fmt::format("I5: an update of {} of {} came out of order: {}", task.second, task.first,
-                           mesos::v1::TaskState_Name(state)));
+        breach(fmt::format("I5: an update of {} of {} came out of order: {}", task.second,
+                           task.first, mesos::v1::TaskState_Name(state)));
     }
     life.last_uuid = status.uuid();
     life.rank = std::max(life.rank, rank);
@@ -62,9 +68,11 @@ void GroundTruth::check_order(const TaskKey& task, const mesos::v1::TaskStatus& 
 bool GroundTruth::fits(const Life& life, mesos::v1::TaskState state) const {
     switch (state) {
         case mesos::v1::TASK_FINISHED: return life.status == 0;
-        // A signal is never the task's own end here: only kills send them, and the cause is stored first.
+        // A signal is never the task's own end here: only kills send them, and the cause is stored
+        // first.
         case mesos::v1::TASK_FAILED:
-            return life.launch_failed || life.machine_lost || (life.status && WIFEXITED(*life.status) && *life.status != 0);
+            return life.launch_failed || life.machine_lost ||
+                   (life.status && WIFEXITED(*life.status) && *life.status != 0);
         case mesos::v1::TASK_KILLED: return life.kill_asked;
         default: return true;
     }
@@ -74,7 +82,8 @@ bool GroundTruth::fits_the_end(const TaskKey& task, mesos::v1::TaskState state) 
     const auto it = lives_.find(task);
     if (it == lives_.end()) return true;
     const Life& life = it->second;
-    const bool by_itself = state == mesos::v1::TASK_FINISHED || state == mesos::v1::TASK_FAILED || state == mesos::v1::TASK_KILLED;
+    const bool by_itself = state == mesos::v1::TASK_FINISHED || state == mesos::v1::TASK_FAILED ||
+                           state == mesos::v1::TASK_KILLED;
     // What ran and ended on a machine that stayed up is reported with its end, whoever crashed.
     if (life.starts > 0 && life.status && !life.machine_lost && !by_itself) return false;
     return fits(life, state);
@@ -84,8 +93,10 @@ std::string GroundTruth::end_of(const TaskKey& task) const {
     const auto it = lives_.find(task);
     if (it == lives_.end() || it->second.starts == 0) return "it never ran";
     const Life& life = it->second;
-    return fmt::format("it {}{}{}", life.status ? fmt::format("ended with {}", *life.status) : "did not end",
-                       life.machine_lost ? ", its machine was booted" : "", life.kill_asked ? ", a kill was sent" : "");
+    return fmt::format("it {}{}{}",
+                       life.status ? fmt::format("ended with {}", *life.status) : "did not end",
+                       life.machine_lost ? ", its machine was booted" : "",
+                       life.kill_asked ? ", a kill was sent" : "");
 }
 
 }  // namespace tepui::sim

@@ -16,8 +16,8 @@ namespace tepui::sim {
 using TaskKey = std::pair<FrameworkId, TaskId>;
 
 /// What really happened, as only the simulator knows it, and which invariants it broke. Numbers are
-/// those of the reliability rules: I3 starts at most once and only what was launched; I5 terminal is
-/// final; I6 nothing runs without an owner.
+/// those of the reliability rules: I3 starts at most once and only what was launched; I5 terminal
+/// is final; I6 nothing runs without an owner.
 class GroundTruth {
 public:
     /// A framework sent a launch of that task.
@@ -31,8 +31,8 @@ public:
     void machine_lost(const TaskKey& task) { lives_[task].machine_lost = true; }
     /// A framework sent a kill of it.
     void kill_asked(const TaskKey& task) { lives_[task].kill_asked = true; }
-    /// A framework was told a state. `lost_is_final`: whether TASK_LOST can only mean the task's end (to others it also
-    /// means "lost from sight").
+    /// A framework was told a state. `lost_is_final`: whether TASK_LOST can only mean the task's
+    /// end (to others it also means "lost from sight").
     void told(const TaskKey& task, const mesos::v1::TaskStatus& status, bool lost_is_final);
     /// Whether `state` can be what a framework believes of the task in the end.
     bool fits_the_end(const TaskKey& task, mesos::v1::TaskState state) const;

@@ -62,7 +62,8 @@ void MasterNode::crash() {
     ++life_;
     core_.reset();
     disk_.crash();
-    for (const auto& [link, channel] : std::exchange(links_, {})) channel->abandon(Channel::Side::b);
+    for (const auto& [link, channel] : std::exchange(links_, {}))
+        channel->abandon(Channel::Side::b);
     for (const auto& [stream, subscription] : std::exchange(streams_, {})) {
         subscription.channel->abandon(Channel::Side::b);
     }
@@ -95,8 +96,11 @@ void MasterNode::perform_one(const master::Effect& effect) {
                    [&](const master::SendToScheduler& send) {
                        const auto it = streams_.find(send.stream);
                        if (it == streams_.end()) return;
-                       if (timeline_.on_trace) timeline_.trace("master -> {}: {}", send.stream, send.event->ShortDebugString());
-                       it->second.channel->send(Channel::Side::b, wire::encode(it->second.media, *send.event));
+                       if (timeline_.on_trace)
+                           timeline_.trace("master -> {}: {}", send.stream,
+                                           send.event->ShortDebugString());
+                       it->second.channel->send(Channel::Side::b,
+                                                wire::encode(it->second.media, *send.event));
                    },
                    [&](const master::CloseScheduler& close) {
                        const auto it = streams_.find(close.stream);
@@ -109,7 +113,9 @@ void MasterNode::perform_one(const master::Effect& effect) {
                    [&](const master::SendToAgent& send) {
                        const auto it = links_.find(send.link);
                        if (it == links_.end()) return;
-                       if (timeline_.on_trace) timeline_.trace("master -> link {}: {}", send.link.value, send.frame->ShortDebugString());
+                       if (timeline_.on_trace)
+                           timeline_.trace("master -> link {}: {}", send.link.value,
+                                           send.frame->ShortDebugString());
                        it->second->send(Channel::Side::b, send.frame->SerializeAsString());
                    },
                    [&](const master::CloseAgentLink& close) {
@@ -118,9 +124,10 @@ void MasterNode::perform_one(const master::Effect& effect) {
                        const auto channel = it->second;
                        links_.erase(it);
                        channel->finish(Channel::Side::b);
-                       timeline_.after(timeline_.between(0ms, 1ms), [this, life = life_, link = close.link] {
-                           if (life == life_) step(master::AgentLinkClosed{link});
-                       });
+                       timeline_.after(timeline_.between(0ms, 1ms),
+                                       [this, life = life_, link = close.link] {
+                                           if (life == life_) step(master::AgentLinkClosed{link});
+                                       });
                    },
                    [&](const master::PersistWrites& writes) { persist(writes); },
                    [&](const master::AnswerRequest&) {},
@@ -131,7 +138,8 @@ void MasterNode::perform_one(const master::Effect& effect) {
 
 void MasterNode::persist(const master::PersistWrites& persist) {
     Disk::Batch batch;
-    for (const master::RegistryWrite& write : persist.writes) batch.emplace_back(write.key, write.value);
+    for (const master::RegistryWrite& write : persist.writes)
+        batch.emplace_back(write.key, write.value);
     disk_.commit(std::move(batch), [this, life = life_, token = persist.token] {
         if (life == life_) step(master::WritesPersisted{token});
     });
@@ -159,7 +167,8 @@ void MasterNode::accept_agent(std::shared_ptr<Channel> channel) {
         master::AgentFrameReceived received;
         received.link = link;
         TEPUI_ASSERT(received.frame.ParseFromString(bytes));
-        if (timeline_.on_trace) timeline_.trace("link {} -> master: {}", link.value, received.frame.ShortDebugString());
+        if (timeline_.on_trace)
+            timeline_.trace("link {} -> master: {}", link.value, received.frame.ShortDebugString());
         if (life == life_) step(std::move(received));
     };
     channel->on_close(Channel::Side::b) = [this, life = life_, link] {
@@ -168,7 +177,8 @@ void MasterNode::accept_agent(std::shared_ptr<Channel> channel) {
     };
 }
 
-bool MasterNode::subscribe(std::shared_ptr<Channel> channel, wire::Media media, const std::string& call) {
+bool MasterNode::subscribe(std::shared_ptr<Channel> channel, wire::Media media,
+                           const std::string& call) {
     if (!alive() || !core_->recovered()) return false;
     mesos::v1::scheduler::Call decoded;
     TEPUI_ASSERT(wire::decode(media, call, decoded).has_value());
@@ -195,17 +205,20 @@ unsigned MasterNode::call(wire::Media media, const std::string& call, const Stre
     return 202;
 }
 
-/// I2: on each agent offered and used together fit into the total, offers do not overlap, and nothing leaks.
+/// I2: on each agent offered and used together fit into the total, offers do not overlap, and
+/// nothing leaks.
 void MasterNode::check_ledger() {
     const master::State& state = core_->state();
     // The recount costs more; a leak stays until one comes.
     if (++steps_ % 16 == 0) {
-        if (!master::ledger_balances(state)) truth_.breach("I2: the ledger is not the sum of offers, tasks and executors");
+        if (!master::ledger_balances(state))
+            truth_.breach("I2: the ledger is not the sum of offers, tasks and executors");
         for (const auto& [id, framework] : state.frameworks) {
             for (const auto& [task_id, task] : framework.tasks) {
                 if (task.charged != is_terminal(task.info->state())) continue;
                 truth_.breach(fmt::format("I2: {} is {} and {}charged for", task_id,
-                                          mesos::v1::TaskState_Name(task.info->state()), task.charged ? "" : "not "));
+                                          mesos::v1::TaskState_Name(task.info->state()),
+                                          task.charged ? "" : "not "));
             }
         }
     }
@@ -218,7 +231,8 @@ void MasterNode::check_ledger() {
                                       agent.total.to_string(), taken.to_string()));
         }
         Resources in_offers;
-        for (const OfferId& offer : agent.offers) in_offers += state.offers.at(offer).resources.unallocated();
+        for (const OfferId& offer : agent.offers)
+            in_offers += state.offers.at(offer).resources.unallocated();
         Resources offered;
         for (const auto& [framework, resources] : agent.offered) offered += resources.unallocated();
         if (!(in_offers == offered)) {

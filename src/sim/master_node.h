@@ -33,8 +33,8 @@ public:
 
     /// A new agent connection; messages are link.proto frames.
     void accept_agent(std::shared_ptr<Channel> channel);
-    /// A new subscription: `call` as encoded. Events flow back on the channel, the stream's id first.
-    /// False when nobody listens.
+    /// A new subscription: `call` as encoded. Events flow back on the channel, the stream's id
+    /// first. False when nobody listens.
     bool subscribe(std::shared_ptr<Channel> channel, wire::Media media, const std::string& call);
     /// Any other call; the answer is what the HTTP status would be.
     unsigned call(wire::Media media, const std::string& call, const StreamId& stream);

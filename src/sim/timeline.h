@@ -36,7 +36,9 @@ public:
     /// A line of the run's story, for whoever replays a seed (see run()).
     template <typename... Args>
     void trace(fmt::format_string<Args...> format, Args&&... args) {
-        if (on_trace) on_trace(fmt::format("{:>10.6f} {}", seconds(now_.since_start), fmt::format(format, std::forward<Args>(args)...)));
+        if (on_trace)
+            on_trace(fmt::format("{:>10.6f} {}", seconds(now_.since_start),
+                                 fmt::format(format, std::forward<Args>(args)...)));
     }
     std::function<void(const std::string&)> on_trace;
 

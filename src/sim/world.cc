@@ -14,16 +14,20 @@ namespace {
 
 class World {
 public:
-    World(std::uint64_t seed, const Scenario& scenario, std::function<void(const std::string&)> trace)
-        : scenario_(scenario), timeline_(seed), network_(timeline_), master_(timeline_, truth_, scenario.faults) {
+    World(std::uint64_t seed, const Scenario& scenario,
+          std::function<void(const std::string&)> trace)
+        : scenario_(scenario),
+          timeline_(seed),
+          network_(timeline_),
+          master_(timeline_, truth_, scenario.faults) {
         timeline_.on_trace = std::move(trace);
         for (int i = 0; i < scenario.agents; ++i) {
-            agents_.push_back(std::make_unique<AgentNode>(fmt::format("agent{}", i), timeline_, network_, master_,
-                                                          truth_, scenario.faults));
+            agents_.push_back(std::make_unique<AgentNode>(
+                fmt::format("agent{}", i), timeline_, network_, master_, truth_, scenario.faults));
         }
         for (int i = 0; i < scenario.frameworks; ++i) {
-            frameworks_.push_back(std::make_unique<FrameworkNode>(fmt::format("framework{}", i), scenario, timeline_,
-                                                                  network_, master_, truth_));
+            frameworks_.push_back(std::make_unique<FrameworkNode>(
+                fmt::format("framework{}", i), scenario, timeline_, network_, master_, truth_));
         }
     }
 
@@ -61,7 +65,8 @@ private:
         if (timeline_.chance(faults.partition)) partition();
         if (timeline_.chance(faults.slow_disk)) slow_disk();
         if (timeline_.chance(faults.clock_jump)) {
-            timeline_.jump_wall_clock(timeline_.between(-std::chrono::hours{1}, std::chrono::hours{1}));
+            timeline_.jump_wall_clock(
+                timeline_.between(-std::chrono::hours{1}, std::chrono::hours{1}));
         }
         timeline_.after(1s, [this] { trouble(); });
     }
@@ -83,7 +88,8 @@ private:
 
     std::string random_name() {
         const std::uint64_t pick = timeline_.prng().below(agents_.size() + frameworks_.size());
-        return pick < agents_.size() ? agents_[pick]->name() : frameworks_[pick - agents_.size()]->name();
+        return pick < agents_.size() ? agents_[pick]->name()
+                                     : frameworks_[pick - agents_.size()]->name();
     }
 
     void partition() {
@@ -133,28 +139,36 @@ private:
     /// After the calm nobody waits for anything: what a fault began and nobody ended shows here.
     void check_nothing_grows(const master::State& state) {
         const auto most = [this](const char* what, std::size_t size, std::size_t limit) {
-            if (size > limit) truth_.breach(fmt::format("I9: {} {} are left, at most {} make sense", size, what, limit));
+            if (size > limit)
+                truth_.breach(
+                    fmt::format("I9: {} {} are left, at most {} make sense", size, what, limit));
         };
         most("links", state.links.size(), agents_.size());
         most("streams", state.streams.size(), frameworks_.size());
         most("continuations", state.pending.continuations.size(), 0);
-        most("subscriptions under way", state.pending.subscriptions.size() + state.pending.subscription_streams.size(), 0);
-        most("registrations under way", state.pending.registrations.size() + state.pending.newest_registration.size(), 0);
-        most("timers of the master", state.timers.size(), 2 * state.agents.size() + 2 * state.frameworks.size() + state.offers.size());
+        most("subscriptions under way",
+             state.pending.subscriptions.size() + state.pending.subscription_streams.size(), 0);
+        most("registrations under way",
+             state.pending.registrations.size() + state.pending.newest_registration.size(), 0);
+        most("timers of the master", state.timers.size(),
+             2 * state.agents.size() + 2 * state.frameworks.size() + state.offers.size());
         for (const auto& [id, framework] : state.frameworks) {
             if (!framework.connected()) continue;
             for (const auto& [task_id, task] : framework.tasks) {
                 if (!is_terminal(task.info->state())) continue;
-                truth_.breach(fmt::format("I5: {} is {} and never acknowledged", task_id, mesos::v1::TaskState_Name(task.info->state())));
+                truth_.breach(fmt::format("I5: {} is {} and never acknowledged", task_id,
+                                          mesos::v1::TaskState_Name(task.info->state())));
             }
         }
-        for (const auto& [id, agent] : state.agents) most("kills under way", agent.pending_kills.size(), 0);
+        for (const auto& [id, agent] : state.agents)
+            most("kills under way", agent.pending_kills.size(), 0);
         for (const auto& agent : agents_) {
             if (!agent->alive()) continue;
             const agent::State& own = agent->core().state();
             most("writes under way on an agent", own.after_writes.size(), 0);
             most("updates under way on an agent", own.streams.size(), own.containers.size());
-            for (const auto& [task, stream] : own.streams) most("updates never acknowledged", stream.queue.size(), 0);
+            for (const auto& [task, stream] : own.streams)
+                most("updates never acknowledged", stream.queue.size(), 0);
         }
     }
 
@@ -170,21 +184,27 @@ private:
         }
         for (const TaskKey& task : agent.running()) {
             const auto owner = agent.core().state().frameworks.find(task.first);
-            if (owner == agent.core().state().frameworks.end() || !owner->second.tasks.contains(task.second)) {
-                truth_.breach(fmt::format("I6: {} runs {} but its agent does not know it", agent.name(), task.second));
+            if (owner == agent.core().state().frameworks.end() ||
+                !owner->second.tasks.contains(task.second)) {
+                truth_.breach(fmt::format("I6: {} runs {} but its agent does not know it",
+                                          agent.name(), task.second));
             }
             if (!known->second.tasks.contains(task)) {
-                truth_.breach(fmt::format("I6: {} runs {} but the master does not know it", agent.name(), task.second));
+                truth_.breach(fmt::format("I6: {} runs {} but the master does not know it",
+                                          agent.name(), task.second));
             }
         }
     }
 
     /// Whether any machine goes by that id.
     bool borne(const AgentId& id) const {
-        return std::ranges::any_of(agents_, [&](const auto& agent) { return agent->alive() && agent->core().state().id == id; });
+        return std::ranges::any_of(agents_, [&](const auto& agent) {
+            return agent->alive() && agent->core().state().id == id;
+        });
     }
 
-    void check_framework(const master::State& state, const FrameworkNode& framework, const std::set<TaskKey>& running) {
+    void check_framework(const master::State& state, const FrameworkNode& framework,
+                         const std::set<TaskKey>& running) {
         if (!framework.id()) {
             truth_.breach(fmt::format("I14: {} was never subscribed", framework.name()));
             return;
@@ -192,17 +212,22 @@ private:
         if (framework.ended() || !state.frameworks.contains(*framework.id())) {
             for (const TaskKey& task : running) {
                 if (task.first == *framework.id()) {
-                    truth_.breach(fmt::format("I6: {} runs though its framework has ended", task.second));
+                    truth_.breach(
+                        fmt::format("I6: {} runs though its framework has ended", task.second));
                 }
             }
             return;
         }
-        if (!framework.subscribed()) truth_.breach(fmt::format("I14: {} is not subscribed", framework.name()));
+        if (!framework.subscribed())
+            truth_.breach(fmt::format("I14: {} is not subscribed", framework.name()));
         for (const TaskKey& task : framework.in_doubt()) {
-            // An agent that dies before it has stored the id it was given comes back under another one: its first id,
-            // and what was sent to it, stays unreachable for ever (semantics 9).
-            if (framework.believed(task.second) == "TASK_UNREACHABLE" && !borne(framework.agent_of(task.second))) continue;
-            truth_.breach(fmt::format("I4: {} has no settled word of {}: {}", framework.name(), task.second, framework.believed(task.second)));
+            // An agent that dies before it has stored the id it was given comes back under another
+            // one: its first id, and what was sent to it, stays unreachable for ever (semantics 9).
+            if (framework.believed(task.second) == "TASK_UNREACHABLE" &&
+                !borne(framework.agent_of(task.second)))
+                continue;
+            truth_.breach(fmt::format("I4: {} has no settled word of {}: {}", framework.name(),
+                                      task.second, framework.believed(task.second)));
         }
         for (const TaskKey& task : truth_.asked()) {
             if (task.first != *framework.id() || !scenario_.checkpoint) continue;
@@ -213,11 +238,14 @@ private:
         }
         const std::set<TaskKey> believed = framework.believed_running();
         for (const TaskKey& task : believed) {
-            if (!running.contains(task)) truth_.breach(fmt::format("I5: {} believes that {} runs, but it does not", framework.name(), task.second));
+            if (!running.contains(task))
+                truth_.breach(fmt::format("I5: {} believes that {} runs, but it does not",
+                                          framework.name(), task.second));
         }
         for (const TaskKey& task : running) {
             if (task.first == *framework.id() && !believed.contains(task)) {
-                truth_.breach(fmt::format("I5: {} runs, but to {} it is {}", task.second, framework.name(), framework.believed(task.second)));
+                truth_.breach(fmt::format("I5: {} runs, but to {} it is {}", task.second,
+                                          framework.name(), framework.believed(task.second)));
             }
         }
     }
@@ -234,7 +262,8 @@ private:
 
 }  // namespace
 
-Outcome run(std::uint64_t seed, const Scenario& scenario, std::function<void(const std::string&)> trace) {
+Outcome run(std::uint64_t seed, const Scenario& scenario,
+            std::function<void(const std::string&)> trace) {
     return World{seed, scenario, std::move(trace)}.run();
 }
 

@@ -22,13 +22,14 @@ struct Outcome {
     int tasks_asked = 0;
     int tasks_started = 0;
     std::uint64_t events = 0;
-    std::uint64_t fingerprint = 0;      // Equal for equal seeds and scenarios.
+    std::uint64_t fingerprint = 0;  // Equal for equal seeds and scenarios.
 };
 
 /// Runs a whole cluster from one seed: chaos first, then calm, then a look at whether frameworks,
 /// master, agents and machines agree (I4, I6, I14).
 /// `trace`, if given, gets the run's story line by line.
-Outcome run(std::uint64_t seed, const Scenario& scenario, std::function<void(const std::string&)> trace = nullptr);
+Outcome run(std::uint64_t seed, const Scenario& scenario,
+            std::function<void(const std::string&)> trace = nullptr);
 
 /// The scenario a seed stands for when none is given: sizes and kinds of frameworks vary with it.
 Scenario scenario_of(std::uint64_t seed);

@@ -30,10 +30,12 @@ TEST(Sim, InvariantsHoldForEverySeed) {
         if (outcome.breaches.empty()) continue;
         ++failures;
         std::string text;
-        for (std::size_t i = 0; i < outcome.breaches.size() && i < 5; ++i) text += "\n  " + outcome.breaches[i];
+        for (std::size_t i = 0; i < outcome.breaches.size() && i < 5; ++i)
+            text += "\n  " + outcome.breaches[i];
         ADD_FAILURE() << "seed " << seed << " (replay: sim_test --seed=" << seed << "):" << text;
     }
-    std::cout << seeds << " seeds: " << events << " events, " << asked << " tasks asked for, " << started << " started\n";
+    std::cout << seeds << " seeds: " << events << " events, " << asked << " tasks asked for, "
+              << started << " started\n";
     // A simulator in which nothing happens would prove nothing.
     if (seeds >= 100) {
         EXPECT_GT(started, asked / 2);
@@ -43,7 +45,9 @@ TEST(Sim, InvariantsHoldForEverySeed) {
 
 TEST(Sim, SameSeedSameRun) {
     for (std::uint64_t seed = first_seed; seed < first_seed + 10; ++seed) {
-        EXPECT_EQ(run(seed, scenario_of(seed)).fingerprint, run(seed, scenario_of(seed)).fingerprint) << "seed " << seed;
+        EXPECT_EQ(run(seed, scenario_of(seed)).fingerprint,
+                  run(seed, scenario_of(seed)).fingerprint)
+            << "seed " << seed;
     }
     EXPECT_NE(run(1, scenario_of(1)).fingerprint, run(2, scenario_of(1)).fingerprint);
 }

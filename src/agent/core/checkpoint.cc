@@ -59,8 +59,8 @@ CheckpointWrite framework_write(const Framework& framework) {
 
 CheckpointWrite task_info_write(const TaskRun& task) {
     return {task_info_key(task.container),
-            encode_record({task.framework.value, task.info.SerializeAsString(), task.user,
-                           task.sandbox})};
+            encode_record(
+                {task.framework.value, task.info.SerializeAsString(), task.user, task.sandbox})};
 }
 
 CheckpointWrite task_state_write(const TaskRun& task) {
@@ -83,8 +83,8 @@ CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& 
 
 CheckpointWrite sandbox_write(const ContainerId& container, const Sandbox& sandbox) {
     return {sandbox_key(container),
-            encode_record({sandbox.path,
-                           sandbox.ended ? number(sandbox.ended->since_epoch.count()) : ""})};
+            encode_record(
+                {sandbox.path, sandbox.ended ? number(sandbox.ended->since_epoch.count()) : ""})};
 }
 
 }  // namespace tepui::agent

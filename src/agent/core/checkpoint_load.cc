@@ -51,9 +51,8 @@ public:
         if (const auto it = stored.find(identity_key()); it != stored.end()) {
             check(it->first, load_identity(it->second));
         }
-        for_prefix(stored, "frameworks/", [&](const auto&, const std::string& value) {
-            return load_framework(value);
-        });
+        for_prefix(stored, "frameworks/",
+                   [&](const auto&, const std::string& value) { return load_framework(value); });
         for (const std::string_view pass : {"info", "state", "updates/"}) {
             for_prefix(stored, "tasks/", [&](const std::string& key, const std::string& value) {
                 return load_task_key(key, value, pass);
@@ -100,11 +99,11 @@ private:
             if (!state_.boot_changed) {
                 state_.refused = fits.error().text;
             } else {
-                state_.load_log.push_back({Severity::warning,
-                                           fmt::format("the machine was booted again and changed "
-                                                       "({}): the agent takes a new id instead "
-                                                       "of {}",
-                                                       fits.error().text, fields[0])});
+                state_.load_log.push_back(
+                    {Severity::warning, fmt::format("the machine was booted again and changed "
+                                                    "({}): the agent takes a new id instead "
+                                                    "of {}",
+                                                    fits.error().text, fields[0])});
                 return {};
             }
         }
@@ -191,7 +190,8 @@ private:
         task.state = static_cast<v1::TaskState>(task_state);
         task.statuses = std::move(statuses);
         if (cause != 0) {
-            task.ending = Ending{.cause = static_cast<EndCause>(cause), .grace = Duration{grace},
+            task.ending = Ending{.cause = static_cast<EndCause>(cause),
+                                 .grace = Duration{grace},
                                  .asked = now_.instant};
         }
         state_.streams.at(state_.containers.at(task.container)).latest = task.state;

@@ -28,8 +28,7 @@ std::string text_of(const Result<Resources>& resources) {
 
 }  // namespace
 
-Result<void> check_compatible(const mesos::v1::AgentInfo& before,
-                              const mesos::v1::AgentInfo& now) {
+Result<void> check_compatible(const mesos::v1::AgentInfo& before, const mesos::v1::AgentInfo& now) {
     if (before.hostname() != now.hostname()) {
         return differs("hostname", before.hostname(), now.hostname());
     }

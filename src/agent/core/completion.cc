@@ -57,9 +57,9 @@ Framework& open_framework(State& state, const mesos::v1::FrameworkInfo& info, bo
     const auto [it, inserted] = state.frameworks.try_emplace(id);
     made = inserted;
     if (!inserted) return it->second;
-    const auto old = std::find_if(
-        state.completed_frameworks.begin(), state.completed_frameworks.end(),
-        [&](const Framework& each) { return each.info.id().value() == id.value; });
+    const auto old =
+        std::find_if(state.completed_frameworks.begin(), state.completed_frameworks.end(),
+                     [&](const Framework& each) { return each.info.id().value() == id.value; });
     if (old != state.completed_frameworks.end()) {
         it->second.completed = std::move(old->completed);
         state.completed_frameworks.erase(old);

@@ -8,8 +8,8 @@ namespace tepui::agent {
 
 // Where tasks and frameworks go when they are over: bounded rings for the state endpoints.
 
-/// Forgets a task (its last update was acknowledged, or nobody is left to tell) and its checkpoints,
-/// together with `writes`; a framework without tasks goes with its last one.
+/// Forgets a task (its last update was acknowledged, or nobody is left to tell) and its
+/// checkpoints, together with `writes`; a framework without tasks goes with its last one.
 void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointWrite> writes = {});
 
 /// Forgets a framework whose tasks are all gone. Adds its key to `writes`.

@@ -21,8 +21,7 @@ void on_frame(Context& context, const link::ToAgent& frame) {
     State& state = context.state;
     using Frame = link::ToAgent;
     switch (frame.message_case()) {
-        case Frame::kAgentRegistered:
-            return on_agent_registered(context, frame.agent_registered());
+        case Frame::kAgentRegistered: return on_agent_registered(context, frame.agent_registered());
         case Frame::kAgentReregistered:
             return on_agent_reregistered(context, frame.agent_reregistered());
         case Frame::kShutdownAgent:
@@ -44,8 +43,7 @@ void on_frame(Context& context, const link::ToAgent& frame) {
         case Frame::kShutdownFramework:
             return shutdown_framework(
                 context, FrameworkId{frame.shutdown_framework().framework_id().value()});
-        case Frame::kShutdownExecutor:
-            return shutdown_executor(context, frame.shutdown_executor());
+        case Frame::kShutdownExecutor: return shutdown_executor(context, frame.shutdown_executor());
         case Frame::kUpdateFramework:
             return update_framework(context, frame.update_framework().framework());
         case Frame::kFrameworkMessage:

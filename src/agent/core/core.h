@@ -29,7 +29,8 @@ struct CoreConfig {
     std::size_t max_completed_frameworks = 50;
     std::size_t max_completed_executors_per_framework = 150;
     std::string ip = "127.0.0.1";  // Reported in the tasks' container_status.
-    std::vector<std::string> capabilities;  // AgentInfo.Capability.Type names, told at registration.
+    std::vector<std::string>
+        capabilities;          // AgentInfo.Capability.Type names, told at registration.
     std::string default_user;  // Whom tasks run as when neither command nor framework names a user.
     bool switch_user = true;
     bool strict = false;  // A checkpoint that can't be read is fatal.
@@ -49,8 +50,9 @@ struct State;
 /// The deciding part of an agent: registration, tasks with the built-in command executor, status
 /// update streams, recovery, sandbox collection.
 ///
-/// Duties of the caller: construct; perform recover()'s effects; then for each event perform step()'s
-/// effects in order, and step(Tick{}) when next_deadline() is reached. One thread at a time.
+/// Duties of the caller: construct; perform recover()'s effects; then for each event perform
+/// step()'s effects in order, and step(Tick{}) when next_deadline() is reached. One thread at a
+/// time.
 class Core {
 public:
     /// `checkpoints`: all stored keys. A value that cannot be read drops that object alone and is

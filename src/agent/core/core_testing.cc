@@ -63,8 +63,8 @@ bool World::create() {
             container.running = false;  // The containerizer destroys what is not expected.
             continue;
         }
-        found.push_back({id, container.pid, container.running, container.status,
-                         container.limitation});
+        found.push_back(
+            {id, container.pid, container.running, container.status, container.limitation});
     }
     perform(core->recover(std::move(found), now));
     return alive();
@@ -231,51 +231,50 @@ void World::end_container(const ContainerId& container, std::int32_t status) {
 }
 
 void World::perform_one(const Effect& effect) {
-    std::visit(
-        Overloaded{
-            [&](const SendToMaster& x) { answer(*x.frame); },
-            [&](const ReconnectMaster&) { ++reconnects; },
-            [&](const WriteCheckpoint& x) {
-                unwritten_.push_back(x);
-                if (!store_answers) return;
-                for (const CheckpointWrite& write : x.writes) {
-                    if (write.value) {
-                        disk[write.key] = *write.value;
-                    } else {
-                        disk.erase(write.key);
-                    }
-                }
-                unwritten_.pop_back();
-                events_.push_back(CheckpointWritten{x.token});
-            },
-            [&](const LaunchContainer& x) {
-                FakeContainer& fake = containers[x.container];
-                ++fake.launches;
-                fake.user = x.user;
-                fake.sandbox = x.sandbox;
-                if (!containers_start) return;
-                fake.pid = next_pid_++;
-                fake.running = true;
-                events_.push_back(ContainerStarted{x.container, fake.pid});
-            },
-            [&](const SignalContainer& x) {
-                signals.emplace_back(x.container, x.signal);
-                if (x.signal != SIGTERM || !ignores_term) {
-                    end_container(x.container, signalled(x.signal));
-                }
-            },
-            [&](const DestroyContainer& x) {
-                destroyed.push_back(x.container);
-                end_container(x.container, signalled(SIGKILL));
-            },
-            [&](const RemoveSandbox& x) { removed.push_back(x.path); },
-            [&](const EndAgent& x) {
-                ended = x.why;
-                end_failed = x.failed;
-            },
-            [&](const LogLine& x) { log.push_back(x); },
-        },
-        effect);
+    std::visit(Overloaded{
+                   [&](const SendToMaster& x) { answer(*x.frame); },
+                   [&](const ReconnectMaster&) { ++reconnects; },
+                   [&](const WriteCheckpoint& x) {
+                       unwritten_.push_back(x);
+                       if (!store_answers) return;
+                       for (const CheckpointWrite& write : x.writes) {
+                           if (write.value) {
+                               disk[write.key] = *write.value;
+                           } else {
+                               disk.erase(write.key);
+                           }
+                       }
+                       unwritten_.pop_back();
+                       events_.push_back(CheckpointWritten{x.token});
+                   },
+                   [&](const LaunchContainer& x) {
+                       FakeContainer& fake = containers[x.container];
+                       ++fake.launches;
+                       fake.user = x.user;
+                       fake.sandbox = x.sandbox;
+                       if (!containers_start) return;
+                       fake.pid = next_pid_++;
+                       fake.running = true;
+                       events_.push_back(ContainerStarted{x.container, fake.pid});
+                   },
+                   [&](const SignalContainer& x) {
+                       signals.emplace_back(x.container, x.signal);
+                       if (x.signal != SIGTERM || !ignores_term) {
+                           end_container(x.container, signalled(x.signal));
+                       }
+                   },
+                   [&](const DestroyContainer& x) {
+                       destroyed.push_back(x.container);
+                       end_container(x.container, signalled(SIGKILL));
+                   },
+                   [&](const RemoveSandbox& x) { removed.push_back(x.path); },
+                   [&](const EndAgent& x) {
+                       ended = x.why;
+                       end_failed = x.failed;
+                   },
+                   [&](const LogLine& x) { log.push_back(x); },
+               },
+               effect);
 }
 
 void World::answer(const link::ToMaster& frame) {
@@ -312,8 +311,7 @@ void World::answer(const link::ToMaster& frame) {
 std::vector<v1::TaskStatus> World::updates(const std::string& task) const {
     std::vector<v1::TaskStatus> found;
     for (const auto& frame : sent) {
-        if (frame.has_status_update() &&
-            frame.status_update().status().task_id().value() == task) {
+        if (frame.has_status_update() && frame.status_update().status().task_id().value() == task) {
             found.push_back(frame.status_update().status());
         }
     }

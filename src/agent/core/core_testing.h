@@ -31,14 +31,14 @@ public:
     ~World();
 
     // --- switches, read whenever they matter ---
-    bool store_answers = true;       // CheckpointWritten follows each WriteCheckpoint.
-    bool containers_start = true;    // ContainerStarted follows each LaunchContainer.
-    bool ignores_term = false;       // Processes survive SIGTERM.
-    bool master_registers = true;    // Registrations, and their end, are answered.
+    bool store_answers = true;     // CheckpointWritten follows each WriteCheckpoint.
+    bool containers_start = true;  // ContainerStarted follows each LaunchContainer.
+    bool ignores_term = false;     // Processes survive SIGTERM.
+    bool master_registers = true;  // Registrations, and their end, are answered.
     bool master_acknowledges = true;
-    bool machine_booted = false;     // At the next restart.
+    bool machine_booted = false;  // At the next restart.
     std::uint64_t master_epoch = 1;
-    double ping_timeout_seconds = 0;  // 0: none.
+    double ping_timeout_seconds = 0;                // 0: none.
     std::vector<std::string> completed_frameworks;  // Told at re-registration.
     CoreConfig config;
     /// Ends the agent (as SIGKILL would) before its nth effect from now; restart() begins it again.
@@ -63,10 +63,10 @@ public:
     void shutdown_framework(const std::string& framework = "f1");
 
     // --- the machine ---
-    void feed(Event event);   // And whatever follows from it, at this instant.
+    void feed(Event event);  // And whatever follows from it, at this instant.
     void settle();
     void advance(Duration span);  // Through every deadline on the way.
-    void write_one();         // Answers the oldest unanswered checkpoint batch.
+    void write_one();             // Answers the oldest unanswered checkpoint batch.
     void write_all();
     void exit_container(const ContainerId& container, std::optional<std::int32_t> status,
                         std::optional<Limitation> limitation = std::nullopt);

@@ -11,9 +11,9 @@ namespace tepui::agent {
 namespace {
 
 namespace v1 = mesos::v1;
+using link::ToMaster;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using link::ToMaster;
 using testing::World;
 
 std::size_t stored(const World& world, const std::string& prefix) {

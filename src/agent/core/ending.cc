@@ -14,8 +14,8 @@ namespace {
 namespace v1 = mesos::v1;
 using Status = v1::TaskStatus;
 
-/// The parts of a wait(2) status on Linux: low 7 bits the signal (0: an exit), bit 7 a core dump, the
-/// next 8 bits the exit code. A core takes no system header.
+/// The parts of a wait(2) status on Linux: low 7 bits the signal (0: an exit), bit 7 a core dump,
+/// the next 8 bits the exit code. A core takes no system header.
 struct WaitStatus {
     std::int32_t raw;
 
@@ -62,7 +62,8 @@ std::string with_departure(const TaskRun& task, const std::string& message) {
 }
 
 UpdateSpec killed_during_launch(const TaskRun& task) {
-    return {.state = v1::TASK_KILLED, .reason = Status::REASON_TASK_KILLED_DURING_LAUNCH,
+    return {.state = v1::TASK_KILLED,
+            .reason = Status::REASON_TASK_KILLED_DURING_LAUNCH,
             .message = with_departure(task, std::string(killed_early))};
 }
 
@@ -75,9 +76,9 @@ bool shorten(Ending& ending, Duration grace) {
 
 void ask_running(Context& context, TaskRun& task, EndCause cause) {
     const Framework* framework = find_framework(context.state, task.framework);
-    const bool tell = cause == EndCause::kill && framework != nullptr &&
-                      has_capability(framework->info,
-                                     v1::FrameworkInfo::Capability::TASK_KILLING_STATE);
+    const bool tell =
+        cause == EndCause::kill && framework != nullptr &&
+        has_capability(framework->info, v1::FrameworkInfo::Capability::TASK_KILLING_STATE);
     if (tell) {
         report(context, task, {{.state = v1::TASK_KILLING, .source = Status::SOURCE_EXECUTOR}});
     }
@@ -107,14 +108,16 @@ std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string&
     switch (task.ending->cause) {
         case EndCause::kill_during_launch: return killed_during_launch(task);
         case EndCause::max_completion:
-            return UpdateSpec{.state = v1::TASK_FAILED, .source = Status::SOURCE_EXECUTOR,
+            return UpdateSpec{.state = v1::TASK_FAILED,
+                              .source = Status::SOURCE_EXECUTOR,
                               .reason = Status::REASON_MAX_COMPLETION_TIME_REACHED,
                               .message = message};
         case EndCause::kill:
         case EndCause::departure:
         case EndCause::framework_shutdown: break;
     }
-    return UpdateSpec{.state = v1::TASK_KILLED, .source = Status::SOURCE_EXECUTOR,
+    return UpdateSpec{.state = v1::TASK_KILLED,
+                      .source = Status::SOURCE_EXECUTOR,
                       .message = with_departure(task, message)};
 }
 
@@ -127,10 +130,10 @@ std::string describe_exit(std::int32_t wait_status) {
     }
     const int signal = status.signal();
     const char* name = sigdescr_np(signal);  // Not translated, unlike strsignal.
-    return fmt::format("Command terminated with signal {}{}",
-                       name != nullptr ? std::string(name)
-                                       : fmt::format("Unknown signal {}", signal),
-                       status.dumped_core() ? " (core dumped)" : "");
+    return fmt::format(
+        "Command terminated with signal {}{}",
+        name != nullptr ? std::string(name) : fmt::format("Unknown signal {}", signal),
+        status.dumped_core() ? " (core dumped)" : "");
 }
 
 Duration default_grace(const State& state, const TaskRun& task) {
@@ -207,8 +210,7 @@ void on_escalation(Context& context, const ContainerId& container) {
 void on_completion_time(Context& context, const ContainerId& container) {
     const TaskRun* task = find_task(context.state, container);
     if (task == nullptr || task->phase != Phase::running) return;
-    end_task(context, key_of(*task), EndCause::max_completion,
-             default_grace(context.state, *task));
+    end_task(context, key_of(*task), EndCause::max_completion, default_grace(context.state, *task));
 }
 
 void start_completion_timer(Context& context, const TaskRun& task) {
@@ -222,23 +224,28 @@ void start_completion_timer(Context& context, const TaskRun& task) {
 }
 
 void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t> wait_status,
-                     const std::optional<Limitation>& limitation,
-                     const std::string& why_unknown) {
+                     const std::optional<Limitation>& limitation, const std::string& why_unknown) {
     const std::string message = wait_status ? describe_exit(*wait_status) : why_unknown;
     if (const auto asked = state_of_cause(task, message)) {
         finish(context, task, *asked);
     } else if (limitation) {
-        finish(context, task, {.state = v1::TASK_FAILED, .reason = limitation->reason,
-                               .message = limitation->message,
-                               .limitation = limitation->resources});
+        finish(context, task,
+               {.state = v1::TASK_FAILED,
+                .reason = limitation->reason,
+                .message = limitation->message,
+                .limitation = limitation->resources});
     } else if (!wait_status) {
-        finish(context, task, {.state = v1::TASK_FAILED,
-                               .reason = Status::REASON_EXECUTOR_TERMINATED, .message = message});
+        finish(context, task,
+               {.state = v1::TASK_FAILED,
+                .reason = Status::REASON_EXECUTOR_TERMINATED,
+                .message = message});
     } else {
         const WaitStatus status{*wait_status};
         const bool good = status.has_exited() && status.exit_code() == 0;
-        finish(context, task, {.state = good ? v1::TASK_FINISHED : v1::TASK_FAILED,
-                               .source = Status::SOURCE_EXECUTOR, .message = message});
+        finish(context, task,
+               {.state = good ? v1::TASK_FINISHED : v1::TASK_FAILED,
+                .source = Status::SOURCE_EXECUTOR,
+                .message = message});
     }
 }
 
@@ -250,13 +257,15 @@ void container_failed(Context& context, TaskRun& task, const ContainerLaunchFail
         finish(context, task, killed_during_launch(task));
     } else if (failure.sandbox_failed) {
         const Framework* framework = find_framework(context.state, task.framework);
-        finish(context, task, {.state = dropped_or_lost(framework ? &framework->info : nullptr),
-                               .reason = Status::REASON_EXECUTOR_TERMINATED,
-                               .message = failure.error.text});
+        finish(context, task,
+               {.state = dropped_or_lost(framework ? &framework->info : nullptr),
+                .reason = Status::REASON_EXECUTOR_TERMINATED,
+                .message = failure.error.text});
     } else {
-        finish(context, task, {.state = v1::TASK_FAILED,
-                               .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
-                               .message = "Failed to launch container: " + failure.error.text});
+        finish(context, task,
+               {.state = v1::TASK_FAILED,
+                .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
+                .message = "Failed to launch container: " + failure.error.text});
     }
 }
 

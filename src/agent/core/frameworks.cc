@@ -44,8 +44,7 @@ void end_tasks_of(Context& context, const FrameworkId& id) {
         const TaskKey key{id, task_id};
         const TaskRun* task = find_task(context.state, key);
         if (task == nullptr) continue;
-        end_task(context, key, EndCause::framework_shutdown,
-                 default_grace(context.state, *task));
+        end_task(context, key, EndCause::framework_shutdown, default_grace(context.state, *task));
     }
 }
 

@@ -10,9 +10,9 @@ namespace {
 
 namespace v1 = mesos::v1;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::exited;
 using testing::framework_info;
+using ::testing::HasSubstr;
 using testing::task_info;
 using testing::World;
 using Status = v1::TaskStatus;
@@ -186,7 +186,8 @@ TEST(Recovery, AFrameworkShutdownThatWasHalfStoredEndsAllTasks) {
     world.store_answers = true;
     world.start();
     world.advance(10s);
-    for (const auto& [id, container] : world.containers) EXPECT_FALSE(container.running) << id.value;
+    for (const auto& [id, container] : world.containers)
+        EXPECT_FALSE(container.running) << id.value;
     EXPECT_TRUE(world.core->state().frameworks.empty());
 }
 
@@ -307,8 +308,7 @@ TEST_P(CrashSweep, EveryStep) {
         if (world.launches() == 1) {
             ASSERT_FALSE(states.empty());
             const bool over = states.back() == v1::TASK_FINISHED ||
-                              states.back() == v1::TASK_KILLED ||
-                              states.back() == v1::TASK_FAILED;
+                              states.back() == v1::TASK_KILLED || states.back() == v1::TASK_FAILED;
             EXPECT_TRUE(over) << v1::TaskState_Name(states.back());
         }
         EXPECT_TRUE(world.core->state().frameworks.empty());
@@ -320,8 +320,7 @@ TEST_P(CrashSweep, EveryStep) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Scripts, CrashSweep,
-                         ::testing::Values("exits", "killed", "killed slowly",
-                                           "exits while down"));
+                         ::testing::Values("exits", "killed", "killed slowly", "exits while down"));
 
 }  // namespace
 }  // namespace tepui::agent

@@ -17,8 +17,8 @@ const TimerKey ping_timer{TimerKind::ping, ""};
 void schedule_attempt(Context& context) {
     Registration& registration = context.state.registration;
     const double part = context.state.prng.unit();
-    const auto delay = Duration{static_cast<std::int64_t>(
-        part * static_cast<double>(registration.backoff_max.count()))};
+    const auto delay = Duration{
+        static_cast<std::int64_t>(part * static_cast<double>(registration.backoff_max.count()))};
     context.state.timers.set(registration_timer, context.now.instant + delay);
     registration.backoff_max =
         std::min(registration.backoff_max * 2, std::max(backoff_limit, Duration{1}));
@@ -65,7 +65,8 @@ link::ToMaster reregister_frame(const State& state) {
         for (const auto& [task_id, task] : framework.tasks) {
             mesos::v1::Task& listed = *message.add_tasks();
             listed = task_message(state, task);
-            // Updates that still wait for their turn are not to be told by reconciliation before it.
+            // Updates that still wait for their turn are not to be told by reconciliation before
+            // it.
             if (!task.forwarded_state) listed.set_status_update_state(mesos::v1::TASK_STAGING);
         }
     }

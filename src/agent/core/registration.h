@@ -5,8 +5,8 @@
 namespace tepui::agent {
 
 // The agent's side of the membership protocol. On a new connection it registers after a random part
-// of the back-off, again after twice as long (up to a minute) until answered, refuses a master of an
-// older epoch, and looks for the leader anew when no ping comes for the time the master gave.
+// of the back-off, again after twice as long (up to a minute) until answered, refuses a master of
+// an older epoch, and looks for the leader anew when no ping comes for the time the master gave.
 
 void on_master_connected(Context& context);
 void on_master_disconnected(Context& context);

@@ -6,8 +6,8 @@
 namespace tepui::agent {
 namespace {
 
-using testing::World;
 using link::ToMaster;
+using testing::World;
 
 TEST(Registration, FirstRegistersThenIsKnownByItsId) {
     World world;

@@ -6,8 +6,8 @@ namespace tepui::agent {
 namespace {
 
 void set_timer(Context& context, const ContainerId& container, const Sandbox& sandbox) {
-    const Duration age = std::max(
-        Duration::zero(), context.now.wall.since_epoch - sandbox.ended->since_epoch);
+    const Duration age =
+        std::max(Duration::zero(), context.now.wall.since_epoch - sandbox.ended->since_epoch);
     const Duration rest = std::max(Duration::zero(), context.state.config.gc_delay - age);
     context.state.timers.set({TimerKind::sandbox, container.value}, context.now.instant + rest);
 }

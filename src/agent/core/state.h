@@ -28,10 +28,10 @@ enum class EndCause : std::uint8_t {
 
 struct Ending {
     EndCause cause = EndCause::kill;
-    Duration grace{};         // From SIGTERM to SIGKILL.
-    Instant asked;            // When SIGTERM was asked for: later, shorter graces count from here.
-    bool signalled = false;   // SIGTERM went out.
-    bool killed = false;      // SIGKILL went out.
+    Duration grace{};        // From SIGTERM to SIGKILL.
+    Instant asked;           // When SIGTERM was asked for: later, shorter graces count from here.
+    bool signalled = false;  // SIGTERM went out.
+    bool killed = false;     // SIGKILL went out.
 };
 
 /// How far a task's container has come.
@@ -51,7 +51,7 @@ struct TaskRun {
     std::string sandbox;
     Phase phase = Phase::persisting;
     std::int64_t pid = 0;
-    WallTime started;                    // Of the process; zero before.
+    WallTime started;  // Of the process; zero before.
     mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
     std::vector<mesos::v1::TaskStatus> statuses;  // One of each run of equal states, without data.
     std::optional<Ending> ending;
@@ -118,21 +118,33 @@ enum class RegistrationPhase : std::uint8_t { disconnected, registering, registe
 
 struct Registration {
     RegistrationPhase phase = RegistrationPhase::disconnected;
-    Duration backoff_max{};     // The next delay is random in [0, backoff_max].
-    std::uint64_t epoch = 0;    // Highest seen.
+    Duration backoff_max{};   // The next delay is random in [0, backoff_max].
+    std::uint64_t epoch = 0;  // Highest seen.
     Duration ping_timeout{};
     std::string master_id;
     std::string master_hostname;
-    bool restarted = false;     // The process began after the last registration.
+    bool restarted = false;  // The process began after the last registration.
     std::optional<WallTime> registered_at;
 };
 
 /// What happens once a checkpoint batch is durable.
-struct LaunchAfter { ContainerId container; };
-struct ForwardAfter { TaskKey task; std::uint64_t sequence; };
-struct NextAfter { TaskKey task; std::uint64_t acknowledged; };
-struct SignalAfter { ContainerId container; };
-struct EndAfter { std::string why; };
+struct LaunchAfter {
+    ContainerId container;
+};
+struct ForwardAfter {
+    TaskKey task;
+    std::uint64_t sequence;
+};
+struct NextAfter {
+    TaskKey task;
+    std::uint64_t acknowledged;
+};
+struct SignalAfter {
+    ContainerId container;
+};
+struct EndAfter {
+    std::string why;
+};
 using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter>;
 
 struct Counters {
@@ -170,10 +182,10 @@ struct State {
     std::optional<DeparturePhase> departure;
     // Of a restart, until recover():
     bool boot_changed = false;
-    std::optional<std::string> refused;        // Why this checkpoint can't be taken over.
+    std::optional<std::string> refused;  // Why this checkpoint can't be taken over.
     std::vector<LogLine> load_log;
     std::vector<std::string> broken_keys;
-    std::optional<Error> broken;               // The first of them and what is wrong with it.
+    std::optional<Error> broken;  // The first of them and what is wrong with it.
     Counters counters;
 };
 

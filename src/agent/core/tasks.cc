@@ -71,9 +71,9 @@ void run_task(Context& context, const link::RunTask& run) {
         return;
     }
     if (const auto why = refusal(run)) {
-        report_unrun(context, key,
-                     {.state = v1::TASK_ERROR, .reason = Status::REASON_TASK_INVALID,
-                      .message = *why});
+        report_unrun(
+            context, key,
+            {.state = v1::TASK_ERROR, .reason = Status::REASON_TASK_INVALID, .message = *why});
         return;
     }
     if (const Framework* known = find_framework(state, key.first); known && known->terminating) {
@@ -114,7 +114,8 @@ void refuse_task_group(Context& context, const link::RunTaskGroup& run) {
             continue;
         }
         report_unrun(context, key,
-                     {.state = v1::TASK_ERROR, .reason = Status::REASON_TASK_GROUP_INVALID,
+                     {.state = v1::TASK_ERROR,
+                      .reason = Status::REASON_TASK_GROUP_INVALID,
                       .message = "Task groups (pods) are not supported by this agent yet"});
     }
 }

@@ -10,9 +10,9 @@ namespace {
 
 namespace v1 = mesos::v1;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::exited;
 using testing::framework_info;
+using ::testing::HasSubstr;
 using testing::signalled;
 using testing::task_info;
 using testing::World;
@@ -80,8 +80,8 @@ TEST(Tasks, UserAndSandbox) {
     world.run(framework_info("f1"), task);
     const auto& first = world.containers.at(world.container_of("t"));
     EXPECT_EQ(first.user, "nobody");
-    EXPECT_EQ(first.sandbox, "/work/slaves/a1/frameworks/f1/executors/t/runs/" +
-                                 world.container_of("t").value);
+    EXPECT_EQ(first.sandbox,
+              "/work/slaves/a1/frameworks/f1/executors/t/runs/" + world.container_of("t").value);
     task = task_info("u");
     task.mutable_command()->set_user("games");
     world.run(framework_info("f1"), task);
@@ -169,8 +169,8 @@ TEST(Tasks, SandboxFails) {
         Started world;
         world.containers_start = false;
         world.run(framework_info("f1", true, aware), task_info("t"));
-        world.feed(ContainerLaunchFailed{world.container_of("t"),
-                                         {Errc::invalid_argument, "No such user 'x'"}, true});
+        world.feed(ContainerLaunchFailed{
+            world.container_of("t"), {Errc::invalid_argument, "No such user 'x'"}, true});
         const Status last = world.updates("t").back();
         EXPECT_EQ(last.state(), aware ? v1::TASK_DROPPED : v1::TASK_LOST);
         EXPECT_EQ(last.reason(), Status::REASON_EXECUTOR_TERMINATED);
@@ -299,7 +299,7 @@ TEST(Tasks, FrameworkShutdownEndsItsTasksSilently) {
     const auto before = world.updates("t").size();
     world.shutdown_framework();
     EXPECT_THAT(world.signals, ElementsAre(std::pair(container, SIGTERM),
-                                           std::pair(world.container_of("u"), SIGTERM)) )
+                                           std::pair(world.container_of("u"), SIGTERM)))
         << "order of task ids";
     world.advance(3s);
     EXPECT_FALSE(world.containers.at(container).running);

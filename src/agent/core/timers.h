@@ -13,13 +13,13 @@ namespace tepui::agent {
 
 /// What is due; the order decides which of two timers of the same instant fires first.
 enum class TimerKind : std::uint8_t {
-    registration,   // Register again.
-    ping,           // The master has been silent for too long.
-    retry,          // Forward an update again; `id` is the framework, `task` the task.
-    escalation,     // A killed task's grace is over; `id` is the container.
-    completion,     // A task's max_completion_time is over; `id` is the container.
-    sandbox,        // A sandbox is old enough to go; `id` is the container.
-    departure,      // The agent leaves and has waited long enough.
+    registration,  // Register again.
+    ping,          // The master has been silent for too long.
+    retry,         // Forward an update again; `id` is the framework, `task` the task.
+    escalation,    // A killed task's grace is over; `id` is the container.
+    completion,    // A task's max_completion_time is over; `id` is the container.
+    sandbox,       // A sandbox is old enough to go; `id` is the container.
+    departure,     // The agent leaves and has waited long enough.
 };
 
 struct TimerKey {

@@ -24,8 +24,8 @@ struct UpdateSpec {
 /// batch that also stores the task's own state.
 void report(Context& context, TaskRun& task, const std::vector<UpdateSpec>& specs);
 
-/// An update of a task that never became a TaskRun here (refused, unknown). Kept in memory only: after
-/// a restart the master finds the task missing at registration and reports it itself.
+/// An update of a task that never became a TaskRun here (refused, unknown). Kept in memory only:
+/// after a restart the master finds the task missing at registration and reports it itself.
 void report_unrun(Context& context, const TaskKey& task, const UpdateSpec& spec);
 
 /// The update's checkpoint is durable.

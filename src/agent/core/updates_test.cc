@@ -53,7 +53,8 @@ TEST(Updates, SentOnlyWhenDurable) {
     EXPECT_EQ(world.updates("t").front().state(), v1::TASK_STARTING);
 }
 
-// A crash after the next one was sent would otherwise repeat the older one: TASK_KILLED, then TASK_KILLING.
+// A crash after the next one was sent would otherwise repeat the older one: TASK_KILLED, then
+// TASK_KILLING.
 TEST(Updates, TheNextWaitsUntilTheAcknowledgementIsStored) {
     Started world;
     world.master_acknowledges = false;

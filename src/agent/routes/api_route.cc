@@ -60,7 +60,8 @@ std::string encode(wire::Media media, const Response& response) {
 }
 
 /// Answers that are made of the core's state alone.
-std::function<Response(const State&)> from_state(Call::Type type, std::shared_ptr<Backend> backend) {
+std::function<Response(const State&)> from_state(Call::Type type,
+                                                 std::shared_ptr<Backend> backend) {
     switch (type) {
         case Call::GET_STATE:
             return [](const State& state) {
@@ -155,16 +156,15 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
     if (!media) co_return media.error();
     const auto response = co_await answer(backend, std::move(call));
     if (!response) co_return daemon::api_error(response.error());
-    co_return daemon::api_response(
-        *media, std::make_shared<const std::string>(encode(*media, *response)));
+    co_return daemon::api_response(*media,
+                                   std::make_shared<const std::string>(encode(*media, *response)));
 }
 
 }  // namespace
 
 void add_api_route(http::Router& router, std::shared_ptr<Backend> backend) {
-    router.add("/api/v1", {"POST"}, [backend](http::Request request) {
-        return serve(backend, std::move(request));
-    });
+    router.add("/api/v1", {"POST"},
+               [backend](http::Request request) { return serve(backend, std::move(request)); });
 }
 
 }  // namespace tepui::agent

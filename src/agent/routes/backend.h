@@ -20,9 +20,12 @@ namespace tepui::agent {
 /// workers), and what never changes. Shared by all routes; any thread.
 class Backend {
 public:
-    Backend(Identity identity, daemon::Files& files, env::WorkerPool& workers, const env::Clock& clock,
-            containerizer::Containerizer& containerizer)
-        : unbound_(std::move(identity)), files_(files), workers_(workers), clock_(clock),
+    Backend(Identity identity, daemon::Files& files, env::WorkerPool& workers,
+            const env::Clock& clock, containerizer::Containerizer& containerizer)
+        : unbound_(std::move(identity)),
+          files_(files),
+          workers_(workers),
+          clock_(clock),
           containerizer_(containerizer) {}
 
     /// What became known when the server was bound; once.

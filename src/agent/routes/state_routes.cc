@@ -101,7 +101,7 @@ asio::awaitable<http::Response> serve_containers(std::shared_ptr<Backend> backen
 }
 
 std::string machine_json() {
-    struct sysinfo machine {};
+    struct sysinfo machine{};
     sysinfo(&machine);
     const auto load = [&](int i) {
         return static_cast<double>(machine.loads[i]) / (1 << SI_LOAD_SHIFT);
@@ -148,7 +148,8 @@ asio::awaitable<Result<Containers>> containers_with_usage(std::shared_ptr<Backen
 }
 
 void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend) {
-    router.add("/state", {"GET", "POST"}, [backend](http::Request) { return serve_state(backend); });
+    router.add("/state", {"GET", "POST"},
+               [backend](http::Request) { return serve_state(backend); });
     router.add("/metrics/snapshot", {"GET"}, [backend](http::Request request) {
         return serve_metrics(backend, std::move(request));
     });
@@ -162,9 +163,7 @@ void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend) {
         co_return http::Response::empty(200);
     });
     add_text(router, "/version", [] { return daemon::version_json(daemon::version_info()); });
-    add_text(router, "/flags", [backend] {
-        return daemon::flags_json(backend->identity().flags);
-    });
+    add_text(router, "/flags", [backend] { return daemon::flags_json(backend->identity().flags); });
     add_text(router, "/system/stats", [] { return machine_json(); });
 }
 

@@ -57,7 +57,7 @@ void add_resource(std::map<std::string, double>& values, const std::string& name
 }
 
 void add_machine(std::map<std::string, double>& values) {
-    struct sysinfo machine {};
+    struct sysinfo machine{};
     if (sysinfo(&machine) != 0) return;
     const auto load = [&](int i) {
         return static_cast<double>(machine.loads[i]) / (1 << SI_LOAD_SHIFT);
@@ -66,8 +66,7 @@ void add_machine(std::map<std::string, double>& values) {
     values["system/load_5min"] = load(1);
     values["system/load_15min"] = load(2);
     values["system/cpus_total"] = get_nprocs();
-    values["system/mem_total_bytes"] =
-        static_cast<double>(machine.totalram) * machine.mem_unit;
+    values["system/mem_total_bytes"] = static_cast<double>(machine.totalram) * machine.mem_unit;
     values["system/mem_free_bytes"] = static_cast<double>(machine.freeram) * machine.mem_unit;
 }
 

@@ -144,14 +144,30 @@ TEST(AgentFlags, DefaultsKeepAgentsOfOneHostApart) {
 }
 
 TEST(AgentFlags, EveryFlagArrives) {
-    const auto options = agent_options(
-        {"--master=h:1,i:2", "--work_dir=/a", "--port=7001", "--hostname=h", "--runtime_dir=/r",
-         "--resources=cpus:1", "--attributes=rack:1", "--default_role=prod",
-         "--isolation=posix/cpu,posix/mem", "--cgroups_root=mine", "--cgroups_enable_cfs",
-         "--no-switch_user", "--default_user=nobody", "--launcher_dir=/l", "--gc_delay=1days",
-         "--registration_backoff_factor=2secs", "--max_completed_executors_per_framework=4",
-         "--frameworks_home=/f", "--executor_environment_variables={\"PATH\": \"/p\", \"A\": \"\"}",
-         "--strict", "--log_dir=/logs", "--advertise_ip=192.0.2.1", "--advertise_port=9"});
+    const auto options =
+        agent_options({"--master=h:1,i:2",
+                       "--work_dir=/a",
+                       "--port=7001",
+                       "--hostname=h",
+                       "--runtime_dir=/r",
+                       "--resources=cpus:1",
+                       "--attributes=rack:1",
+                       "--default_role=prod",
+                       "--isolation=posix/cpu,posix/mem",
+                       "--cgroups_root=mine",
+                       "--cgroups_enable_cfs",
+                       "--no-switch_user",
+                       "--default_user=nobody",
+                       "--launcher_dir=/l",
+                       "--gc_delay=1days",
+                       "--registration_backoff_factor=2secs",
+                       "--max_completed_executors_per_framework=4",
+                       "--frameworks_home=/f",
+                       "--executor_environment_variables={\"PATH\": \"/p\", \"A\": \"\"}",
+                       "--strict",
+                       "--log_dir=/logs",
+                       "--advertise_ip=192.0.2.1",
+                       "--advertise_port=9"});
     ASSERT_TRUE(options) << options.error().text;
     EXPECT_EQ(options->master, "h:1,i:2");
     EXPECT_EQ(options->port, 7001);

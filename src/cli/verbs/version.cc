@@ -13,8 +13,8 @@ Verb version_verb() {
     verb.manual.description = {
         "Prints the version of this program and of the Mesos API it speaks."};
     verb.run = [](const Console& console, const Parsed&) -> Outcome {
-        console.out(fmt::format("tepui {} (Mesos API {})\n", daemon::product_version,
-                                daemon::api_version));
+        console.out(
+            fmt::format("tepui {} (Mesos API {})\n", daemon::product_version, daemon::api_version));
         return 0;
     };
     return verb;

@@ -60,14 +60,17 @@ TEST(HierarchiesTest, ReadsMountinfo) {
     const auto v1 = find_hierarchies(
         "30 25 0:26 / /cg/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
         "31 25 0:27 / /cg/memory rw - cgroup cgroup rw,memory\n"
-        "32 25 0:28 / /cg/unified rw - cgroup2 cgroup2 rw\n", none);
+        "32 25 0:28 / /cg/unified rw - cgroup2 cgroup2 rw\n",
+        none);
     EXPECT_EQ(v1.version, Version::v1);
     EXPECT_EQ(v1.roots(needed_controllers(k_all, Version::v1)),
               (std::vector<std::string>{"/cg/memory", "/cg/cpu,cpuacct"}));
     EXPECT_FALSE(v1.has("pids"));
-    const auto v2 = find_hierarchies(
-        "32 25 0:28 / /cg rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
-        [](const std::string& point) { return point == "/cg" ? "cpuset cpu io memory pids\n" : ""; });
+    const auto v2 =
+        find_hierarchies("32 25 0:28 / /cg rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+                         [](const std::string& point) {
+                             return point == "/cg" ? "cpuset cpu io memory pids\n" : "";
+                         });
     EXPECT_EQ(v2.version, Version::v2);
     EXPECT_EQ(v2.roots(needed_controllers(k_all, Version::v2)), (std::vector<std::string>{"/cg"}));
     EXPECT_TRUE(v2.has("pids"));
@@ -82,8 +85,8 @@ protected:
         std::filesystem::create_directories(mount_ + "/tepui/agent/c1");
         for (const char* directory : {"", "/tepui", "/tepui/agent"})
             touch(std::string(directory) + "/cgroup.subtree_control");
-        for (const char* file : {"cpu.weight", "cpu.max", "memory.low", "memory.max", "memory.oom.group",
-                                 "pids.max", "cgroup.procs"})
+        for (const char* file : {"cpu.weight", "cpu.max", "memory.low", "memory.max",
+                                 "memory.oom.group", "pids.max", "cgroup.procs"})
             touch(std::string("/tepui/agent/c1/") + file);
         hierarchies_ = {Version::v2, {{"cpu", mount_}, {"memory", mount_}, {"pids", mount_}}};
     }
@@ -91,7 +94,9 @@ protected:
     void touch(const std::string& path, const std::string& text = {}) {
         std::ofstream(mount_ + path) << text;
     }
-    std::string leaf(const std::string& file) { return read_file(mount_ + "/tepui/agent/c1/" + file); }
+    std::string leaf(const std::string& file) {
+        return read_file(mount_ + "/tepui/agent/c1/" + file);
+    }
 
     std::string mount_;
     Hierarchies hierarchies_;
@@ -117,8 +122,9 @@ TEST_F(FakeV2Test, HandsControllersDownAndSetsLimits) {
 TEST_F(FakeV2Test, ReadsUsage) {
     Groups groups(hierarchies_, "tepui/agent", k_all);
     groups.prepare();
-    touch("/tepui/agent/c1/cpu.stat", "usage_usec 3000000\nuser_usec 2000000\nsystem_usec 1000000\n"
-                                      "nr_periods 4\nnr_throttled 2\nthrottled_usec 500000\n");
+    touch("/tepui/agent/c1/cpu.stat",
+          "usage_usec 3000000\nuser_usec 2000000\nsystem_usec 1000000\n"
+          "nr_periods 4\nnr_throttled 2\nthrottled_usec 500000\n");
     touch("/tepui/agent/c1/cpu.weight", "50\n");
     touch("/tepui/agent/c1/cpu.max", "max 100000\n");
     touch("/tepui/agent/c1/memory.current", "4096\n");

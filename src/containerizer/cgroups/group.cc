@@ -38,7 +38,8 @@ Groups::Groups(Hierarchies hierarchies, std::string root, Isolation isolation)
 Result<void> Groups::prepare_v2(const std::string& mount) const {
     std::string controllers;
     for (const std::string& controller : needed_controllers(isolation_, Version::v2))
-        if (hierarchies_.has(controller)) controllers += (controllers.empty() ? "+" : " +") + controller;
+        if (hierarchies_.has(controller))
+            controllers += (controllers.empty() ? "+" : " +") + controller;
     std::string directory = mount;
     std::istringstream parts(root_);
     TEPUI_CHECK_OK(write_file(directory + "/cgroup.subtree_control", controllers));
@@ -66,7 +67,8 @@ std::vector<std::string> Groups::prepare() {
         if (!made) leave_out(controller, made.error().text);
     }
     if (hierarchies_.version == Version::v2) {
-        for (const std::string& mount : hierarchies_.roots(needed_controllers(isolation_, Version::v2)))
+        for (const std::string& mount :
+             hierarchies_.roots(needed_controllers(isolation_, Version::v2)))
             if (Result<void> ready = prepare_v2(mount); !ready)
                 for (const char* controller : {"cpu", "memory", "pids"})
                     leave_out(controller, ready.error().text);
@@ -88,7 +90,8 @@ std::string Groups::directory(const std::string& controller, const std::string& 
     const std::vector<std::string> in_use = needed_controllers(isolation_, hierarchies_.version);
     if (std::ranges::find(in_use, controller) == in_use.end()) return {};
     const auto mount = hierarchies_.mounts.find(controller);
-    return mount == hierarchies_.mounts.end() ? std::string{} : mount->second + "/" + root_ + "/" + name;
+    return mount == hierarchies_.mounts.end() ? std::string{}
+                                              : mount->second + "/" + root_ + "/" + name;
 }
 
 Result<void> Groups::create(const std::string& name, const Limits& limits) const {

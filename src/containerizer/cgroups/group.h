@@ -17,7 +17,8 @@ public:
     Groups(Hierarchies hierarchies, std::string root, Isolation isolation);
 
     /// Makes the root in every hierarchy and, on v2, hands the controllers down to it. Returns the
-    /// controllers that this machine does not give, a sentence each; they are left out from then on.
+    /// controllers that this machine does not give, a sentence each; they are left out from then
+    /// on.
     std::vector<std::string> prepare();
 
     /// Makes the container's cgroups with their limits. On failure what was made is removed again.
@@ -29,8 +30,8 @@ public:
     /// Names of all containers that have a directory in some hierarchy.
     std::vector<std::string> names() const;
 
-    /// Kills every process in the container's cgroups (nested ones too) and removes them. Returns true
-    /// when all is gone, false when something did not die within `patience`: call again.
+    /// Kills every process in the container's cgroups (nested ones too) and removes them. Returns
+    /// true when all is gone, false when something did not die within `patience`: call again.
     bool destroy(const std::string& name, std::chrono::milliseconds patience) const;
     /// Removes the root itself, when it is empty.
     void remove_root() const;
@@ -47,7 +48,7 @@ private:
 
     Hierarchies hierarchies_;
     std::string root_;
-    Isolation isolation_;  // What is in use; shrinks in prepare().
+    Isolation isolation_;             // What is in use; shrinks in prepare().
     std::vector<std::string> roots_;  // <mount>/<root>
 };
 

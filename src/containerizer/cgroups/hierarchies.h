@@ -14,8 +14,8 @@ namespace tepui::containerizer::cgroups {
 /// Where the host mounted which controllers.
 struct Hierarchies {
     Version version = Version::v1;
-    /// v1: controller -> mount point; v2: controller -> the one mount point. Several controllers may
-    /// share one.
+    /// v1: controller -> mount point; v2: controller -> the one mount point. Several controllers
+    /// may share one.
     std::map<std::string, std::string> mounts;
 
     bool has(const std::string& controller) const { return mounts.contains(controller); }
@@ -23,8 +23,9 @@ struct Hierarchies {
     std::vector<std::string> roots(const std::vector<std::string>& controllers) const;
 };
 
-/// Reads the text of /proc/self/mountinfo. A controller mounted by v1 wins over v2, as the kernel gives
-/// it to one of them only. `v2_controllers(mount point)` is the text of its cgroup.controllers.
+/// Reads the text of /proc/self/mountinfo. A controller mounted by v1 wins over v2, as the kernel
+/// gives it to one of them only. `v2_controllers(mount point)` is the text of its
+/// cgroup.controllers.
 Hierarchies find_hierarchies(std::string_view mountinfo,
                              const std::function<std::string(const std::string&)>& v2_controllers);
 

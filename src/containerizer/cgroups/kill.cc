@@ -28,8 +28,8 @@ std::vector<pid_t> processes(const std::string& directory) {
 }
 
 int milliseconds_left(Deadline deadline) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline -
-                                                                   std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
 }
 
@@ -38,14 +38,15 @@ struct Victim {
     Descriptor handle;
 };
 
-/// Kills what is listed now. The handles are taken before the list is read again, so that a pid which
-/// was reused meanwhile is never hit.
+/// Kills what is listed now. The handles are taken before the list is read again, so that a pid
+/// which was reused meanwhile is never hit.
 std::vector<Victim> kill_listed(const std::string& directory) {
     std::vector<Victim> victims;
     for (const pid_t pid : processes(directory)) {
         const long handle = ::syscall(SYS_pidfd_open, pid, 0);
         if (handle >= 0) victims.push_back({pid, Descriptor(static_cast<int>(handle))});
-        if (victims.size() == 512) break;  // Descriptors are not ours alone; the rest comes next time.
+        if (victims.size() == 512)
+            break;  // Descriptors are not ours alone; the rest comes next time.
     }
     if (victims.empty()) return victims;
     const std::vector<pid_t> still = processes(directory);

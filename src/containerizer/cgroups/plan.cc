@@ -27,7 +27,8 @@ void plan_cpu(const Limits& limits, Version version, std::vector<Setting>& setti
         settings.push_back({"cpu", "cpu.shares",
                             fmt::to_string(scaled(*limits.cpus, k_shares_a_cpu, 2, k_shares_max))});
     if (limits.cpus && version == Version::v2)
-        settings.push_back({"cpu", "cpu.weight", fmt::to_string(scaled(*limits.cpus, 100, 1, 10'000))});
+        settings.push_back(
+            {"cpu", "cpu.weight", fmt::to_string(scaled(*limits.cpus, 100, 1, 10'000))});
     if (!limits.cpus_limit || std::isinf(*limits.cpus_limit)) return;
     const std::uint64_t quota =
         scaled(*limits.cpus_limit, k_period_us, k_quota_us_min, std::uint64_t{1} << 40);

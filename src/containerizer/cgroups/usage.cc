@@ -36,7 +36,8 @@ void cpu_v1(const std::string& cpuacct, const std::string& cpu, mesos::v1::Resou
     const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
     const auto times = table(cpuacct + "/cpuacct.stat");
     take(times, "user", [&](auto v) { s.set_cpus_user_time_secs(static_cast<double>(v) / ticks); });
-    take(times, "system", [&](auto v) { s.set_cpus_system_time_secs(static_cast<double>(v) / ticks); });
+    take(times, "system",
+         [&](auto v) { s.set_cpus_system_time_secs(static_cast<double>(v) / ticks); });
     if (const auto shares = number(read_file(cpu + "/cpu.shares")))
         s.set_cpus_soft_limit(static_cast<double>(*shares) / 1024);
     const auto quota = number(read_file(cpu + "/cpu.cfs_quota_us"));  // -1: none.
@@ -44,8 +45,10 @@ void cpu_v1(const std::string& cpuacct, const std::string& cpu, mesos::v1::Resou
     if (quota && period && *period > 0)
         s.set_cpus_limit(static_cast<double>(*quota) / static_cast<double>(*period));
     const auto throttling = table(cpu + "/cpu.stat");
-    take(throttling, "nr_periods", [&](auto v) { s.set_cpus_nr_periods(static_cast<uint32_t>(v)); });
-    take(throttling, "nr_throttled", [&](auto v) { s.set_cpus_nr_throttled(static_cast<uint32_t>(v)); });
+    take(throttling, "nr_periods",
+         [&](auto v) { s.set_cpus_nr_periods(static_cast<uint32_t>(v)); });
+    take(throttling, "nr_throttled",
+         [&](auto v) { s.set_cpus_nr_throttled(static_cast<uint32_t>(v)); });
     take(throttling, "throttled_time",
          [&](auto v) { s.set_cpus_throttled_time_secs(static_cast<double>(v) / 1e9); });
 }
@@ -53,34 +56,45 @@ void cpu_v1(const std::string& cpuacct, const std::string& cpu, mesos::v1::Resou
 void cpu_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
     if (const auto weight = number(read_file(directory + "/cpu.weight")))
         s.set_cpus_soft_limit(static_cast<double>(*weight) / 100);
-    const std::string bandwidth = read_file(directory + "/cpu.max");  // "quota period" or "max period"
+    const std::string bandwidth =
+        read_file(directory + "/cpu.max");  // "quota period" or "max period"
     const auto quota = number(bandwidth);
-    const auto period = number(std::string_view(bandwidth).substr(std::min(bandwidth.find(' ') + 1,
-                                                                           bandwidth.size())));
+    const auto period = number(
+        std::string_view(bandwidth).substr(std::min(bandwidth.find(' ') + 1, bandwidth.size())));
     if (quota && period && *period > 0)
         s.set_cpus_limit(static_cast<double>(*quota) / static_cast<double>(*period));
     const auto values = table(directory + "/cpu.stat");
-    take(values, "user_usec", [&](auto v) { s.set_cpus_user_time_secs(static_cast<double>(v) / 1e6); });
+    take(values, "user_usec",
+         [&](auto v) { s.set_cpus_user_time_secs(static_cast<double>(v) / 1e6); });
     take(values, "system_usec",
          [&](auto v) { s.set_cpus_system_time_secs(static_cast<double>(v) / 1e6); });
     take(values, "nr_periods", [&](auto v) { s.set_cpus_nr_periods(static_cast<uint32_t>(v)); });
-    take(values, "nr_throttled", [&](auto v) { s.set_cpus_nr_throttled(static_cast<uint32_t>(v)); });
+    take(values, "nr_throttled",
+         [&](auto v) { s.set_cpus_nr_throttled(static_cast<uint32_t>(v)); });
     take(values, "throttled_usec",
          [&](auto v) { s.set_cpus_throttled_time_secs(static_cast<double>(v) / 1e6); });
 }
 
 void memory_v1(const std::string& directory, mesos::v1::ResourceStatistics& s) {
-    if (const auto v = number(read_file(directory + "/memory.limit_in_bytes"))) s.set_mem_limit_bytes(*v);
+    if (const auto v = number(read_file(directory + "/memory.limit_in_bytes")))
+        s.set_mem_limit_bytes(*v);
     if (const auto v = number(read_file(directory + "/memory.soft_limit_in_bytes")))
         s.set_mem_soft_limit_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.usage_in_bytes"))) s.set_mem_total_bytes(*v);
+    if (const auto v = number(read_file(directory + "/memory.usage_in_bytes")))
+        s.set_mem_total_bytes(*v);
     if (const auto v = number(read_file(directory + "/memory.memsw.usage_in_bytes")))
         s.set_mem_total_memsw_bytes(*v);
     if (const auto v = number(read_file(directory + "/memory.kmem.usage_in_bytes")))
         s.set_mem_kmem_usage_bytes(*v);
     const auto values = table(directory + "/memory.stat");
-    take(values, "total_cache", [&](auto v) { s.set_mem_cache_bytes(v); s.set_mem_file_bytes(v); });
-    take(values, "total_rss", [&](auto v) { s.set_mem_rss_bytes(v); s.set_mem_anon_bytes(v); });
+    take(values, "total_cache", [&](auto v) {
+        s.set_mem_cache_bytes(v);
+        s.set_mem_file_bytes(v);
+    });
+    take(values, "total_rss", [&](auto v) {
+        s.set_mem_rss_bytes(v);
+        s.set_mem_anon_bytes(v);
+    });
     take(values, "total_mapped_file", [&](auto v) { s.set_mem_mapped_file_bytes(v); });
     take(values, "total_swap", [&](auto v) { s.set_mem_swap_bytes(v); });
     take(values, "total_unevictable", [&](auto v) { s.set_mem_unevictable_bytes(v); });
@@ -90,10 +104,17 @@ void memory_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
     if (const auto v = number(read_file(directory + "/memory.max"))) s.set_mem_limit_bytes(*v);
     if (const auto v = number(read_file(directory + "/memory.low"))) s.set_mem_soft_limit_bytes(*v);
     if (const auto v = number(read_file(directory + "/memory.current"))) s.set_mem_total_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.swap.current"))) s.set_mem_swap_bytes(*v);
+    if (const auto v = number(read_file(directory + "/memory.swap.current")))
+        s.set_mem_swap_bytes(*v);
     const auto values = table(directory + "/memory.stat");
-    take(values, "file", [&](auto v) { s.set_mem_cache_bytes(v); s.set_mem_file_bytes(v); });
-    take(values, "anon", [&](auto v) { s.set_mem_rss_bytes(v); s.set_mem_anon_bytes(v); });
+    take(values, "file", [&](auto v) {
+        s.set_mem_cache_bytes(v);
+        s.set_mem_file_bytes(v);
+    });
+    take(values, "anon", [&](auto v) {
+        s.set_mem_rss_bytes(v);
+        s.set_mem_anon_bytes(v);
+    });
     take(values, "file_mapped", [&](auto v) { s.set_mem_mapped_file_bytes(v); });
     take(values, "kernel", [&](auto v) { s.set_mem_kmem_usage_bytes(v); });
     take(values, "unevictable", [&](auto v) { s.set_mem_unevictable_bytes(v); });
@@ -104,12 +125,16 @@ void memory_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
 void Groups::usage(const std::string& name, mesos::v1::ResourceStatistics& statistics) const {
     const bool v1 = version() == Version::v1;
     if (const std::string cpu = directory("cpu", name); !cpu.empty()) {
-        if (v1) cpu_v1(directory("cpuacct", name), cpu, statistics);
-        else cpu_v2(cpu, statistics);
+        if (v1)
+            cpu_v1(directory("cpuacct", name), cpu, statistics);
+        else
+            cpu_v2(cpu, statistics);
     }
     if (const std::string memory = directory("memory", name); !memory.empty()) {
-        if (v1) memory_v1(memory, statistics);
-        else memory_v2(memory, statistics);
+        if (v1)
+            memory_v1(memory, statistics);
+        else
+            memory_v2(memory, statistics);
     }
     // Any hierarchy lists the processes.
     if (const auto all = directories(name); !all.empty()) {

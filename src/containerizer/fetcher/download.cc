@@ -22,7 +22,7 @@ struct Transfer {
     Budget budget;
     const std::atomic<bool>& cancelled;
     bool link_local_allowed;
-    Error error;         // Of ours, when `failed`.
+    Error error;  // Of ours, when `failed`.
     bool failed = false;
 };
 
@@ -62,7 +62,8 @@ curl_socket_t on_socket(void* opaque, curlsocktype, curl_sockaddr* address) {
     return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-void set_options(CURL* curl, const std::string& url, const FetchOptions& options, Transfer& transfer) {
+void set_options(CURL* curl, const std::string& url, const FetchOptions& options,
+                 Transfer& transfer) {
     const long stall_s = std::max<long>(1, static_cast<long>(seconds(options.stall_timeout)));
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -8,8 +8,8 @@
 
 namespace tepui::containerizer::fetcher {
 
-/// Writes what `url` answers to `fd`. Only http and https, also after a redirect, of which at most ten
-/// are followed; any status but success is an error.
+/// Writes what `url` answers to `fd`. Only http and https, also after a redirect, of which at most
+/// ten are followed; any status but success is an error.
 Result<void> download(const std::string& url, int fd, const FetchOptions& options,
                       const std::atomic<bool>& cancelled);
 

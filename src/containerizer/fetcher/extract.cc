@@ -21,7 +21,8 @@ using Archive = std::unique_ptr<archive, int (*)(archive*)>;
 
 std::unexpected<Error> archive_error(archive* source) {
     const char* text = archive_error_string(source);
-    return fail(Errc::corrupt, "the archive cannot be read: {}", text != nullptr ? text : "unknown error");
+    return fail(Errc::corrupt, "the archive cannot be read: {}",
+                text != nullptr ? text : "unknown error");
 }
 
 class Extraction {
@@ -35,7 +36,8 @@ public:
             const int code = archive_read_next_header(source_, &entry);
             if (code == ARCHIVE_EOF) return {};
             if (code < ARCHIVE_WARN) return archive_error(source_);
-            if (count == k_entries_max) return fail(Errc::too_large, "the archive has too many entries");
+            if (count == k_entries_max)
+                return fail(Errc::too_large, "the archive has too many entries");
             const std::string name = name_of(entry);
             if (Result<void> done = extract(entry, name); !done)
                 return fail_with("entry '" + name + "'", done.error());
@@ -55,9 +57,11 @@ public:
             if (code < ARCHIVE_WARN) return archive_error(source_);
             const std::uint64_t begin = static_cast<std::uint64_t>(offset);
             if (begin < end) return fail(Errc::corrupt, "its data overlaps");
-            TEPUI_CHECK_OK(budget_.take(begin - end));  // A hole counts: the task would see its bytes.
+            TEPUI_CHECK_OK(
+                budget_.take(begin - end));  // A hole counts: the task would see its bytes.
             TEPUI_CHECK_OK(budget_.take(count));
-            if (::lseek(fd, offset, SEEK_SET) < 0) return fail(Errc::io, "cannot seek: {}", errno_text());
+            if (::lseek(fd, offset, SEEK_SET) < 0)
+                return fail(Errc::io, "cannot seek: {}", errno_text());
             TEPUI_CHECK_OK(write_all(fd, static_cast<const char*>(bytes), count));
             end = begin + count;
         }
@@ -98,7 +102,8 @@ private:
         return set_mode(made.get(), mode | 0700);  // What comes later must fit in.
     }
 
-    /// The link itself may point anywhere, as the task could make it too; nothing here goes through it.
+    /// The link itself may point anywhere, as the task could make it too; nothing here goes through
+    /// it.
     Result<void> symbolic_link(const std::vector<std::string>& parts, const char* target) {
         if (target == nullptr || *target == 0) return fail(Errc::corrupt, "it links to nothing");
         const Place place = TEPUI_TRY(make_place(sandbox_fd_, parts));
@@ -113,7 +118,8 @@ private:
         const Place source = TEPUI_TRY(make_place(sandbox_fd_, from));
         const Place place = TEPUI_TRY(make_place(sandbox_fd_, parts));
         struct stat stat{};
-        if (::fstatat(source.directory.get(), source.name.c_str(), &stat, AT_SYMLINK_NOFOLLOW) != 0 ||
+        if (::fstatat(source.directory.get(), source.name.c_str(), &stat, AT_SYMLINK_NOFOLLOW) !=
+                0 ||
             !S_ISREG(stat.st_mode))
             return fail(Errc::denied, "its target '{}' is no file of the archive", target);
         ::unlinkat(place.directory.get(), place.name.c_str(), 0);

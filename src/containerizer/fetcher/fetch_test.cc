@@ -60,8 +60,10 @@ std::string ok(const std::string& body) {
                        body.size(), body);
 }
 std::string redirect(const std::string& to) {
-    return fmt::format("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 1\r\n"
-                       "Connection: close\r\n\r\n.", to);
+    return fmt::format(
+        "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 1\r\n"
+        "Connection: close\r\n\r\n.",
+        to);
 }
 
 struct Entry {
@@ -97,8 +99,10 @@ protected:
     std::string make_archive(const std::string& name, const std::vector<Entry>& entries) const {
         const std::string path = base_ + "/source/" + name;
         archive* out = archive_write_new();
-        if (name.ends_with(".zip")) archive_write_set_format_zip(out);
-        else archive_write_set_format_pax_restricted(out);
+        if (name.ends_with(".zip"))
+            archive_write_set_format_zip(out);
+        else
+            archive_write_set_format_pax_restricted(out);
         if (name.ends_with("gz")) archive_write_add_filter_gzip(out);
         if (name.ends_with("xz")) archive_write_add_filter_xz(out);
         EXPECT_EQ(archive_write_open_filename(out, path.c_str()), ARCHIVE_OK);
@@ -107,8 +111,10 @@ protected:
             archive_entry_set_pathname(header, entry.name.c_str());
             archive_entry_set_perm(header, 0640);
             archive_entry_set_filetype(header, entry.type);
-            if (entry.hard_link) archive_entry_set_hardlink(header, entry.content.c_str());
-            else if (entry.type == AE_IFLNK) archive_entry_set_symlink(header, entry.content.c_str());
+            if (entry.hard_link)
+                archive_entry_set_hardlink(header, entry.content.c_str());
+            else if (entry.type == AE_IFLNK)
+                archive_entry_set_symlink(header, entry.content.c_str());
             else if (entry.type == AE_IFREG)
                 archive_entry_set_size(header, static_cast<la_int64_t>(entry.content.size()));
             EXPECT_GE(archive_write_header(out, header), ARCHIVE_WARN);
@@ -128,13 +134,30 @@ protected:
 };
 
 TEST(FetchPlanTest, ReadsUris) {
-    struct Row { const char* value; const char* output; bool executable; FetchPlan want; };
+    struct Row {
+        const char* value;
+        const char* output;
+        bool executable;
+        FetchPlan want;
+    };
     const Row rows[] = {
         {"/a/b.txt", "", false, {Source::local_file, "/a/b.txt", "b.txt", false, Unpack::no}},
-        {"file:///a/b.tgz", "", false, {Source::local_file, "/a/b.tgz", "b.tgz", false, Unpack::archive}},
-        {"rel/b.gz", "", false, {Source::local_file, "/home/rel/b.gz", "b.gz", false, Unpack::gzip}},
-        {"http://h/x/app.zip", "", true, {Source::http, "http://h/x/app.zip", "app.zip", true, Unpack::no}},
-        {"HTTPS://h/x?q=1", "d/x", false, {Source::http, "HTTPS://h/x?q=1", "d/x", false, Unpack::no}},
+        {"file:///a/b.tgz",
+         "",
+         false,
+         {Source::local_file, "/a/b.tgz", "b.tgz", false, Unpack::archive}},
+        {"rel/b.gz",
+         "",
+         false,
+         {Source::local_file, "/home/rel/b.gz", "b.gz", false, Unpack::gzip}},
+        {"http://h/x/app.zip",
+         "",
+         true,
+         {Source::http, "http://h/x/app.zip", "app.zip", true, Unpack::no}},
+        {"HTTPS://h/x?q=1",
+         "d/x",
+         false,
+         {Source::http, "HTTPS://h/x?q=1", "d/x", false, Unpack::no}},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.value);
@@ -146,7 +169,8 @@ TEST(FetchPlanTest, ReadsUris) {
         ASSERT_TRUE(plan) << plan.error().text;
         EXPECT_TRUE(*plan == row.want);
     }
-    for (const char* value : {"", "ftp://h/x", "file://host/x", "http://host", "http://host/", "/"}) {
+    for (const char* value :
+         {"", "ftp://h/x", "file://host/x", "http://host", "http://host/", "/"}) {
         SCOPED_TRACE(value);
         mesos::v1::CommandInfo::URI uri;
         uri.set_value(value);
@@ -192,7 +216,8 @@ TEST_F(FetchTest, ErrorNamesContainerAndUri) {
     const Result<void> done = fetch("/no/such/file");
     ASSERT_FALSE(done);
     EXPECT_TRUE(done.error().text.starts_with(
-        "Failed to fetch all URIs for container 'c1': '/no/such/file': ")) << done.error().text;
+        "Failed to fetch all URIs for container 'c1': '/no/such/file': "))
+        << done.error().text;
 }
 
 TEST_F(FetchTest, DownloadsAndFollowsRedirects) {
@@ -203,9 +228,14 @@ TEST_F(FetchTest, DownloadsAndFollowsRedirects) {
 }
 
 TEST_F(FetchTest, RefusesWhatServersTry) {
-    struct Row { const char* name; std::string answer; Errc want; };
+    struct Row {
+        const char* name;
+        std::string answer;
+        Errc want;
+    };
     const Row rows[] = {
-        {"not found", "HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", Errc::io},
+        {"not found", "HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
+         Errc::io},
         {"redirect to a file", redirect("file:///etc/passwd"), Errc::io},
         {"redirect to metadata", redirect("http://169.254.169.254/latest"), Errc::denied},
         {"too large", ok(std::string(5000, 'x')), Errc::too_large},
@@ -239,7 +269,8 @@ TEST_F(FetchTest, UnpacksArchives) {
     for (const char* name : {"a.tar", "a.tgz", "a.tar.xz", "a.zip"}) {
         SCOPED_TRACE(name);
         const std::string path = make_archive(
-            name, {{"dir/", AE_IFDIR, ""}, {"dir/file", AE_IFREG, name}, {"./top", AE_IFREG, "top"}});
+            name,
+            {{"dir/", AE_IFDIR, ""}, {"dir/file", AE_IFREG, name}, {"./top", AE_IFREG, "top"}});
         const Result<void> done = fetch(path);
         ASSERT_TRUE(done) << done.error().text;
         EXPECT_EQ(got("dir/file"), name);
@@ -273,7 +304,10 @@ TEST_F(FetchTest, ExtractFalseLeavesTheArchive) {
 TEST_F(FetchTest, HostileArchivesWriteNothingOutside) {
     const std::string victim = base_ + "/victim";
     std::filesystem::create_directory(base_ + "/outside");
-    struct Row { const char* name; std::vector<Entry> entries; };
+    struct Row {
+        const char* name;
+        std::vector<Entry> entries;
+    };
     const Row rows[] = {
         {"parent", {{"../victim", AE_IFREG, "evil"}}},
         {"inner-parent", {{"a/../../victim", AE_IFREG, "evil"}}},
@@ -307,11 +341,13 @@ TEST_F(FetchTest, FileOverASymlinkReplacesTheLink) {
 
 TEST_F(FetchTest, BombsAreBounded) {
     fetch_options_.bytes_max = 1 << 20;
-    const Result<void> bomb = fetch(make_archive("bomb.tgz", {{"big", AE_IFREG, std::string(4 << 20, 0)}}));
+    const Result<void> bomb =
+        fetch(make_archive("bomb.tgz", {{"big", AE_IFREG, std::string(4 << 20, 0)}}));
     ASSERT_FALSE(bomb);
     EXPECT_EQ(bomb.error().code, Errc::too_large);
     EXPECT_LE(std::filesystem::file_size(sandbox_ + "/big"), 1u << 20);
-    std::vector<Entry> many(3000, Entry{"e", AE_IFREG, ""});  // 3,000 entries of 512 bytes at least.
+    std::vector<Entry> many(3000,
+                            Entry{"e", AE_IFREG, ""});  // 3,000 entries of 512 bytes at least.
     const Result<void> crowd = fetch(make_archive("crowd.tgz", many));
     ASSERT_FALSE(crowd);
     EXPECT_EQ(crowd.error().code, Errc::too_large);

@@ -45,8 +45,8 @@ Result<void> unpack(const FetchPlan& plan, int fd, int sandbox_fd, const FetchOp
     return extract_gzip(fd, file.get(), budget, cancelled);
 }
 
-Result<void> fetch(const mesos::v1::CommandInfo::URI& uri, int sandbox_fd, const FetchOptions& options,
-                   const std::atomic<bool>& cancelled) {
+Result<void> fetch(const mesos::v1::CommandInfo::URI& uri, int sandbox_fd,
+                   const FetchOptions& options, const std::atomic<bool>& cancelled) {
     const FetchPlan plan = TEPUI_TRY(plan_fetch(uri, options.frameworks_home));
     const Place place = TEPUI_TRY(make_place(sandbox_fd, TEPUI_TRY(clean_path(plan.output))));
     const Descriptor file = TEPUI_TRY(create_file(place, 0644));

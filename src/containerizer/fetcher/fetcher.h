@@ -18,10 +18,11 @@ struct FetchOptions {
     bool link_local = false;
 };
 
-/// Puts every URI of `command` into the sandbox, one after another, with the rights of `user` (nullptr:
-/// of this process) both in reading local files and in writing the sandbox. Blocks; `cancelled` ends it
-/// soon. URI.cache is taken as a hint and not followed: everything is fetched anew. The error's text is
-/// "Failed to fetch all URIs for container '<container>': <which and why>".
+/// Puts every URI of `command` into the sandbox, one after another, with the rights of `user`
+/// (nullptr: of this process) both in reading local files and in writing the sandbox. Blocks;
+/// `cancelled` ends it soon. URI.cache is taken as a hint and not followed: everything is fetched
+/// anew. The error's text is "Failed to fetch all URIs for container '<container>': <which and
+/// why>".
 Result<void> fetch_all(const mesos::v1::CommandInfo& command, const std::string& container,
                        int sandbox_fd, const User* user, const FetchOptions& options,
                        const std::atomic<bool>& cancelled);

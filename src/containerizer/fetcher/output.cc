@@ -24,7 +24,8 @@ Result<Place> make_place(int sandbox_fd, const std::vector<std::string>& parts) 
 Result<Descriptor> create_file(const Place& place, mode_t mode) {
     if (::unlinkat(place.directory.get(), place.name.c_str(), 0) != 0 && errno != ENOENT)
         return fail(Errc::io, "cannot replace '{}': {}", place.name, errno_text());
-    return open_beneath(place.directory.get(), place.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    return open_beneath(place.directory.get(), place.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+                        mode);
 }
 
 Result<void> write_all(int fd, const char* bytes, std::size_t count) {

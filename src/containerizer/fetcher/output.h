@@ -26,8 +26,8 @@ struct Place {
 /// Makes the directories above `parts` in the sandbox. Fails when one of them is a link.
 Result<Place> make_place(int sandbox_fd, const std::vector<std::string>& parts);
 
-/// Makes a new file, in place of whatever had its name: never written into what exists, which might be
-/// a link to something else.
+/// Makes a new file, in place of whatever had its name: never written into what exists, which might
+/// be a link to something else.
 Result<Descriptor> create_file(const Place& place, mode_t mode);
 
 /// Writes all of it.

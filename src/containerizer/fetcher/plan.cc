@@ -26,8 +26,9 @@ std::string last_part(std::string_view path) {
 
 std::string lower(std::string_view text) {
     std::string result(text);
-    std::ranges::transform(result, result.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(result, result.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    });
     return result;
 }
 
@@ -55,7 +56,8 @@ Result<FetchPlan> plan_source(std::string_view value, const std::string& framewo
         return plan;
     }
     if (scheme != "http" && scheme != "https")
-        return fail(Errc::unsupported, "scheme '{}' is not known; known are http, https and file", scheme);
+        return fail(Errc::unsupported, "scheme '{}' is not known; known are http, https and file",
+                    scheme);
     if (slash == std::string_view::npos || slash + 1 == rest.size())
         return fail(Errc::invalid_argument, "its path names no file");
     plan.source = Source::http;

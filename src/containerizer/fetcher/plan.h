@@ -25,6 +25,7 @@ struct FetchPlan {
 
 /// Reads a URI: http, https, file://, an absolute path, or a path relative to `frameworks_home`.
 /// `executable` wins over `extract`; archives are known by their suffix.
-Result<FetchPlan> plan_fetch(const mesos::v1::CommandInfo::URI& uri, const std::string& frameworks_home);
+Result<FetchPlan> plan_fetch(const mesos::v1::CommandInfo::URI& uri,
+                             const std::string& frameworks_home);
 
 }  // namespace tepui::containerizer::fetcher

@@ -9,8 +9,8 @@
 
 namespace tepui::env {
 
-/// A fixed number of threads for work that blocks (disks, DNS, child processes), so that event loops
-/// never do. Work runs in the order of post() when there is one thread.
+/// A fixed number of threads for work that blocks (disks, DNS, child processes), so that event
+/// loops never do. Work runs in the order of post() when there is one thread.
 class WorkerPool {
 public:
     /// `threads` is at least 1.
@@ -19,9 +19,9 @@ public:
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    /// Queues `work`, from any thread; the queue has no limit, so callers bound what they post. False
-    /// after stop(); the work is dropped then. An exception of the work is logged and costs nothing
-    /// else.
+    /// Queues `work`, from any thread; the queue has no limit, so callers bound what they post.
+    /// False after stop(); the work is dropped then. An exception of the work is logged and costs
+    /// nothing else.
     bool post(std::function<void()> work);
 
     /// Runs what is queued, then joins the threads. Idempotent. Not from a worker.

@@ -116,9 +116,10 @@ Result<Resources> judge_task(const Pool& pool, const TaskInfo& task) {
     if (!needed) return fail_with("Task uses invalid resources", needed.error());
     if (needed->empty()) return fail(Errc::invalid_argument, "Task uses no resources");
     if (!pool.remaining.contains(*needed)) {
-        return fail(Errc::invalid_argument,
-                    "Total resources {} required by task and its executor is more than available {}",
-                    needed->to_string(), pool.remaining.to_string());
+        return fail(
+            Errc::invalid_argument,
+            "Total resources {} required by task and its executor is more than available {}",
+            needed->to_string(), pool.remaining.to_string());
     }
     return needed;
 }

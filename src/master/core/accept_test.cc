@@ -9,8 +9,8 @@
 namespace tepui::master::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using mesos::v1::TaskStatus;
+using ::testing::HasSubstr;
 using Operation = mesos::v1::Offer::Operation;
 using Capability = mesos::v1::FrameworkInfo::Capability;
 
@@ -19,8 +19,7 @@ struct Cluster {
     FakeAgent agent = register_agent(shell);
     FakeScheduler scheduler;
 
-    explicit Cluster(const mesos::v1::FrameworkInfo& info = modern_info(),
-                     CoreConfig config = {})
+    explicit Cluster(const mesos::v1::FrameworkInfo& info = modern_info(), CoreConfig config = {})
         : shell({.config = std::move(config)}), scheduler(subscribe(shell, info)) {}
 };
 
@@ -155,8 +154,8 @@ TEST(Suppress, LastsUntilRevive) {
     foreign.mutable_revive()->add_roles("other");
     cluster.scheduler.call(foreign);
     EXPECT_TRUE(cluster.scheduler.offers().empty()) << "a role that is not its own: dropped";
-    EXPECT_FALSE(cluster.shell.state().frameworks.at(cluster.scheduler.id)
-                     .suppressed_roles.empty());
+    EXPECT_FALSE(
+        cluster.shell.state().frameworks.at(cluster.scheduler.id).suppressed_roles.empty());
     cluster.scheduler.call(cluster.scheduler.make(SchedulerCall::REVIVE));
     EXPECT_EQ(cluster.scheduler.offers().size(), 1u);
 }
@@ -231,8 +230,7 @@ TEST(Accept, RefusesTasksWithTaskError) {
         {"other agent", [](auto& t) { t.mutable_agent_id()->set_value("x"); },
          "Task uses invalid agent x"},
         {"no command", [](auto& t) { t.clear_command(); }, "exactly one of"},
-        {"both",
-         [](auto& t) { t.mutable_executor()->mutable_executor_id()->set_value("e"); },
+        {"both", [](auto& t) { t.mutable_executor()->mutable_executor_id()->set_value("e"); },
          "exactly one of"},
         {"custom executor",
          [](auto& t) {
@@ -241,8 +239,7 @@ TEST(Accept, RefusesTasksWithTaskError) {
          },
          "custom executor ('e1')"},
         {"no resources", [](auto& t) { t.clear_resources(); }, "uses no resources"},
-        {"bad resources",
-         [](auto& t) { t.mutable_resources(0)->mutable_scalar()->set_value(-1); },
+        {"bad resources", [](auto& t) { t.mutable_resources(0)->mutable_scalar()->set_value(-1); },
          "invalid resources"},
         {"other role",
          [](auto& t) {
@@ -252,18 +249,16 @@ TEST(Accept, RefusesTasksWithTaskError) {
         {"two roles",
          [](auto& t) { t.mutable_resources(0)->mutable_allocation_info()->set_role("x"); },
          "different allocation roles"},
-        {"grace", [](auto& t) {
-             t.mutable_kill_policy()->mutable_grace_period()->set_nanoseconds(-1);
-         }, "kill_policy.grace_period"},
-        {"completion time",
-         [](auto& t) { t.mutable_max_completion_time()->set_nanoseconds(-1); },
+        {"grace",
+         [](auto& t) { t.mutable_kill_policy()->mutable_grace_period()->set_nanoseconds(-1); },
+         "kill_policy.grace_period"},
+        {"completion time", [](auto& t) { t.mutable_max_completion_time()->set_nanoseconds(-1); },
          "max_completion_time"},
-        {"health check", [](auto& t) {
-             t.mutable_health_check()->set_type(mesos::v1::HealthCheck::HTTP);
-         }, "'http'"},
+        {"health check",
+         [](auto& t) { t.mutable_health_check()->set_type(mesos::v1::HealthCheck::HTTP); },
+         "'http'"},
         {"health check without type", [](auto& t) { t.mutable_health_check(); }, "'type'"},
-        {"check", [](auto& t) { t.mutable_check()->set_type(mesos::v1::CheckInfo::TCP); },
-         "'tcp'"},
+        {"check", [](auto& t) { t.mutable_check()->set_type(mesos::v1::CheckInfo::TCP); }, "'tcp'"},
         {"check delay",
          [](auto& t) {
              t.mutable_check()->set_type(mesos::v1::CheckInfo::TCP);
@@ -271,12 +266,14 @@ TEST(Accept, RefusesTasksWithTaskError) {
              t.mutable_check()->set_delay_seconds(-1);
          },
          "delay_seconds"},
-        {"docker", [](auto& t) {
-             t.mutable_container()->set_type(mesos::v1::ContainerInfo::DOCKER);
-         }, "'docker'"},
-        {"environment", [](auto& t) {
+        {"docker",
+         [](auto& t) { t.mutable_container()->set_type(mesos::v1::ContainerInfo::DOCKER); },
+         "'docker'"},
+        {"environment",
+         [](auto& t) {
              t.mutable_command()->mutable_environment()->add_variables()->set_name("X");
-         }, "'X'"},
+         },
+         "'X'"},
         {"empty command", [](auto& t) { t.mutable_command()->clear_value(); }, "no value"},
         {"limit of disk", [](auto& t) { (*t.mutable_limits())["disk"].set_value(1); },
          "limit of 'disk'"},
@@ -421,8 +418,7 @@ TEST(Accept, TaskGroupsAreRefusedByName) {
     operation.set_type(Operation::LAUNCH_GROUP);
     operation.mutable_launch_group()->mutable_executor()->mutable_executor_id()->set_value("e");
     for (const char* id : {"a", "b"}) {
-        *operation.mutable_launch_group()->mutable_task_group()->add_tasks() =
-            task_info(offer, id);
+        *operation.mutable_launch_group()->mutable_task_group()->add_tasks() = task_info(offer, id);
     }
     cluster.scheduler.operate(offer, operation);
     const auto updates = cluster.scheduler.updates();

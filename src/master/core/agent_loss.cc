@@ -109,8 +109,8 @@ void begin_unreachable(Turn& turn, Agent& agent, std::string message) {
     turn.count("slave_unreachable_scheduled");
     turn.log(Severity::warning, "Marking agent {} ({}) unreachable: {}", agent.id,
              agent.info->hostname(), message);
-    turn.persist({{agent_key(agent.id), encode_agent(*agent.info, agent.version,
-                                                     agent.registered_at, turn.now.wall)}},
+    turn.persist({{agent_key(agent.id),
+                   encode_agent(*agent.info, agent.version, agent.registered_at, turn.now.wall)}},
                  UnreachableStored{agent.id, std::move(message), turn.now.wall});
 }
 
@@ -188,10 +188,11 @@ void on_agent_reregister_due(Turn& turn, const AgentId& id) {
     if (it == turn.state.recovered_agents.end() || it->second.marking_unreachable) return;
     it->second.marking_unreachable = true;
     turn.count("slave_unreachable_scheduled");
-    turn.log(Severity::warning, "Marking agent {} ({}) unreachable: not back since this master began",
-             id, it->second.info->hostname());
-    turn.persist({{agent_key(id), encode_agent(*it->second.info, "", it->second.registered_at,
-                                               turn.now.wall)}},
+    turn.log(Severity::warning,
+             "Marking agent {} ({}) unreachable: not back since this master began", id,
+             it->second.info->hostname());
+    turn.persist({{agent_key(id),
+                   encode_agent(*it->second.info, "", it->second.registered_at, turn.now.wall)}},
                  UnreachableStored{id, "agent did not reregister in time", turn.now.wall});
 }
 

@@ -160,8 +160,8 @@ void enter(Turn& turn, AgentStored stored, bool was_unreachable) {
     describe(turn, agent, stored);
     if (reregister) {
         agent.reregistered_at = turn.now.wall;
-        readmit(turn, agent, *reregister, {.was_registered = false,
-                                           .was_unreachable = was_unreachable});
+        readmit(turn, agent, *reregister,
+                {.was_registered = false, .was_unreachable = was_unreachable});
     }
     open_account(turn, agent);
     take_address(turn, agent);
@@ -229,9 +229,14 @@ void on_register_agent(Turn& turn, LinkId link, Channel channel, link::RegisterA
         return refuse_agent(turn, link, channel, {}, valid.error().text);
     }
     const AgentId id{fmt::format("{}-S{}", state.info.id(), state.next_agent++)};
-    AgentStored stored{link, channel, id, peer_ip, std::move(*frame.mutable_agent()),
+    AgentStored stored{link,
+                       channel,
+                       id,
+                       peer_ip,
+                       std::move(*frame.mutable_agent()),
                        frame.version(),
-                       {frame.capabilities().begin(), frame.capabilities().end()}, nullptr};
+                       {frame.capabilities().begin(), frame.capabilities().end()},
+                       nullptr};
     stored.info.mutable_id()->set_value(id.value);
     state.pending.registrations.emplace(std::pair{link, channel}, id);
     store(turn, std::move(stored), turn.now.wall);
@@ -351,8 +356,8 @@ void recover_agent(Turn& turn, const registry::AgentRecord& record) {
         return;
     }
     state.recovered_agents.emplace(
-        id, RecoveredAgent{std::move(info),
-                           WallTime{Duration{record.registered_at_nanoseconds()}}});
+        id,
+        RecoveredAgent{std::move(info), WallTime{Duration{record.registered_at_nanoseconds()}}});
     state.timers.set({TimerKey::Kind::agent_reregister, id.value},
                      turn.now.instant + state.config.agent_reregister_timeout);
 }

@@ -15,8 +15,8 @@ namespace tepui::master {
 
 void on_register_agent(Turn& turn, LinkId link, std::optional<std::uint64_t> channel,
                        link::RegisterAgent frame, const std::string& peer_ip);
-void on_reregister_agent(Turn& turn, LinkId link, std::optional<std::uint64_t> channel,
-                         AgentId id, link::ReregisterAgent frame, const std::string& peer_ip);
+void on_reregister_agent(Turn& turn, LinkId link, std::optional<std::uint64_t> channel, AgentId id,
+                         link::ReregisterAgent frame, const std::string& peer_ip);
 void on_agent_stored(Turn& turn, PersistToken token, AgentStored stored);
 
 void on_pong(Turn& turn, Agent& agent);

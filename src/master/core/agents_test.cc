@@ -7,8 +7,8 @@
 namespace tepui::master::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using mesos::v1::TaskStatus;
+using ::testing::HasSubstr;
 
 link::ToMaster register_frame(const mesos::v1::AgentInfo& info,
                               std::optional<std::uint64_t> channel = std::nullopt) {
@@ -290,8 +290,8 @@ TEST(Unreachable, IsStoredBeforeItIsTold) {
     EXPECT_EQ(shell.state().unreachable_task_count, 1u);
 }
 
-// A RunTask may be held back in the connection while the agent, which still waits for an answer, goes
-// on registering over it: such a list would make the task gone, and then it would run.
+// A RunTask may be held back in the connection while the agent, which still waits for an answer,
+// goes on registering over it: such a list would make the task gone, and then it would run.
 TEST(Unreachable, TheOldConnectionDoesNotBringTheAgentBack) {
     FakeShell shell;
     FakeAgent agent = register_agent(shell);

@@ -36,9 +36,9 @@ void on_kill(Turn& turn, Framework& framework, const Call::Kill& kill) {
     const TaskId id{kill.task_id().value()};
     const auto it = framework.tasks.find(id);
     if (it == framework.tasks.end()) {
-        reconcile_task(turn, framework, id,
-                       kill.has_agent_id() ? std::optional{AgentId{kill.agent_id().value()}}
-                                           : std::nullopt);
+        reconcile_task(
+            turn, framework, id,
+            kill.has_agent_id() ? std::optional{AgentId{kill.agent_id().value()}} : std::nullopt);
         return;
     }
     const Task& task = it->second;

@@ -2,7 +2,8 @@
 
 #include "master/core/turn.h"
 
-// Scheduler calls other than SUBSCRIBE. The short ones live here; the rest have machines of their own.
+// Scheduler calls other than SUBSCRIBE. The short ones live here; the rest have machines of their
+// own.
 namespace tepui::master {
 
 /// Judges a call before its 202: see Core::check_call().

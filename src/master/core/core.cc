@@ -21,22 +21,50 @@ namespace {
 // Everything that is counted, so that a metric shows 0 before its first event.
 constexpr const char* counter_names[] = {
     "dropped_messages",
-    "invalid_executor_to_framework_messages", "invalid_framework_to_executor_messages",
-    "invalid_status_update_acknowledgements", "invalid_status_updates",
-    "messages_decline_offers", "messages_executor_to_framework", "messages_exited_executor",
-    "messages_framework_to_executor", "messages_kill_task", "messages_launch_tasks",
-    "messages_reconcile_operations", "messages_reconcile_tasks", "messages_register_framework",
-    "messages_register_slave", "messages_reregister_framework", "messages_reregister_slave",
-    "messages_resource_request", "messages_revive_offers", "messages_status_update",
-    "messages_status_update_acknowledgement", "messages_suppress_offers",
-    "messages_unregister_framework", "messages_unregister_slave",
-    "recovery_slave_removals", "slave_registrations", "slave_removals",
-    "slave_removals/reason_registered", "slave_removals/reason_unhealthy",
-    "slave_removals/reason_unregistered", "slave_reregistrations", "slave_unreachable_completed",
-    "slave_unreachable_scheduled", "tasks_dropped", "tasks_error", "tasks_failed",
-    "tasks_finished", "tasks_gone", "tasks_gone_by_operator", "tasks_killed", "tasks_lost",
-    "valid_executor_to_framework_messages", "valid_framework_to_executor_messages",
-    "valid_status_update_acknowledgements", "valid_status_updates",
+    "invalid_executor_to_framework_messages",
+    "invalid_framework_to_executor_messages",
+    "invalid_status_update_acknowledgements",
+    "invalid_status_updates",
+    "messages_decline_offers",
+    "messages_executor_to_framework",
+    "messages_exited_executor",
+    "messages_framework_to_executor",
+    "messages_kill_task",
+    "messages_launch_tasks",
+    "messages_reconcile_operations",
+    "messages_reconcile_tasks",
+    "messages_register_framework",
+    "messages_register_slave",
+    "messages_reregister_framework",
+    "messages_reregister_slave",
+    "messages_resource_request",
+    "messages_revive_offers",
+    "messages_status_update",
+    "messages_status_update_acknowledgement",
+    "messages_suppress_offers",
+    "messages_unregister_framework",
+    "messages_unregister_slave",
+    "recovery_slave_removals",
+    "slave_registrations",
+    "slave_removals",
+    "slave_removals/reason_registered",
+    "slave_removals/reason_unhealthy",
+    "slave_removals/reason_unregistered",
+    "slave_reregistrations",
+    "slave_unreachable_completed",
+    "slave_unreachable_scheduled",
+    "tasks_dropped",
+    "tasks_error",
+    "tasks_failed",
+    "tasks_finished",
+    "tasks_gone",
+    "tasks_gone_by_operator",
+    "tasks_killed",
+    "tasks_lost",
+    "valid_executor_to_framework_messages",
+    "valid_framework_to_executor_messages",
+    "valid_status_update_acknowledgements",
+    "valid_status_updates",
 };
 
 void recover_ended(State& state, const Registry& registry) {
@@ -108,8 +136,7 @@ void on_agent_frame(Turn& turn, AgentFrameReceived received) {
     }
     if (frame.has_reregister_agent()) {
         return on_reregister_agent(turn, received.link, channel, id,
-                                   std::move(*frame.mutable_reregister_agent()),
-                                   received.peer_ip);
+                                   std::move(*frame.mutable_reregister_agent()), received.peer_ip);
     }
     Agent* agent = turn.find_agent(id);
     if (agent == nullptr || agent->link != received.link) {
@@ -146,7 +173,8 @@ void on_timer(Turn& turn, const TimerKey& key) {
         case TimerKey::Kind::heartbeat: return on_heartbeat_due(turn, FrameworkId{key.id});
         case TimerKey::Kind::framework_failover: return on_failover_due(turn, FrameworkId{key.id});
         case TimerKey::Kind::ping: return on_ping_due(turn, AgentId{key.id});
-        case TimerKey::Kind::agent_reregister: return on_agent_reregister_due(turn, AgentId{key.id});
+        case TimerKey::Kind::agent_reregister:
+            return on_agent_reregister_due(turn, AgentId{key.id});
         case TimerKey::Kind::offer: return on_offer_due(turn, OfferId{key.id});
     }
 }
@@ -168,28 +196,28 @@ bool refuse_early_request(Turn& turn, RequestToken request) {
 }
 
 void dispatch(Turn& turn, Event& event) {
-    std::visit(
-        Overloaded{
-            [&](SchedulerSubscribed& subscribed) {
-                if (!turn.state.recovered) return on_early_subscription(turn, subscribed.stream);
-                on_subscribe(turn, std::move(subscribed));
-            },
-            [&](SchedulerCalled& called) { on_scheduler_call(turn, std::move(called)); },
-            [&](const SchedulerDisconnected& gone) { on_stream_closed(turn, gone.stream); },
-            [&](AgentFrameReceived& received) { on_agent_frame(turn, std::move(received)); },
-            [&](const AgentLinkClosed& closed) { on_link_closed(turn, closed.link); },
-            [&](const WritesPersisted& persisted) { on_persisted(turn, persisted.token); },
-            [&](const TeardownRequested& requested) {
-                if (refuse_early_request(turn, requested.request)) return;
-                on_teardown_requested(turn, requested);
-            },
-            [&](const KillRequested& requested) {
-                if (refuse_early_request(turn, requested.request)) return;
-                on_kill_requested(turn, requested);
-            },
-            [&](Tick) { on_tick(turn); },
-        },
-        event);
+    std::visit(Overloaded{
+                   [&](SchedulerSubscribed& subscribed) {
+                       if (!turn.state.recovered)
+                           return on_early_subscription(turn, subscribed.stream);
+                       on_subscribe(turn, std::move(subscribed));
+                   },
+                   [&](SchedulerCalled& called) { on_scheduler_call(turn, std::move(called)); },
+                   [&](const SchedulerDisconnected& gone) { on_stream_closed(turn, gone.stream); },
+                   [&](AgentFrameReceived& received) { on_agent_frame(turn, std::move(received)); },
+                   [&](const AgentLinkClosed& closed) { on_link_closed(turn, closed.link); },
+                   [&](const WritesPersisted& persisted) { on_persisted(turn, persisted.token); },
+                   [&](const TeardownRequested& requested) {
+                       if (refuse_early_request(turn, requested.request)) return;
+                       on_teardown_requested(turn, requested);
+                   },
+                   [&](const KillRequested& requested) {
+                       if (refuse_early_request(turn, requested.request)) return;
+                       on_kill_requested(turn, requested);
+                   },
+                   [&](Tick) { on_tick(turn); },
+               },
+               event);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ struct CoreConfig {
     std::size_t max_completed_tasks_per_framework = 1000;
     std::size_t max_unreachable_tasks_per_framework = 1000;
     bool root_submissions = true;
-    std::map<std::string, double> weights = {};  // Role to weight; others have 1.
+    std::map<std::string, double> weights = {};              // Role to weight; others have 1.
     Duration allocation_interval = std::chrono::seconds{1};  // The least a filter lasts.
 };
 
@@ -40,7 +40,8 @@ struct Changes;
 class Core {
 public:
     /// `info`: this master as SUBSCRIBED shows it, with id (a new UUID each start). `registry`: all
-    /// stored keys. `seed`: for the order agents are offered in. Fails with corrupt, naming the key.
+    /// stored keys. `seed`: for the order agents are offered in. Fails with corrupt, naming the
+    /// key.
     static Result<std::unique_ptr<Core>> create(CoreConfig config, mesos::v1::MasterInfo info,
                                                 std::map<std::string, std::string> registry,
                                                 std::uint64_t seed, Now now);
@@ -48,8 +49,8 @@ public:
 
     /// Writes the new epoch; nothing else may be visible before that is durable.
     Effects start(Now now);
-    /// `Offers::owed`: what the event made free is not offered yet; the caller steps Tick soon, when
-    /// owes_offers(). Offers made for many events at once are fewer and larger.
+    /// `Offers::owed`: what the event made free is not offered yet; the caller steps Tick soon,
+    /// when owes_offers(). Offers made for many events at once are fewer and larger.
     enum class Offers : std::uint8_t { made, owed };
     Effects step(Event event, Now now, Offers offers = Offers::made);
     bool owes_offers() const;
@@ -65,8 +66,8 @@ public:
 
     /// Everything there is to see, for snapshots.
     const State& state() const;
-    /// What changed since the last call, for incremental snapshots. Readers that keep copies call it
-    /// after each batch of steps; it costs what changed.
+    /// What changed since the last call, for incremental snapshots. Readers that keep copies call
+    /// it after each batch of steps; it costs what changed.
     Changes take_changes();
     /// False until the epoch is durable; every request is answered 503 till then.
     bool recovered() const;

@@ -163,9 +163,8 @@ const Result<void>* FakeShell::answer(RequestToken request) const {
 }
 
 bool FakeShell::logged(std::string_view part) const {
-    return std::ranges::any_of(log_, [part](const std::string& line) {
-        return line.find(part) != std::string::npos;
-    });
+    return std::ranges::any_of(
+        log_, [part](const std::string& line) { return line.find(part) != std::string::npos; });
 }
 
 std::vector<SchedulerEvent> FakeScheduler::take(SchedulerEvent::Type type) {
@@ -212,12 +211,12 @@ void FakeScheduler::accept(const std::vector<mesos::v1::Offer>& offers,
     operation.set_type(mesos::v1::Offer::Operation::LAUNCH);
     operation.mutable_launch();
     for (auto& task : tasks) *operation.mutable_launch()->add_task_infos() = std::move(task);
-    if (refuse_seconds) accept.mutable_accept()->mutable_filters()->set_refuse_seconds(*refuse_seconds);
+    if (refuse_seconds)
+        accept.mutable_accept()->mutable_filters()->set_refuse_seconds(*refuse_seconds);
     call(std::move(accept));
 }
 
-void FakeScheduler::operate(const mesos::v1::Offer& offer,
-                            mesos::v1::Offer::Operation operation) {
+void FakeScheduler::operate(const mesos::v1::Offer& offer, mesos::v1::Offer::Operation operation) {
     SchedulerCall accept = make(SchedulerCall::ACCEPT);
     *accept.mutable_accept()->add_offer_ids() = offer.id();
     *accept.mutable_accept()->add_operations() = std::move(operation);
@@ -338,7 +337,8 @@ namespace {
 ResourceList resource_list(std::string_view text, const std::string& allocated_to = {}) {
     auto parsed = Resources::parse_flag(text);
     EXPECT_TRUE(parsed.has_value());
-    return allocated_to.empty() ? parsed->to_proto() : parsed->allocated_to(allocated_to).to_proto();
+    return allocated_to.empty() ? parsed->to_proto()
+                                : parsed->allocated_to(allocated_to).to_proto();
 }
 
 }  // namespace

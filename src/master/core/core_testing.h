@@ -139,8 +139,8 @@ struct FakeAgent {
                 std::optional<mesos::v1::TaskState> latest = std::nullopt);
     /// Registers again, over a new connection unless told otherwise.
     void reregister(const std::vector<mesos::v1::Task>& tasks,
-                    const std::vector<mesos::v1::FrameworkInfo>& frameworks,
-                    bool restarted = false, bool same_link = false);
+                    const std::vector<mesos::v1::FrameworkInfo>& frameworks, bool restarted = false,
+                    bool same_link = false);
 };
 
 mesos::v1::FrameworkInfo framework_info(std::string_view name = "test");
@@ -158,8 +158,7 @@ mesos::v1::Task reported_task(const FrameworkId& framework, std::string_view id,
                               std::string_view resources = "cpus:1;mem:128");
 
 FakeScheduler subscribe(FakeShell& shell, const mesos::v1::FrameworkInfo& info = modern_info());
-FakeAgent register_agent(FakeShell& shell,
-                         const mesos::v1::AgentInfo& info = agent_info());
+FakeAgent register_agent(FakeShell& shell, const mesos::v1::AgentInfo& info = agent_info());
 /// Launches one task on the scheduler's one offer and forgets the events and frames of it.
 void launch(FakeScheduler& scheduler, FakeAgent& agent, std::string_view task,
             std::string_view resources = "cpus:1;mem:128");

@@ -72,8 +72,8 @@ struct TeardownRequested {
     FrameworkId framework;
 };
 
-/// An operator asked to kill a task of any framework. Answered at once: not_found when there is none
-/// that still runs.
+/// An operator asked to kill a task of any framework. Answered at once: not_found when there is
+/// none that still runs.
 struct KillRequested {
     RequestToken request;
     FrameworkId framework;
@@ -85,8 +85,8 @@ struct KillRequested {
 /// when allocation is due.
 struct Tick {};
 
-using Event = std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected,
-                           AgentFrameReceived, AgentLinkClosed, WritesPersisted, TeardownRequested,
-                           KillRequested, Tick>;
+using Event =
+    std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected, AgentFrameReceived,
+                 AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested, Tick>;
 
 }  // namespace tepui::master

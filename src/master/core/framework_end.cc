@@ -102,9 +102,9 @@ void begin_framework_end(Turn& turn, Framework& framework, std::string reason) {
         const StreamId stream = pending->second.stream;
         turn.state.pending.subscription_streams.erase(stream);
         turn.state.pending.subscriptions.erase(pending);
-        turn.effects.emplace_back(SendToScheduler{
-            stream, std::make_shared<const mesos::v1::scheduler::Event>(
-                        error_event("Framework has been removed"))});
+        turn.effects.emplace_back(
+            SendToScheduler{stream, std::make_shared<const mesos::v1::scheduler::Event>(
+                                        error_event("Framework has been removed"))});
         turn.effects.emplace_back(CloseScheduler{stream});
     }
     turn.changed(framework.id);
@@ -135,9 +135,9 @@ void on_framework_end_stored(Turn& turn, const FrameworkEndStored& stored) {
 void on_teardown_requested(Turn& turn, const TeardownRequested& requested) {
     Framework* framework = turn.find_framework(requested.framework);
     if (framework == nullptr) {
-        turn.effects.emplace_back(AnswerRequest{
-            requested.request,
-            fail(Errc::invalid_argument, "No framework found with specified ID")});
+        turn.effects.emplace_back(
+            AnswerRequest{requested.request,
+                          fail(Errc::invalid_argument, "No framework found with specified ID")});
         return;
     }
     turn.state.pending.teardown_requests.emplace(framework->id, requested.request);

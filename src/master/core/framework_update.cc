@@ -51,8 +51,8 @@ Result<void> judge_framework_update(const State& state, const Framework& framewo
     mesos::v1::scheduler::Call::Subscribe subscribe;
     *subscribe.mutable_framework_info() = info;
     *subscribe.mutable_suppressed_roles() = update.suppressed_roles();
-    TEPUI_CHECK_OK(validate_framework(subscribe,
-                                      {.root_submissions = state.config.root_submissions}));
+    TEPUI_CHECK_OK(
+        validate_framework(subscribe, {.root_submissions = state.config.root_submissions}));
     const auto fixed = [](std::string_view field) {
         return fail(Errc::invalid_argument, "Updating 'FrameworkInfo.{}' is not possible", field);
     };

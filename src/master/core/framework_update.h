@@ -4,11 +4,10 @@
 
 namespace tepui::master {
 
-/// Whether UPDATE_FRAMEWORK may be performed; an invalid_argument's text is the 400's body. Unlike a
-/// new SUBSCRIBE it refuses to change user, checkpoint and principal.
-Result<void> judge_framework_update(
-    const State& state, const Framework& framework,
-    const mesos::v1::scheduler::Call::UpdateFramework& update);
+/// Whether UPDATE_FRAMEWORK may be performed; an invalid_argument's text is the 400's body. Unlike
+/// a new SUBSCRIBE it refuses to change user, checkpoint and principal.
+Result<void> judge_framework_update(const State& state, const Framework& framework,
+                                    const mesos::v1::scheduler::Call::UpdateFramework& update);
 
 /// Stores and applies an update that was judged: new roles and capabilities reach the allocator,
 /// offers for roles it left are rescinded, its agents are told.

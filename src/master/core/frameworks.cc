@@ -75,10 +75,10 @@ void await_return(Turn& turn, Framework& framework) {
     turn.log(Severity::info, "Framework {} disconnected; it has {} to come back", framework.id,
              format_duration(timeout));
     set_failover_deadline(turn, framework, timeout);
-    turn.persist({{framework_key(framework.id),
-                   encode_disconnected(*framework.info, framework.registered_at,
-                                       wall_after(turn.now.wall, timeout))}},
-                 NothingWaits{});
+    turn.persist(
+        {{framework_key(framework.id), encode_disconnected(*framework.info, framework.registered_at,
+                                                           wall_after(turn.now.wall, timeout))}},
+        NothingWaits{});
 }
 
 // Leaves the stream and everything that hangs on it; what follows is the caller's.
@@ -108,8 +108,8 @@ void fail_over(Turn& turn, const FrameworkId& id) {
     }
     if (!old) return;
     turn.effects.emplace_back(SendToScheduler{
-        *old, std::make_shared<const mesos::v1::scheduler::Event>(
-                  error_event("Framework failed over"))});
+        *old,
+        std::make_shared<const mesos::v1::scheduler::Event>(error_event("Framework failed over"))});
     turn.effects.emplace_back(CloseScheduler{*old});
 }
 
@@ -204,8 +204,8 @@ void on_subscription_stored(Turn& turn, const SubscriptionStored& stored) {
         framework->reregistered_at = turn.now.wall;
         read_framework_info(*framework, std::move(subscription.info));
     } else {
-        framework = &add_framework(turn, std::move(subscription.info),
-                                   Framework::Phase::disconnected);
+        framework =
+            &add_framework(turn, std::move(subscription.info), Framework::Phase::disconnected);
     }
     const auto& suppressed = subscription.subscribe.suppressed_roles();
     framework->suppressed_roles = {suppressed.begin(), suppressed.end()};
@@ -271,8 +271,7 @@ void recover_framework(Turn& turn, const registry::FrameworkRecord& record) {
     }
     // The wall clock may have jumped between the two masters: never more than the full time.
     const Duration teardown_at{std::max<std::int64_t>(record.teardown_at_nanoseconds(), 0)};
-    set_failover_deadline(turn, framework,
-                          std::min(teardown_at - turn.now.wall.since_epoch, full));
+    set_failover_deadline(turn, framework, std::min(teardown_at - turn.now.wall.since_epoch, full));
 }
 
 Framework& adopt_framework(Turn& turn, const mesos::v1::FrameworkInfo& info) {
@@ -281,10 +280,10 @@ Framework& adopt_framework(Turn& turn, const mesos::v1::FrameworkInfo& info) {
     if (turn.state.pending.subscriptions.contains(framework.id)) return framework;
     const Duration left = time_to_return(turn, framework);
     set_failover_deadline(turn, framework, left);
-    turn.persist({{framework_key(framework.id),
-                   encode_disconnected(*framework.info, framework.registered_at,
-                                       wall_after(turn.now.wall, left))}},
-                 NothingWaits{});
+    turn.persist(
+        {{framework_key(framework.id), encode_disconnected(*framework.info, framework.registered_at,
+                                                           wall_after(turn.now.wall, left))}},
+        NothingWaits{});
     return framework;
 }
 

@@ -70,22 +70,24 @@ TEST(Subscribe, RefusesWithAnErrorEvent) {
     };
     const Row rows[] = {
         {"roles without MULTI_ROLE",
-         [](auto& info) { info.clear_capabilities(); }, {}, "MULTI_ROLE"},
+         [](auto& info) { info.clear_capabilities(); },
+         {},
+         "MULTI_ROLE"},
         {"role with MULTI_ROLE",
          [](auto& info) {
              auto* field = info.GetDescriptor()->FindFieldByName("role");
              info.GetReflection()->SetString(&info, field, "a");
          },
-         {}, "MULTI_ROLE"},
+         {},
+         "MULTI_ROLE"},
         {"role twice", [](auto& info) { info.add_roles("*"); }, {}, "names '*' twice"},
         {"bad role", [](auto& info) { info.add_roles("a//b"); }, {}, "Role 'a//b'"},
         {"suppressed role", [](auto&) {}, {"other"}, "Suppressed role 'other'"},
         {"bad id", [](auto& info) { info.mutable_id()->set_value("a/b"); }, {}, "framework id"},
         {"bad timeout",
-         [](auto& info) {
-             info.set_failover_timeout(std::numeric_limits<double>::infinity());
-         },
-         {}, "failover_timeout"},
+         [](auto& info) { info.set_failover_timeout(std::numeric_limits<double>::infinity()); },
+         {},
+         "failover_timeout"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -190,8 +192,10 @@ TEST(Disconnect, OffersEndAndTheTimerRuns) {
     EXPECT_EQ(shell.state().offers.size(), 1u);
     shell.disconnect(scheduler.stream);
     EXPECT_TRUE(shell.state().offers.empty());
-    EXPECT_EQ(shell.core().check_call(scheduler.make(SchedulerCall::REVIVE), scheduler.stream)
-                  .error().code,
+    EXPECT_EQ(shell.core()
+                  .check_call(scheduler.make(SchedulerCall::REVIVE), scheduler.stream)
+                  .error()
+                  .code,
               Errc::denied);
     agent.pong();
     shell.pass(59min);
@@ -271,9 +275,9 @@ TEST(Teardown, IsStoredBeforeItIsSeen) {
     scheduler.call(scheduler.make(SchedulerCall::TEARDOWN));
     EXPECT_TRUE(agent.take(link::ToAgent::kShutdownFramework).empty());
     EXPECT_FALSE(shell.closed(scheduler.stream));
-    EXPECT_EQ(shell.core().check_call(scheduler.make(SchedulerCall::REVIVE), scheduler.stream)
-                  .error(),
-              (Error{Errc::invalid_argument, "Framework cannot be found"}));
+    EXPECT_EQ(
+        shell.core().check_call(scheduler.make(SchedulerCall::REVIVE), scheduler.stream).error(),
+        (Error{Errc::invalid_argument, "Framework cannot be found"}));
     shell.persist_all();
     EXPECT_EQ(agent.take(link::ToAgent::kShutdownFramework).size(), 1u);
     EXPECT_TRUE(shell.closed(scheduler.stream));
@@ -363,8 +367,7 @@ TEST(UpdateFramework, ChangesRolesAndRescinds) {
     EXPECT_EQ(types(events), (std::vector{SchedulerEvent::RESCIND, SchedulerEvent::OFFERS}));
     EXPECT_EQ(events[1].offers().offers(0).allocation_info().role(), "b");
     info.set_user("somebody");
-    EXPECT_EQ(shell.core().check_call(call, scheduler.stream).error().code,
-              Errc::invalid_argument);
+    EXPECT_EQ(shell.core().check_call(call, scheduler.stream).error().code, Errc::invalid_argument);
 }
 
 TEST(CheckCall, JudgesAtOnce) {

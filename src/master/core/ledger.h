@@ -5,13 +5,13 @@
 #include "base/time.h"
 #include "master/core/turn.h"
 
-// The one place where resources move between free, offered and used, on an agent's record and in the
-// allocator alike. For the allocator offered and used are both "allocated".
+// The one place where resources move between free, offered and used, on an agent's record and in
+// the allocator alike. For the allocator offered and used are both "allocated".
 //
-// Invariants: (1) an agent's `offered` is the sum of its offers' resources and `used` the sum of its
-// charged tasks and executors; (2) the allocator counts exactly offered + used; (3) what one call
-// gives back, an earlier call took: a broken balance asserts. An agent that reports more tasks or
-// fewer resources than before may use more than its total; nothing is offered on it meanwhile.
+// Invariants: (1) an agent's `offered` is the sum of its offers' resources and `used` the sum of
+// its charged tasks and executors; (2) the allocator counts exactly offered + used; (3) what one
+// call gives back, an earlier call took: a broken balance asserts. An agent that reports more tasks
+// or fewer resources than before may use more than its total; nothing is offered on it meanwhile.
 namespace tepui::master {
 
 /// The allocator knows the agent from here on, with what it uses already.

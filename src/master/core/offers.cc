@@ -89,8 +89,7 @@ void make_offers(Turn& turn) {
                          "the allocator offers among active clients and agents only");
         const OfferId id = add_offer(turn, *framework, *agent, std::move(allocation));
         auto& event = events[framework->id];
-        *event.mutable_offers()->add_offers() =
-            for_client(*framework, turn.state.offers.at(id));
+        *event.mutable_offers()->add_offers() = for_client(*framework, turn.state.offers.at(id));
     }
     for (auto& [id, event] : events) {
         event.set_type(mesos::v1::scheduler::Event::OFFERS);
@@ -155,8 +154,9 @@ void on_decline(Turn& turn, Framework& framework,
     for (const auto& named : decline.offer_ids()) {
         const OfferId id{named.value()};
         if (!framework.offers.contains(id)) {
-            turn.log(Severity::info, "Ignoring DECLINE of offer {} by framework {}: no longer valid",
-                     id, framework.id);
+            turn.log(Severity::info,
+                     "Ignoring DECLINE of offer {} by framework {}: no longer valid", id,
+                     framework.id);
             continue;
         }
         remove_offer(turn, id, /*rescind=*/false, refuse);

@@ -61,9 +61,8 @@ struct AgentRemovalStored {
 /// Nothing visible depends on the batch.
 struct NothingWaits {};
 
-using Continuation =
-    std::variant<EpochStored, SubscriptionStored, FrameworkEndStored, AgentStored,
-                 UnreachableStored, AgentRemovalStored, NothingWaits>;
+using Continuation = std::variant<EpochStored, SubscriptionStored, FrameworkEndStored, AgentStored,
+                                  UnreachableStored, AgentRemovalStored, NothingWaits>;
 
 /// A subscription that waits for the registry.
 struct PendingSubscription {

@@ -54,10 +54,10 @@ Framework* framework_of(Turn& turn, const Agent& agent, const InfoById& infos,
     return &adopt_framework(turn, *it->second);
 }
 
-// Tasks the master has there and the agent does not list: RunTask was lost with a connection, or the
-// agent restarted and never knew them, or they are gone. Mesos asks the agent, which answers for
-// them (semantics 6: origin agent); our agent has just told all it knows, so the master speaks: no
-// uuid, SOURCE_MASTER, and the reason AGENT_RESTARTED that schedulers know for this.
+// Tasks the master has there and the agent does not list: RunTask was lost with a connection, or
+// the agent restarted and never knew them, or they are gone. Mesos asks the agent, which answers
+// for them (semantics 6: origin agent); our agent has just told all it knows, so the master speaks:
+// no uuid, SOURCE_MASTER, and the reason AGENT_RESTARTED that schedulers know for this.
 void end_missing(Turn& turn, Agent& agent, const std::set<TaskKey>& listed) {
     const std::set<TaskKey> tasks = agent.tasks;
     for (const TaskKey& key : tasks) {
@@ -70,14 +70,15 @@ void end_missing(Turn& turn, Agent& agent, const std::set<TaskKey>& listed) {
             complete_task(turn, framework, agent, key.second);
             continue;
         }
-        // Sent on this very connection after the agent made its list: it is on its way. (An agent that does not
-        // get its answer registers again on the same connection; a restarted one has a new connection.)
+        // Sent on this very connection after the agent made its list: it is on its way. (An agent
+        // that does not get its answer registers again on the same connection; a restarted one has
+        // a new connection.)
         if (task.launched_on == *agent.link) continue;
         const bool received = state != mesos::v1::TASK_STAGING;
         end_task(turn, framework, agent,
                  {.task = key.second,
-                  .state = lost_state(framework, received ? mesos::v1::TASK_GONE
-                                                          : mesos::v1::TASK_DROPPED),
+                  .state = lost_state(framework,
+                                      received ? mesos::v1::TASK_GONE : mesos::v1::TASK_DROPPED),
                   .reason = mesos::v1::TaskStatus::REASON_AGENT_RESTARTED,
                   .message = received ? "The agent came back without the task"
                                       : "The task did not reach the agent"});

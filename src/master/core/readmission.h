@@ -11,7 +11,7 @@ namespace tepui::master {
 
 /// What the master knew of the agent before.
 struct Readmission {
-    bool was_registered = false;   // And was not lost since.
+    bool was_registered = false;  // And was not lost since.
     bool was_unreachable = false;
 };
 

@@ -9,8 +9,9 @@ namespace tepui::master {
 
 namespace {
 
-// The state that was forwarded last, not a newer one whose update the framework has not seen. A task
-// that this master launched is in staging until then, though its agent may have come back with it.
+// The state that was forwarded last, not a newer one whose update the framework has not seen. A
+// task that this master launched is in staging until then, though its agent may have come back with
+// it.
 mesos::v1::TaskState told_state(const Task& task) {
     if (task.info->has_status_update_state()) return task.info->status_update_state();
     return task.launched_on == LinkId{} ? task.info->state() : mesos::v1::TASK_STAGING;
@@ -92,9 +93,9 @@ void on_reconcile(Turn& turn, const Framework& framework,
         return;
     }
     for (const auto& task : reconcile.tasks()) {
-        reconcile_task(turn, framework, TaskId{task.task_id().value()},
-                       task.has_agent_id() ? std::optional{AgentId{task.agent_id().value()}}
-                                           : std::nullopt);
+        reconcile_task(
+            turn, framework, TaskId{task.task_id().value()},
+            task.has_agent_id() ? std::optional{AgentId{task.agent_id().value()}} : std::nullopt);
     }
 }
 
@@ -107,11 +108,10 @@ void on_reconcile_operations(Turn& turn, const Framework& framework,
         event.set_type(mesos::v1::scheduler::Event::UPDATE_OPERATION_STATUS);
         auto& status = *event.mutable_update_operation_status()->mutable_status();
         *status.mutable_operation_id() = operation.operation_id();
-        status.set_state(turn.state.recovered_agents.contains(agent)
-                             ? mesos::v1::OPERATION_RECOVERING
-                         : turn.state.unreachable_agents.contains(agent)
-                             ? mesos::v1::OPERATION_UNREACHABLE
-                             : mesos::v1::OPERATION_UNKNOWN);
+        status.set_state(
+            turn.state.recovered_agents.contains(agent)     ? mesos::v1::OPERATION_RECOVERING
+            : turn.state.unreachable_agents.contains(agent) ? mesos::v1::OPERATION_UNREACHABLE
+                                                            : mesos::v1::OPERATION_UNKNOWN);
         if (operation.has_agent_id()) *status.mutable_agent_id() = operation.agent_id();
         if (operation.has_resource_provider_id()) {
             *status.mutable_resource_provider_id() = operation.resource_provider_id();

@@ -197,8 +197,7 @@ TEST(Recovery, TasksOfEndedFrameworksAreShutDown) {
     const auto answers = agent.take(link::ToAgent::kAgentReregistered);
     ASSERT_EQ(answers.size(), 1u);
     ASSERT_EQ(answers[0].agent_reregistered().completed_frameworks_size(), 1);
-    EXPECT_EQ(answers[0].agent_reregistered().completed_frameworks(0).value(),
-              scheduler.id.value);
+    EXPECT_EQ(answers[0].agent_reregistered().completed_frameworks(0).value(), scheduler.id.value);
     EXPECT_TRUE(shell.state().frameworks.empty());
     EXPECT_TRUE(shell.state().agents.at(agent.id).used.empty());
     // What it still reports of them is acknowledged, so that it stops.
@@ -248,9 +247,13 @@ TEST(RegistryCodec, RoundTrips) {
     const FrameworkId id{"f"};
     const std::map<std::string, std::string> stored = {
         {"epoch", "41"},
-        {agent_key(AgentId{"a"}),
-         encode_agent([] { auto i = agent_info(); i.mutable_id()->set_value("a"); return i; }(),
-                      "1.12.0", at, at)},
+        {agent_key(AgentId{"a"}), encode_agent(
+                                      [] {
+                                          auto i = agent_info();
+                                          i.mutable_id()->set_value("a");
+                                          return i;
+                                      }(),
+                                      "1.12.0", at, at)},
         {framework_key(id), encode_disconnected(with_id(modern_info(), id), at, at)},
         {framework_key(FrameworkId{"e"}), encode_ended(FrameworkId{"e"}, at)},
     };
@@ -260,8 +263,7 @@ TEST(RegistryCodec, RoundTrips) {
     EXPECT_EQ(registry->agents.at(AgentId{"a"}).unreachable_since_nanoseconds(),
               at.since_epoch.count());
     EXPECT_EQ(registry->frameworks.at(id).teardown_at_nanoseconds(), at.since_epoch.count());
-    EXPECT_EQ(registry->frameworks.at(FrameworkId{"e"}).phase(),
-              registry::FrameworkRecord::ENDED);
+    EXPECT_EQ(registry->frameworks.at(FrameworkId{"e"}).phase(), registry::FrameworkRecord::ENDED);
 }
 
 }  // namespace

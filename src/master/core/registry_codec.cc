@@ -11,8 +11,8 @@ constexpr std::string_view agents_prefix = "agents/";
 constexpr std::string_view frameworks_prefix = "frameworks/";
 
 bool is_plain(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
 }
 
 std::string escaped(std::string_view prefix, std::string_view id) {

@@ -23,8 +23,8 @@ struct Registry {
 
 inline constexpr const char* epoch_key = "epoch";
 
-/// "agents/<id>" and "frameworks/<id>"; what is not a letter, digit, '.', '_' or '-' in an id that a
-/// client chose is written as %XX, so that keys are plain ASCII.
+/// "agents/<id>" and "frameworks/<id>"; what is not a letter, digit, '.', '_' or '-' in an id that
+/// a client chose is written as %XX, so that keys are plain ASCII.
 std::string agent_key(const AgentId& id);
 std::string framework_key(const FrameworkId& id);
 

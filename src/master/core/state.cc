@@ -5,9 +5,8 @@
 namespace tepui::master {
 
 bool Framework::has_capability(mesos::v1::FrameworkInfo::Capability::Type type) const {
-    return std::ranges::any_of(info->capabilities(), [type](const auto& c) {
-        return c.type() == type;
-    });
+    return std::ranges::any_of(info->capabilities(),
+                               [type](const auto& c) { return c.type() == type; });
 }
 
 std::string agent_address(const mesos::v1::AgentInfo& info) {

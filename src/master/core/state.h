@@ -28,11 +28,12 @@ namespace tepui::master {
 
 /// A task that is on a registered agent: active, or terminal with an update not yet acknowledged.
 struct Task {
-    /// `state` is the newest the agent told; `status_update_state` that of the last update forwarded
-    /// (absent before the first); `statuses` the last of each run of equal states, without data.
+    /// `state` is the newest the agent told; `status_update_state` that of the last update
+    /// forwarded (absent before the first); `statuses` the last of each run of equal states,
+    /// without data.
     std::shared_ptr<const mesos::v1::Task> info;
     AgentId agent;
-    Resources resources;  // With allocation role.
+    Resources resources;   // With allocation role.
     bool charged = false;  // Whether `resources` count as used in the ledger: until terminal.
     LinkId launched_on;    // Where RunTask was sent; 0 for a task that an agent reported.
 };
@@ -83,7 +84,7 @@ struct CompletedFramework {
     WallTime registered_at;
     std::optional<WallTime> reregistered_at;
     WallTime completed_at;
-    std::vector<std::shared_ptr<const mesos::v1::Task>> completed_tasks;    // Oldest first.
+    std::vector<std::shared_ptr<const mesos::v1::Task>> completed_tasks;  // Oldest first.
     std::vector<std::shared_ptr<const mesos::v1::Task>> unreachable_tasks;
 };
 
@@ -106,15 +107,15 @@ struct Agent {
 
     WallTime registered_at;
     std::optional<WallTime> reregistered_at;
-    Instant last_seen;                // Its last pong, or its registration.
+    Instant last_seen;  // Its last pong, or its registration.
     std::uint32_t missed_pongs = 0;
     bool marking_unreachable = false;  // The registry write is under way.
     bool removing = false;             // The same, for its removal.
 
     // The ledger (ledger.h is the only writer).
-    Resources total;                            // Without allocation roles.
-    std::map<FrameworkId, Resources> offered;   // With allocation roles; no empty entries.
-    std::map<FrameworkId, Resources> used;      // The same; by tasks and executors.
+    Resources total;                           // Without allocation roles.
+    std::map<FrameworkId, Resources> offered;  // With allocation roles; no empty entries.
+    std::map<FrameworkId, Resources> used;     // The same; by tasks and executors.
 
     std::set<OfferId> offers;
     std::set<TaskKey> tasks;
@@ -165,7 +166,7 @@ struct Changes {
     std::uint64_t version = 0;  // State::version at the time.
     bool everything = false;    // Too much to list: read all anew.
     std::set<FrameworkId> frameworks;
-    std::set<AgentId> agents;   // Also recovered and unreachable ones.
+    std::set<AgentId> agents;  // Also recovered and unreachable ones.
     std::set<TaskKey> tasks;
     std::set<OfferId> offers;
     bool completed_frameworks = false;

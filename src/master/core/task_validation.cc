@@ -79,15 +79,16 @@ Result<void> validate_health_check(const HealthCheck& check) {
                                             : HealthCheck::UNKNOWN;
     switch (type) {
         case HealthCheck::COMMAND:
-            if (!check.has_command()) return invalid("Expecting 'command' to be set for COMMAND health check");
+            if (!check.has_command())
+                return invalid("Expecting 'command' to be set for COMMAND health check");
             TEPUI_CHECK_OK(validate_command(check.command(), false));
             break;
         case HealthCheck::HTTP:
-            if (!check.has_http()) return invalid("Expecting 'http' to be set for HTTP health check");
+            if (!check.has_http())
+                return invalid("Expecting 'http' to be set for HTTP health check");
             if (check.http().has_scheme() && check.http().scheme() != "http" &&
                 check.http().scheme() != "https") {
-                return invalid("Unsupported HTTP health check scheme: '{}'",
-                               check.http().scheme());
+                return invalid("Unsupported HTTP health check scheme: '{}'", check.http().scheme());
             }
             if (check.http().has_path() && !check.http().path().starts_with('/')) {
                 return invalid("The path '{}' of HTTP health check must start with '/'",
@@ -108,7 +109,8 @@ Result<void> validate_health_check(const HealthCheck& check) {
 Result<void> validate_check(const CheckInfo& check) {
     switch (check.type()) {
         case CheckInfo::COMMAND:
-            if (!check.has_command()) return invalid("Expecting 'command' to be set for COMMAND check");
+            if (!check.has_command())
+                return invalid("Expecting 'command' to be set for COMMAND check");
             TEPUI_CHECK_OK(validate_command(check.command().command(), false));
             break;
         case CheckInfo::HTTP:
@@ -181,9 +183,10 @@ Result<void> validate_task(const TaskInfo& task, const AgentId& offered_agent) {
         return invalid("Task should have exactly one of CommandInfo or ExecutorInfo present");
     }
     if (task.has_executor()) {
-        return invalid("Task '{}' has a custom executor ('{}'), which the agents of this version "
-                       "cannot run; use 'command' instead",
-                       task.task_id().value(), task.executor().executor_id().value());
+        return invalid(
+            "Task '{}' has a custom executor ('{}'), which the agents of this version "
+            "cannot run; use 'command' instead",
+            task.task_id().value(), task.executor().executor_id().value());
     }
     TEPUI_CHECK_OK(validate_resources(task));
     if (task.kill_policy().grace_period().nanoseconds() < 0) {

@@ -60,8 +60,7 @@ void free_resources(Turn& turn, Framework& framework, Agent& agent, Task& task) 
     release_used(turn, agent, framework.id, task.resources);
 }
 
-void push_completed(Turn& turn, Framework& framework,
-                    std::shared_ptr<const mesos::v1::Task> info) {
+void push_completed(Turn& turn, Framework& framework, std::shared_ptr<const mesos::v1::Task> info) {
     framework.completed_tasks.push_back(std::move(info));
     while (framework.completed_tasks.size() > turn.state.config.max_completed_tasks_per_framework) {
         framework.completed_tasks.pop_front();
@@ -109,8 +108,7 @@ void acknowledge_for_ended(Turn& turn, const Agent& agent, const link::StatusUpd
 
 }  // namespace
 
-mesos::v1::TaskState lost_state(const Framework& framework,
-                                mesos::v1::TaskState partition_state) {
+mesos::v1::TaskState lost_state(const Framework& framework, mesos::v1::TaskState partition_state) {
     return framework.partition_aware ? partition_state : mesos::v1::TASK_LOST;
 }
 
@@ -210,7 +208,8 @@ void on_status_update(Turn& turn, Agent& agent, link::StatusUpdate update) {
     if (status.uuid().size() != uuid_bytes ||
         (status.has_agent_id() && status.agent_id().value() != agent.id.value)) {
         turn.count("invalid_status_updates");
-        turn.log(Severity::warning, "Ignoring an update of task {} from agent {}: bad uuid or agent id",
+        turn.log(Severity::warning,
+                 "Ignoring an update of task {} from agent {}: bad uuid or agent id",
                  status.task_id().value(), agent.id);
         return;
     }
@@ -222,7 +221,8 @@ void on_status_update(Turn& turn, Agent& agent, link::StatusUpdate update) {
         if (turn.state.ended_frameworks.contains(framework_id)) {
             acknowledge_for_ended(turn, agent, update);
         } else {
-            turn.log(Severity::warning, "Ignoring an update of task {} from agent {}: unknown framework {}",
+            turn.log(Severity::warning,
+                     "Ignoring an update of task {} from agent {}: unknown framework {}",
                      status.task_id().value(), agent.id, framework_id);
         }
         return;
@@ -239,7 +239,8 @@ void on_acknowledge(Turn& turn, Framework& framework,
     Agent* agent = turn.find_agent(AgentId{acknowledge.agent_id().value()});
     if (agent == nullptr || !agent->connected()) {
         turn.count("invalid_status_update_acknowledgements");
-        turn.log(Severity::info, "Dropping an acknowledgement of task {}: agent {} is not connected",
+        turn.log(Severity::info,
+                 "Dropping an acknowledgement of task {}: agent {} is not connected",
                  acknowledge.task_id().value(), acknowledge.agent_id().value());
         return;
     }

@@ -5,13 +5,12 @@
 
 #include "master/core/turn.h"
 
-// Tasks as the master knows them: staging to terminal, acknowledged, unreachable. The agents are the
-// truth; this machine follows what they report and speaks for them only when they can't.
+// Tasks as the master knows them: staging to terminal, acknowledged, unreachable. The agents are
+// the truth; this machine follows what they report and speaks for them only when they can't.
 namespace tepui::master {
 
 /// `partition_state` for frameworks that are partition-aware, else TASK_LOST.
-mesos::v1::TaskState lost_state(const Framework& framework,
-                                mesos::v1::TaskState partition_state);
+mesos::v1::TaskState lost_state(const Framework& framework, mesos::v1::TaskState partition_state);
 
 /// A status that the master itself makes: no uuid, so it is never acknowledged.
 struct MasterStatus {

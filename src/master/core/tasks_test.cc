@@ -11,8 +11,8 @@
 namespace tepui::master::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using mesos::v1::TaskStatus;
+using ::testing::HasSubstr;
 
 struct Cluster {
     FakeShell shell;
@@ -307,9 +307,8 @@ TEST(Reconcile, TellsNoStateBeforeItsUpdateWasForwarded) {
     Cluster cluster;
     cluster.shell.close_link(cluster.agent.link);
     // It ran and ended meanwhile; TASK_STARTING, TASK_RUNNING and TASK_FINISHED are going to come.
-    cluster.agent.reregister(
-        {reported_task(cluster.scheduler.id, "t1", mesos::v1::TASK_FINISHED)},
-        {*cluster.framework().info});
+    cluster.agent.reregister({reported_task(cluster.scheduler.id, "t1", mesos::v1::TASK_FINISHED)},
+                             {*cluster.framework().info});
     cluster.scheduler.take();
     cluster.scheduler.reconcile("t1", cluster.agent.id.value);
     EXPECT_EQ(cluster.scheduler.updates().at(0).state(), mesos::v1::TASK_STAGING);
@@ -337,7 +336,8 @@ TEST(Reconcile, WhatTheFrameworkWasToldHasEndedDoesNotBecomeUnreachable) {
 
 TEST(Reconcile, AnEndThatWasNotForwardedIsUnreachable) {
     Cluster cluster;
-    // The agent says that it is over, but TASK_RUNNING is still in flight: it will come again first.
+    // The agent says that it is over, but TASK_RUNNING is still in flight: it will come again
+    // first.
     cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_RUNNING,
                          mesos::v1::TASK_FINISHED);
     cluster.shell.pass(80s);
@@ -355,8 +355,7 @@ TEST(Reconcile, OperationsAreUnknown) {
     cluster.scheduler.call(call);
     const auto events = cluster.scheduler.take(SchedulerEvent::UPDATE_OPERATION_STATUS);
     ASSERT_EQ(events.size(), 1u);
-    EXPECT_EQ(events[0].update_operation_status().status().state(),
-              mesos::v1::OPERATION_UNKNOWN);
+    EXPECT_EQ(events[0].update_operation_status().status().state(), mesos::v1::OPERATION_UNKNOWN);
 }
 
 TEST(Changes, NameWhatASnapshotHasToReadAnew) {

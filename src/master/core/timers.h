@@ -14,11 +14,11 @@ namespace tepui::master {
 /// What a deadline of the core is for; `id` names the framework, agent or offer.
 struct TimerKey {
     enum class Kind : std::uint8_t {
-        heartbeat,          // Framework: the next HEARTBEAT is due.
-        framework_failover, // Framework: its failover_timeout is over.
-        ping,               // Agent: a ping is due, or the last unanswered one was too many.
-        agent_reregister,   // Agent, disconnected or recovered: it had its time to come back.
-        offer,              // Offer: its offer_timeout is over.
+        heartbeat,           // Framework: the next HEARTBEAT is due.
+        framework_failover,  // Framework: its failover_timeout is over.
+        ping,                // Agent: a ping is due, or the last unanswered one was too many.
+        agent_reregister,    // Agent, disconnected or recovered: it had its time to come back.
+        offer,               // Offer: its offer_timeout is over.
     };
     Kind kind;
     std::string id;

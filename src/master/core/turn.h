@@ -29,8 +29,7 @@ struct Turn {
 
     /// Writes an event to the framework's stream; dropped and counted when it is not connected.
     void send(const Framework& framework, mesos::v1::scheduler::Event event);
-    void send(const Framework& framework,
-              std::shared_ptr<const mesos::v1::scheduler::Event> event);
+    void send(const Framework& framework, std::shared_ptr<const mesos::v1::scheduler::Event> event);
     /// Sends a frame to the agent, with its id; dropped when it is not connected: whoever relies on
     /// delivery repeats it when the agent is back.
     void send(const Agent& agent, link::ToAgent frame);

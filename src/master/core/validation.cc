@@ -46,9 +46,10 @@ Result<void> validate_subscribe(const Call& call, const std::optional<std::strin
         return refuse("'framework_id' differs from 'subscribe.framework_info.id'");
     }
     if (principal && info.has_principal() && info.principal() != *principal) {
-        return refuse(fmt::format("Authenticated principal '{}' does not match principal '{}' "
-                                  "set in FrameworkInfo",
-                                  *principal, info.principal()));
+        return refuse(
+            fmt::format("Authenticated principal '{}' does not match principal '{}' "
+                        "set in FrameworkInfo",
+                        *principal, info.principal()));
     }
     return {};
 }
@@ -68,8 +69,8 @@ Result<void> validate_payload(const Call& call) {
             TEPUI_CHECK_OK(expect(call.has_acknowledge(), "acknowledge"));
             return expect_uuid(call.acknowledge().uuid());
         case Call::ACKNOWLEDGE_OPERATION_STATUS:
-            TEPUI_CHECK_OK(expect(call.has_acknowledge_operation_status(),
-                                  "acknowledge_operation_status"));
+            TEPUI_CHECK_OK(
+                expect(call.has_acknowledge_operation_status(), "acknowledge_operation_status"));
             TEPUI_CHECK_OK(expect_uuid(call.acknowledge_operation_status().uuid()));
             return expect(call.acknowledge_operation_status().has_agent_id(), "agent_id");
         case Call::RECONCILE: return expect(call.has_reconcile(), "reconcile");

@@ -228,7 +228,9 @@ TEST_F(GoldenTest, OperatorReadsHaveTheRecordedKeysAndTypes) {
         return wire::encode(wire::Media::json, response);
     };
     const Row rows[] = {
-        {"GET_VERSION", text(daemon::version_answer<mesos::v1::master::Response>(snapshot_->facts->version)), {}},
+        {"GET_VERSION",
+         text(daemon::version_answer<mesos::v1::master::Response>(snapshot_->facts->version)),
+         {}},
         {"GET_MASTER", text(get_master(*snapshot_->facts)), {}},
         {"GET_ROLES", text(get_roles(*snapshot_)), {}},
         {"GET_AGENTS", render_get_agents(*snapshot_, json), agents},
