@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/core/core.h"
+#include "agent/core/executor_state.h"
 #include "agent/core/timers.h"
 #include "base/ids.h"
 #include "base/prng.h"
@@ -46,6 +47,10 @@ enum class Phase : std::uint8_t {
 struct TaskRun {
     mesos::v1::TaskInfo info;
     FrameworkId framework;
+    /// The executor it belongs to; absent for a command task, which is its own.
+    std::optional<ExecutorId> executor;
+    /// Names the task's checkpoints, also where it has no container of its own: a custom
+    /// executor's task lives in the executor's.
     ContainerId container;
     std::string user;
     std::string sandbox;
@@ -60,20 +65,13 @@ struct TaskRun {
     std::string forwarded_uuid;
 };
 
-/// A task whose last update was acknowledged, for the state endpoints.
-struct CompletedTask {
-    mesos::v1::TaskInfo info;
-    ContainerId container;
-    std::string sandbox;
-    mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
-    std::vector<mesos::v1::TaskStatus> statuses;
-};
-
 struct Framework {
     mesos::v1::FrameworkInfo info;
     std::map<TaskId, TaskRun> tasks;
-    std::deque<CompletedTask> completed;  // Oldest first; bounded by CoreConfig.
-    bool terminating = false;             // Waits for its containers to end, then is forgotten.
+    std::map<ExecutorId, ExecutorRun> executors;  // Custom ones and pods.
+    std::deque<CompletedTask> completed;  // Command tasks, oldest first; bounded by CoreConfig.
+    std::deque<CompletedExecutor> completed_executors;  // The same of executors.
+    bool terminating = false;  // Waits for its containers to end, then is forgotten.
 };
 
 /// An update on its way to the framework.
@@ -84,6 +82,7 @@ struct PendingUpdate {
 };
 
 using TaskKey = std::pair<FrameworkId, TaskId>;
+using ExecutorKey = std::pair<FrameworkId, ExecutorId>;
 
 /// The updates of one task, in order. Only the head is in flight; it is repeated until its uuid is
 /// acknowledged.
@@ -171,8 +170,9 @@ struct State {
     std::optional<AgentId> id;
     Registration registration;
     std::map<FrameworkId, Framework> frameworks;
-    std::deque<Framework> completed_frameworks;  // Oldest first.
-    std::map<ContainerId, TaskKey> containers;   // Of tasks in `frameworks`.
+    std::deque<Framework> completed_frameworks;              // Oldest first.
+    std::map<ContainerId, TaskKey> containers;               // Of tasks in `frameworks`.
+    std::map<ContainerId, ExecutorKey> executor_containers;  // Of executors in `frameworks`.
     std::map<TaskKey, Stream> streams;
     std::map<ContainerId, Sandbox> sandboxes;
     Timers timers;
