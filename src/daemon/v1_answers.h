@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/files.h"
+#include "daemon/log_level.h"
 #include "mesos/v1/mesos.pb.h"
 
 // Answers of the v1 operator APIs that the master and the agent give alike. `Answer` is
@@ -51,6 +52,20 @@ Answer metrics_answer(const std::map<std::string, double>& metrics) {
         metric->set_value(value);
     }
     return answer;
+}
+
+template <typename Answer>
+Answer logging_level_answer(int level) {
+    Answer answer;
+    answer.set_type(Answer::GET_LOGGING_LEVEL);
+    answer.mutable_get_logging_level()->set_level(static_cast<std::uint32_t>(level));
+    return answer;
+}
+
+/// `call`: a SET_LOGGING_LEVEL of either API; fails as LogLevel::raise does.
+template <typename Call>
+Result<void> set_logging_level(LogLevel& level, const Call& call, Instant now) {
+    return level.raise(call.level(), Duration(call.duration().nanoseconds()), now);
 }
 
 /// Blocks for the disk; fails as Files::list does.

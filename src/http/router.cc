@@ -77,7 +77,14 @@ const Router::Route* Router::find(std::string_view path) const {
     return nullptr;
 }
 
+std::vector<std::string> Router::paths() const {
+    std::vector<std::string> paths;
+    for (const auto& [key, route] : routes_) paths.push_back(route.path);
+    return paths;
+}
+
 asio::awaitable<Response> Router::serve(Request request) const {
+    if (observer_) observer_(request);
     const Route* route = find(request.path);
     if (route == nullptr) co_return Response::text(404, "404 Not Found.");
     if (request.method == "HEAD" && !route->methods.contains("HEAD")) request.method = "GET";

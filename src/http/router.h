@@ -32,6 +32,11 @@ public:
         Handler handler;
         bool takes_uploads = false;
     };
+    /// Is called with every request before it is served, on its I/O thread. Once; before serving.
+    void observe(std::function<void(const Request&)> observer) { observer_ = std::move(observer); }
+    /// Every path that was added.
+    std::vector<std::string> paths() const;
+
     /// Null when nothing matches.
     const Route* find(std::string_view path) const;
 
@@ -41,6 +46,7 @@ public:
 private:
     std::vector<std::string> prefixes_;
     std::map<std::string, Route, std::less<>> routes_;
+    std::function<void(const Request&)> observer_;
 };
 
 }  // namespace tepui::http
