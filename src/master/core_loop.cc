@@ -70,6 +70,10 @@ void CoreLoop::post_kill(FrameworkId framework, TaskId task,
                      std::move(done)});
 }
 
+void CoreLoop::post_mark_gone(AgentId agent, std::function<void(Result<void>)> done) {
+    push(RequestItem{MarkAgentGoneRequested{{}, std::move(agent)}, std::move(done)});
+}
+
 void CoreLoop::wake() { push(WakeItem{}); }
 
 LoopStats CoreLoop::stats() const {
@@ -168,6 +172,13 @@ void CoreLoop::perform(Effect& effect) {
             [this](AnswerRequest& answer) {
                 auto request = requests_.extract(answer.request);
                 if (request) request.mapped()(std::move(answer.result));
+            },
+            [this](EndMaster& end) {
+                {
+                    const std::scoped_lock lock(mutex_);
+                    if (std::exchange(failed_, true)) return;
+                }
+                outlets_.must_end(Error{Errc::unavailable, std::move(end.why)});
             },
             [this](LogLine& line) { outlets_.log(line.severity, line.text); },
         },

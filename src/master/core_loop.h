@@ -27,6 +27,8 @@ public:
     virtual void log(Severity severity, const std::string& text) = 0;
     /// A batch of events was stepped through; `state` may be read until this returns.
     virtual void batch_ended(const State& state, const Changes& changes) = 0;
+    /// The core wants no part in what is any more: the process has to end with this text.
+    virtual void must_end(const Error& error) { store_failed(error); }
     /// The store failed: what is on the disk is unknown, the process has to end.
     virtual void store_failed(const Error& error) = 0;
 };
@@ -65,6 +67,9 @@ public:
     /// Kills one task of any framework; `done` gets not_found when none such runs.
     void post_kill(FrameworkId framework, TaskId task, std::optional<mesos::v1::KillPolicy> policy,
                    std::function<void(Result<void>)> done);
+    /// Marks an agent gone for ever; `done` gets not_found when it is not known, unavailable when it
+    /// is just changing.
+    void post_mark_gone(AgentId agent, std::function<void(Result<void>)> done);
     /// Ends a batch soon even without events, so that Outlets::batch_ended() runs.
     void wake();
 
@@ -80,7 +85,7 @@ private:
     };
     /// An operator's request; the loop gives it its token.
     struct RequestItem {
-        std::variant<TeardownRequested, KillRequested> event;
+        std::variant<TeardownRequested, KillRequested, MarkAgentGoneRequested> event;
         std::function<void(Result<void>)> done;
     };
     struct WakeItem {};
@@ -106,7 +111,7 @@ private:
     daemon::BatchThread<Item> thread_;
 
     mutable std::mutex mutex_;
-    bool failed_ = false;  // The store failed: nothing is stepped any more.
+    bool failed_ = false;  // The store failed, or the core ended: nothing is stepped any more.
     LoopStats stats_;
 
     // Of the running batch; the loop's thread only.

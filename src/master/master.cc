@@ -8,11 +8,12 @@
 #include "base/prng.h"
 #include "coord/memory_store.h"
 #include "coord/sqlite_store.h"
-#include "daemon/file_routes.h"
 #include "daemon/files.h"
 #include "daemon/json_response.h"
 #include "daemon/log.h"
+#include "daemon/log_level.h"
 #include "daemon/plain_json.h"
+#include "daemon/shared_routes.h"
 #include "daemon/version.h"
 #include "env/posix/clock.h"
 #include "env/posix/worker_pool.h"
@@ -20,10 +21,12 @@
 #include "master/agent_links.h"
 #include "master/core_loop.h"
 #include "master/facts.h"
+#include "master/routes/help_pages.h"
 #include "master/routes/legacy_routes.h"
 #include "master/routes/operator_route.h"
 #include "master/routes/reader.h"
 #include "master/routes/scheduler_route.h"
+#include "master/routes/unserved_routes.h"
 #include "master/scheduler_streams.h"
 #include "master/snapshot/snapshot_hub.h"
 
@@ -107,6 +110,13 @@ public:
         streams_->flush();
         hub_->batch_ended(state, changes);
     }
+    void must_end(const Error& error) override {
+        log_->error("this master ends: " + error.text);
+        log_->flush();
+        const std::scoped_lock lock(mutex_);
+        failure_ = error;
+        ended_.notify_all();
+    }
     void store_failed(const Error& error) override {  // On the store's thread.
         log_->error("the registry failed, this master ends: " + error.text);
         log_->flush();
@@ -152,7 +162,8 @@ private:
         hub_ = std::make_unique<SnapshotHub>(facts_, [loop = loop_.get()] { loop->wake(); });
         reader_ = std::make_unique<Reader>(*loop_, *hub_, *workers_, clock_);
         scheduler_route_ = std::make_unique<SchedulerRoute>(*loop_, streams_, prng.next());
-        operator_route_ = std::make_unique<OperatorRoute>(*loop_, *reader_, files_, facts_);
+        operator_route_ = std::make_unique<OperatorRoute>(*loop_, *reader_, files_, log_level_,
+                                                          clock_, facts_);
         legacy_routes_ = std::make_unique<LegacyRoutes>(*loop_, *reader_, facts_);
         log_->info(fmt::format("{} {} serves as {} {} on port {}", daemon::product_name,
                                daemon::product_version, facts_->info.pid(), facts_->info.id(),
@@ -172,6 +183,7 @@ private:
     const env::PosixClock clock_;
     std::shared_ptr<daemon::Log> log_;
     daemon::Files files_;
+    daemon::LogLevel log_level_;
     std::shared_ptr<const MasterFacts> facts_;
     std::unique_ptr<env::WorkerPool> workers_;
     std::shared_ptr<SchedulerStreams> streams_;
@@ -234,9 +246,10 @@ http::Router Master::Impl::make_router() {
                        co_return daemon::json_response(request, daemon::flags_json(facts_->flags));
                    },
                    false));
-    for (auto& [path, handler] : daemon::file_handlers(files_, *workers_)) {
-        router.add(path, {"GET"}, guard(std::move(handler)));
-    }
+    daemon::add_shared_routes(router,
+                              {files_, *workers_, log_level_, clock_, "master", help_pages()});
+    add_unserved_routes(router);
+    daemon::log_requests(router, log_level_, clock_, [this] { return log_; });
     LegacyRoutes::add_to(router, [this](LegacyRoutes::Call call) {
         return guard(
             [this, call](Request request) { return call(*legacy_routes_, std::move(request)); });

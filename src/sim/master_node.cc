@@ -131,6 +131,10 @@ void MasterNode::perform_one(const master::Effect& effect) {
                    },
                    [&](const master::PersistWrites& writes) { persist(writes); },
                    [&](const master::AnswerRequest&) {},
+                   [&](const master::EndMaster& end) {
+                       // With its default limit a master never gives up on its agents.
+                       TEPUI_ASSERT_WHY(false, end.why.c_str());
+                   },
                    [&](const master::LogLine& line) { timeline_.trace("master: {}", line.text); },
                },
                effect);

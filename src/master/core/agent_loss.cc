@@ -1,14 +1,32 @@
 #include "master/core/agent_loss.h"
 
 #include "master/core/agents.h"
+#include "master/core/executors.h"
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
 #include "master/core/registry_codec.h"
+#include "master/core/registry_gc.h"
+#include "master/core/removals.h"
 #include "master/core/tasks.h"
 
 namespace tepui::master {
 
 namespace {
+
+// Removed agents that are remembered; about 100 bytes each. Source: Apache Mesos 1.12-dev,
+// src/master/constants.hpp.
+constexpr std::size_t removed_agents_max = 100'000;
+
+void remember_removed(State& state, const AgentId& id) {
+    if (!state.removed_agents.insert(id).second) return;
+    state.removed_order.push_back(id);
+    while (state.removed_order.size() > removed_agents_max) {
+        state.removed_agents.erase(state.removed_order.front());
+        state.removed_order.pop_front();
+    }
+}
+
+}  // namespace
 
 void tell_failure(Turn& turn, const AgentId& id) {
     mesos::v1::scheduler::Event event;
@@ -20,18 +38,8 @@ void tell_failure(Turn& turn, const AgentId& id) {
     }
 }
 
-void release_executors(Turn& turn, Agent& agent, const FrameworkId& framework) {
-    const auto it = agent.executors.find(framework);
-    if (it == agent.executors.end()) return;
-    for (const auto& [id, executor] : it->second) {
-        release_used(turn, agent, framework, executor.resources);
-    }
-    agent.executors.erase(it);
-}
-
-// Takes the agent out of all tables. `end` is what becomes of each of its tasks.
-template <typename End>
-void dissolve(Turn& turn, Agent& agent, const End& end) {
+void dissolve(Turn& turn, Agent& agent, const std::function<MasterStatus(const Framework&)>& end) {
+    cancel_unreachable(turn, agent.id);
     turn.state.allocator->deactivate_agent(agent.id);
     const std::set<TaskKey> tasks = agent.tasks;
     for (const auto& [framework_id, task] : tasks) {
@@ -41,7 +49,7 @@ void dissolve(Turn& turn, Agent& agent, const End& end) {
         end_task(turn, framework, agent, std::move(status));
     }
     while (!agent.executors.empty()) {
-        release_executors(turn, agent, agent.executors.begin()->first);
+        remove_executors(turn, agent, FrameworkId{agent.executors.begin()->first});
     }
     rescind_offers_on(turn, agent);
     close_account(turn, agent);
@@ -57,8 +65,6 @@ void dissolve(Turn& turn, Agent& agent, const End& end) {
     turn.changed(id);
     tell_failure(turn, id);
 }
-
-}  // namespace
 
 void unbind_agent(Turn& turn, Agent& agent) {
     if (!agent.link) return;
@@ -98,7 +104,7 @@ void disconnect_agent(Turn& turn, Agent& agent) {
             ended.push_back(framework_id);
         }
     }
-    for (const FrameworkId& framework_id : ended) release_executors(turn, agent, framework_id);
+    for (const FrameworkId& framework_id : ended) remove_executors(turn, agent, framework_id);
     turn.state.timers.set({TimerKey::Kind::agent_reregister, agent.id.value},
                           turn.now.instant + turn.state.config.agent_reregister_timeout);
 }
@@ -106,7 +112,6 @@ void disconnect_agent(Turn& turn, Agent& agent) {
 void begin_unreachable(Turn& turn, Agent& agent, std::string message) {
     if (agent.marking_unreachable || agent.removing) return;
     agent.marking_unreachable = true;
-    turn.count("slave_unreachable_scheduled");
     turn.log(Severity::warning, "Marking agent {} ({}) unreachable: {}", agent.id,
              agent.info->hostname(), message);
     turn.persist({{agent_key(agent.id),
@@ -125,6 +130,7 @@ void on_unreachable_stored(Turn& turn, const UnreachableStored& stored) {
         turn.count("recovery_slave_removals");
         turn.count("slave_unreachable_completed");
         turn.changed(stored.agent);
+        arm_registry_gc(turn);
         tell_failure(turn, stored.agent);
         return;
     }
@@ -136,6 +142,7 @@ void on_unreachable_stored(Turn& turn, const UnreachableStored& stored) {
     const std::optional<LinkId> link = agent->link;
     state.unreachable_agents.insert_or_assign(agent->id,
                                               UnreachableAgent{agent->info, stored.since});
+    arm_registry_gc(turn);
     dissolve(turn, *agent, [&](const Framework& framework) {
         return MasterStatus{.task = {},
                             .state = lost_state(framework, mesos::v1::TASK_UNREACHABLE),
@@ -150,7 +157,7 @@ void on_unreachable_stored(Turn& turn, const UnreachableStored& stored) {
 }
 
 void begin_removal(Turn& turn, Agent& agent, std::string message, std::string counter) {
-    if (agent.removing) return;
+    if (agent.removing || turn.state.pending.gone_requests.contains(agent.id)) return;
     agent.removing = true;
     turn.log(Severity::info, "Removing agent {} ({}): {}", agent.id, agent.info->hostname(),
              message);
@@ -164,6 +171,7 @@ void on_agent_removal_stored(Turn& turn, const AgentRemovalStored& stored) {
     if (agent == nullptr) return;  // It became unreachable at the same time.
     turn.count("slave_removals");
     turn.count(stored.counter);
+    remember_removed(turn.state, stored.agent);
     if (agent->connected()) {
         link::ToAgent frame;
         frame.mutable_shutdown_agent()->set_message(stored.message);
@@ -177,47 +185,17 @@ void on_agent_removal_stored(Turn& turn, const AgentRemovalStored& stored) {
     });
 }
 
-void on_agent_reregister_due(Turn& turn, const AgentId& id) {
-    if (Agent* agent = turn.find_agent(id)) {
-        if (!agent->connected()) {
-            begin_unreachable(turn, *agent, "agent did not reregister in time");
-        }
-        return;
-    }
+void begin_unreachable_recovered(Turn& turn, const AgentId& id, std::string message) {
     const auto it = turn.state.recovered_agents.find(id);
     if (it == turn.state.recovered_agents.end() || it->second.marking_unreachable) return;
     it->second.marking_unreachable = true;
-    turn.count("slave_unreachable_scheduled");
     turn.log(Severity::warning,
              "Marking agent {} ({}) unreachable: not back since this master began", id,
              it->second.info->hostname());
     turn.persist({{agent_key(id),
-                   encode_agent(*it->second.info, "", it->second.registered_at, turn.now.wall)}},
-                 UnreachableStored{id, "agent did not reregister in time", turn.now.wall});
-}
-
-void on_executor_exited(Turn& turn, Agent& agent, const link::ExecutorExited& exited) {
-    turn.count("messages_exited_executor");
-    const FrameworkId framework_id{exited.framework_id().value()};
-    const ExecutorId executor_id{exited.executor_id().value()};
-    const auto executors = agent.executors.find(framework_id);
-    if (executors == agent.executors.end() || !executors->second.contains(executor_id)) {
-        turn.log(Severity::info, "Ignoring the exit of unknown executor {} on agent {}",
-                 executor_id, agent.id);
-        return;
-    }
-    release_used(turn, agent, framework_id, executors->second.at(executor_id).resources);
-    executors->second.erase(executor_id);
-    if (executors->second.empty()) agent.executors.erase(executors);
-    const Framework* framework = turn.find_framework(framework_id);
-    if (framework == nullptr) return;
-    mesos::v1::scheduler::Event event;
-    event.set_type(mesos::v1::scheduler::Event::FAILURE);
-    auto& failure = *event.mutable_failure();
-    failure.mutable_agent_id()->set_value(agent.id.value);
-    failure.mutable_executor_id()->set_value(executor_id.value);
-    failure.set_status(exited.status());
-    turn.send(*framework, std::move(event));
+                   encode_agent(*it->second.info, it->second.version, it->second.registered_at,
+                                turn.now.wall)}},
+                 UnreachableStored{id, std::move(message), turn.now.wall});
 }
 
 }  // namespace tepui::master

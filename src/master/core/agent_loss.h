@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
+#include "master/core/tasks.h"
 #include "master/core/turn.h"
 
 // How the master loses an agent: disconnected (its connection broke; it may come back as if nothing
@@ -14,17 +16,20 @@ void disconnect_agent(Turn& turn, Agent& agent);
 /// Lets go of its connection, without any consequence.
 void unbind_agent(Turn& turn, Agent& agent);
 
+/// Called when it is its turn (removals.h).
 void begin_unreachable(Turn& turn, Agent& agent, std::string message);
+/// The same for one that is not back since this master began.
+void begin_unreachable_recovered(Turn& turn, const AgentId& id, std::string message);
 void on_unreachable_stored(Turn& turn, const UnreachableStored& stored);
 
 /// `counter`: the metric that tells why.
 void begin_removal(Turn& turn, Agent& agent, std::string message, std::string counter);
 void on_agent_removal_stored(Turn& turn, const AgentRemovalStored& stored);
 
-/// The time to come back is over, for a disconnected or a recovered agent.
-void on_agent_reregister_due(Turn& turn, const AgentId& id);
-
-/// An executor's end as its agent tells it.
-void on_executor_exited(Turn& turn, Agent& agent, const link::ExecutorExited& exited);
+/// Takes a registered agent out of all tables, with FAILURE for all frameworks. `end` tells what
+/// becomes of a framework's tasks there.
+void dissolve(Turn& turn, Agent& agent, const std::function<MasterStatus(const Framework&)>& end);
+/// FAILURE of the agent, to every connected framework.
+void tell_failure(Turn& turn, const AgentId& id);
 
 }  // namespace tepui::master

@@ -4,6 +4,9 @@
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
 #include "master/core/readmission.h"
+#include "master/core/registry_gc.h"
+#include "master/core/removals.h"
+#include "master/core/validation.h"
 
 namespace tepui::master {
 
@@ -26,6 +29,16 @@ void refuse_agent(Turn& turn, LinkId link, Channel channel, const AgentId& id,
     link::ToAgent frame;
     frame.mutable_shutdown_agent()->set_message(why);
     send_unbound(turn, link, channel, id, std::move(frame));
+}
+
+// What the agent says of its address counts more than where its connection seems to come from,
+// which several agents of a machine share.
+std::string told_ip(const std::string& told, const std::string& peer_ip) {
+    constexpr std::size_t longest = 45;  // An IPv6 address with an embedded IPv4 one.
+    const bool plain = std::ranges::all_of(told, [](char c) {
+        return std::isxdigit(static_cast<unsigned char>(c)) != 0 || c == '.' || c == ':';
+    });
+    return told.empty() || told.size() > longest || !plain ? peer_ip : told;
 }
 
 Result<void> validate_info(const mesos::v1::AgentInfo& info) {
@@ -141,13 +154,17 @@ void describe(Turn& turn, Agent& agent, AgentStored& stored) {
     agent.missed_pongs = 0;
     agent.marking_unreachable = false;
     agent.removing = false;
+    cancel_unreachable(turn, agent.id);
     turn.state.timers.cancel({TimerKey::Kind::agent_reregister, agent.id.value});
     turn.changed(agent.id);
 }
 
 // The agent was not registered with this master: its account is opened with what it brings.
-void enter(Turn& turn, AgentStored stored, bool was_unreachable) {
+void enter(Turn& turn, AgentStored stored) {
     State& state = turn.state;
+    const bool was_lost = state.unreachable_agents.contains(stored.agent) ||
+                          state.removed_agents.contains(stored.agent);
+    if (state.removed_agents.erase(stored.agent) > 0) std::erase(state.removed_order, stored.agent);
     const WallTime since = known_since(turn, stored.agent);
     state.recovered_agents.erase(stored.agent);
     state.unreachable_agents.erase(stored.agent);
@@ -161,7 +178,7 @@ void enter(Turn& turn, AgentStored stored, bool was_unreachable) {
     if (reregister) {
         agent.reregistered_at = turn.now.wall;
         readmit(turn, agent, *reregister,
-                {.was_registered = false, .was_unreachable = was_unreachable});
+                {.was_registered = false, .was_lost = was_lost});
     }
     open_account(turn, agent);
     take_address(turn, agent);
@@ -182,7 +199,7 @@ void reenter(Turn& turn, Agent& agent, AgentStored stored) {
         rescind_offers_on(turn, agent);
         set_total(turn, agent, std::move(total));
     }
-    readmit(turn, agent, *reregister, {.was_registered = true, .was_unreachable = false});
+    readmit(turn, agent, *reregister, {.was_registered = true, .was_lost = false});
     turn.state.allocator->activate_agent(agent.id);
     take_address(turn, agent);
 }
@@ -204,8 +221,7 @@ void admit(Turn& turn, AgentStored stored) {
     if (Agent* known = turn.find_agent(id)) {
         reenter(turn, *known, std::move(stored));
     } else {
-        const bool was_unreachable = turn.state.unreachable_agents.contains(id);
-        enter(turn, std::move(stored), was_unreachable);
+        enter(turn, std::move(stored));
     }
     if (reregister) catch_up(turn, turn.state.agents.at(id), *reregister);
     on_ping_due(turn, id);
@@ -225,14 +241,14 @@ void on_register_agent(Turn& turn, LinkId link, Channel channel, link::RegisterA
             return;
         }
     }
-    if (const auto valid = validate_info(frame.agent()); !valid) {
-        return refuse_agent(turn, link, channel, {}, valid.error().text);
-    }
+    auto valid = validate_info(frame.agent());
+    if (valid) valid = validate_agent_version(frame.version());
+    if (!valid) return refuse_agent(turn, link, channel, {}, valid.error().text);
     const AgentId id{fmt::format("{}-S{}", state.info.id(), state.next_agent++)};
     AgentStored stored{link,
                        channel,
                        id,
-                       peer_ip,
+                       told_ip(frame.ip(), peer_ip),
                        std::move(*frame.mutable_agent()),
                        frame.version(),
                        {frame.capabilities().begin(), frame.capabilities().end()},
@@ -254,19 +270,35 @@ void on_reregister_agent(Turn& turn, LinkId link, Channel channel, AgentId id,
     if (const auto valid = validate_info(frame.agent()); !valid) {
         return refuse_agent(turn, link, channel, id, valid.error().text);
     }
+    if (const auto valid = validate_agent_version(frame.version()); !valid) {
+        // Not shut down: an agent that was put back by a version goes on with its tasks, and comes
+        // again when it was put forward.
+        turn.log(Severity::warning, "Ignoring agent {}: {}", id, valid.error().text);
+        return;
+    }
+    if (state.gone_agents.contains(id)) {
+        return refuse_agent(turn, link, channel, id, "Agent has been marked gone");
+    }
+    if (state.pending.gone_requests.contains(id)) return;  // It is refused once that is stored.
+    const std::string ip = told_ip(frame.ip(), peer_ip);
     if (const Agent* known = turn.find_agent(id)) {
         const bool moved = agent_address(*known->info) != agent_address(frame.agent()) ||
-                           (!known->ip.empty() && !peer_ip.empty() && known->ip != peer_ip);
+                           (!known->ip.empty() && !ip.empty() && known->ip != ip);
         if (moved) {  // A copied work directory, or a machine that got another name or address.
-            return refuse_agent(turn, link, channel, id,
-                                fmt::format("Agent {} is registered from {} ({})", id,
-                                            agent_address(*known->info), known->ip));
+            return refuse_agent(
+                turn, link, channel, id,
+                fmt::format("Agent {} is registered from {} ({}), so the one at {} ({}) may not "
+                            "use its id. If its work directory is a copy, remove the directory "
+                            "'meta' in it; if the machine was renamed, wait until the agent counts "
+                            "as unreachable",
+                            id, agent_address(*known->info), known->ip,
+                            agent_address(frame.agent()), ip));
         }
     }
     AgentStored stored{link,
                        channel,
                        id,
-                       peer_ip,
+                       ip,
                        frame.agent(),
                        frame.version(),
                        {frame.capabilities().begin(), frame.capabilities().end()},
@@ -275,6 +307,7 @@ void on_reregister_agent(Turn& turn, LinkId link, Channel channel, AgentId id,
     if (is_stored(state, id, stored.info)) {
         admit(turn, std::move(stored));
     } else {
+        on_agent_returning(turn, id);
         const WallTime since = known_since(turn, id);
         store(turn, std::move(stored), since);
     }
@@ -301,16 +334,18 @@ void on_agent_stored(Turn& turn, PersistToken token, AgentStored stored) {
 void on_pong(Turn& turn, Agent& agent) {
     agent.last_seen = turn.now.instant;
     agent.missed_pongs = 0;
+    cancel_unreachable(turn, agent.id);
 }
 
 void on_ping_due(Turn& turn, const AgentId& id) {
     Agent* agent = turn.find_agent(id);
     if (agent == nullptr || agent->marking_unreachable || agent->removing) return;
     if (agent->missed_pongs >= turn.state.config.max_agent_ping_timeouts) {
-        begin_unreachable(turn, *agent, "health check timed out");
-        return;
+        schedule_unreachable(turn, id, "health check timed out");
+        if (agent->marking_unreachable) return;
+    } else {
+        ++agent->missed_pongs;
     }
-    ++agent->missed_pongs;
     if (agent->connected()) {
         link::ToAgent frame;
         frame.mutable_ping()->set_connected(true);
@@ -349,16 +384,24 @@ void recover_agent(Turn& turn, const registry::AgentRecord& record) {
     State& state = turn.state;
     const AgentId id{record.agent().id().value()};
     auto info = std::make_shared<const mesos::v1::AgentInfo>(record.agent());
+    if (record.has_gone_since_nanoseconds()) {
+        state.gone_agents.emplace(id, WallTime{Duration{record.gone_since_nanoseconds()}});
+        arm_registry_gc(turn);
+        return;
+    }
     if (record.has_unreachable_since_nanoseconds()) {
         state.unreachable_agents.emplace(
             id, UnreachableAgent{std::move(info),
                                  WallTime{Duration{record.unreachable_since_nanoseconds()}}});
+        arm_registry_gc(turn);
         return;
     }
     state.recovered_agents.emplace(
         id,
-        RecoveredAgent{std::move(info), WallTime{Duration{record.registered_at_nanoseconds()}}});
-    state.timers.set({TimerKey::Kind::agent_reregister, id.value},
+        RecoveredAgent{std::move(info), record.version(),
+                       WallTime{Duration{record.registered_at_nanoseconds()}}});
+    ++state.recovered_at_start;
+    state.timers.set({TimerKey::Kind::recovery, ""},
                      turn.now.instant + state.config.agent_reregister_timeout);
 }
 

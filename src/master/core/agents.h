@@ -8,6 +8,7 @@
 //   (new) --RegisterAgent, stored--> registered, connected
 //   recovered | unreachable | unknown --ReregisterAgent, stored--> registered, connected
 //   connected <--ReregisterAgent / connection lost--> disconnected
+//   gone --any registration--> refused
 //
 // A frame counts only on the connection its agent is bound to; what comes over another one is
 // ignored, and the sender is told to register again.

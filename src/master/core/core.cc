@@ -6,10 +6,14 @@
 #include "master/core/agent_loss.h"
 #include "master/core/agents.h"
 #include "master/core/calls.h"
+#include "master/core/executors.h"
 #include "master/core/framework_end.h"
 #include "master/core/frameworks.h"
+#include "master/core/gone.h"
 #include "master/core/offers.h"
 #include "master/core/registry_codec.h"
+#include "master/core/registry_gc.h"
+#include "master/core/removals.h"
 #include "master/core/state.h"
 #include "master/core/tasks.h"
 #include "master/core/turn.h"
@@ -51,6 +55,7 @@ constexpr const char* counter_names[] = {
     "slave_removals/reason_unhealthy",
     "slave_removals/reason_unregistered",
     "slave_reregistrations",
+    "slave_unreachable_canceled",
     "slave_unreachable_completed",
     "slave_unreachable_scheduled",
     "tasks_dropped",
@@ -163,6 +168,8 @@ void on_persisted(Turn& turn, PersistToken token) {
                    [&](AgentStored& stored) { on_agent_stored(turn, token, std::move(stored)); },
                    [&](const UnreachableStored& stored) { on_unreachable_stored(turn, stored); },
                    [&](const AgentRemovalStored& stored) { on_agent_removal_stored(turn, stored); },
+                   [&](const GoneStored& stored) { on_gone_stored(turn, stored); },
+                   [&](const AgentsForgotten& stored) { on_agents_forgotten(turn, stored); },
                    [](NothingWaits) {},
                },
                continuation);
@@ -175,6 +182,9 @@ void on_timer(Turn& turn, const TimerKey& key) {
         case TimerKey::Kind::ping: return on_ping_due(turn, AgentId{key.id});
         case TimerKey::Kind::agent_reregister:
             return on_agent_reregister_due(turn, AgentId{key.id});
+        case TimerKey::Kind::recovery: return on_recovery_due(turn);
+        case TimerKey::Kind::removal: return on_removal_due(turn);
+        case TimerKey::Kind::registry_gc: return on_registry_gc_due(turn);
         case TimerKey::Kind::offer: return on_offer_due(turn, OfferId{key.id});
     }
 }
@@ -215,6 +225,10 @@ void dispatch(Turn& turn, Event& event) {
                        if (refuse_early_request(turn, requested.request)) return;
                        on_kill_requested(turn, requested);
                    },
+                   [&](const MarkAgentGoneRequested& requested) {
+                       if (refuse_early_request(turn, requested.request)) return;
+                       on_mark_gone_requested(turn, requested);
+                   },
                    [&](Tick) { on_tick(turn); },
                },
                event);
@@ -230,9 +244,11 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config, mesos::v1::MasterI
                                            std::uint64_t seed, Now now) {
     // A timer that sets itself again without any time in between would never let a step end.
     if (config.agent_ping_timeout <= Duration::zero() ||
-        config.scheduler_heartbeat <= Duration::zero()) {
+        config.scheduler_heartbeat <= Duration::zero() ||
+        config.registry_gc_interval <= Duration::zero()) {
         return fail(Errc::invalid_argument,
-                    "agent_ping_timeout and the scheduler heartbeat must be above 0");
+                    "agent_ping_timeout, registry_gc_interval and the scheduler heartbeat must be "
+                    "above 0");
     }
     const Registry registry = TEPUI_TRY(decode_registry(stored));
     auto state = std::make_unique<State>();

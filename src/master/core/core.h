@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "master/core/effect.h"
 #include "master/core/event.h"
+#include "master/core/removal_rate.h"
 
 namespace tepui::master {
 
@@ -18,6 +19,13 @@ struct CoreConfig {
     Duration agent_ping_timeout = std::chrono::seconds{15};
     std::uint32_t max_agent_ping_timeouts = 5;
     Duration agent_reregister_timeout = std::chrono::minutes{10};
+    /// How fast failed agents are marked unreachable; absent: at once.
+    std::optional<RemovalRate> agent_removal_rate_limit = {};
+    /// The share of recovered agents, from 0 to 1, that may stay away; with more the master ends.
+    double recovery_agent_removal_limit = 1;
+    Duration registry_gc_interval = std::chrono::minutes{15};
+    Duration registry_max_agent_age = std::chrono::hours{24 * 14};
+    std::size_t registry_max_agent_count = 102'400;  // Of unreachable ones, and of gone ones.
     Duration scheduler_heartbeat = std::chrono::seconds{15};
     std::optional<Duration> offer_timeout = {};
     std::size_t max_completed_frameworks = 50;

@@ -61,6 +61,7 @@ void FakeShell::perform(Effects effects) {
                        [&](AnswerRequest& answer) {
                            answers_.emplace(answer.request, std::move(answer.result));
                        },
+                       [&](EndMaster& end) { ended_ = std::move(end.why); },
                        [&](LogLine& line) { log_.push_back(std::move(line.text)); },
                    },
                    effect);
@@ -154,6 +155,12 @@ RequestToken FakeShell::kill(const FrameworkId& framework, std::string_view task
 RequestToken FakeShell::teardown(const FrameworkId& framework) {
     const RequestToken request{next_request_++};
     step(TeardownRequested{request, framework});
+    return request;
+}
+
+RequestToken FakeShell::mark_gone(const AgentId& agent) {
+    const RequestToken request{next_request_++};
+    step(MarkAgentGoneRequested{request, agent});
     return request;
 }
 

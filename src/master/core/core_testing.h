@@ -72,6 +72,9 @@ public:
 
     RequestToken teardown(const FrameworkId& framework);
     RequestToken kill(const FrameworkId& framework, std::string_view task);
+    RequestToken mark_gone(const AgentId& agent);
+    /// Why the core wants the process to end, once it does.
+    const std::optional<std::string>& ended() const { return ended_; }
     const Result<void>* answer(RequestToken request) const;
     bool logged(std::string_view part) const;
 
@@ -96,6 +99,7 @@ private:
     std::map<LinkId, std::vector<link::ToAgent>> frames_;
     std::map<RequestToken, Result<void>> answers_;
     std::vector<std::string> log_;
+    std::optional<std::string> ended_;
 };
 
 /// A scheduler on one stream.

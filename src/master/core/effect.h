@@ -53,6 +53,11 @@ struct AnswerRequest {
     Result<void> result;
 };
 
+/// This master must not go on: the process ends with this text, and nothing is decided any more.
+struct EndMaster {
+    std::string why;
+};
+
 /// A line for the log.
 struct LogLine {
     Severity severity;
@@ -60,7 +65,7 @@ struct LogLine {
 };
 
 using Effect = std::variant<SendToScheduler, CloseScheduler, SendToAgent, CloseAgentLink,
-                            PersistWrites, AnswerRequest, LogLine>;
+                            PersistWrites, AnswerRequest, EndMaster, LogLine>;
 using Effects = std::vector<Effect>;
 
 }  // namespace tepui::master

@@ -81,12 +81,19 @@ struct KillRequested {
     std::optional<mesos::v1::KillPolicy> policy;
 };
 
+/// An operator declares an agent gone for ever. Answered when that is stored: not_found when it is
+/// not known, unavailable when it is just changing.
+struct MarkAgentGoneRequested {
+    RequestToken request;
+    AgentId agent;
+};
+
 /// Time passed; sent when Core::next_deadline() is reached, and at the end of each batch of events,
 /// when allocation is due.
 struct Tick {};
 
 using Event =
     std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected, AgentFrameReceived,
-                 AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested, Tick>;
+                 AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested, MarkAgentGoneRequested, Tick>;
 
 }  // namespace tepui::master

@@ -58,11 +58,22 @@ struct AgentRemovalStored {
     std::string counter;  // Of the metrics: which kind of removal it is.
 };
 
+/// The agent is gone for ever, by an operator's word.
+struct GoneStored {
+    AgentId agent;
+    WallTime since;
+};
+
+/// Unreachable and gone agents, with the time since when they were, left the registry.
+struct AgentsForgotten {
+    std::vector<std::pair<WallTime, AgentId>> agents;
+};
+
 /// Nothing visible depends on the batch.
 struct NothingWaits {};
 
 using Continuation = std::variant<EpochStored, SubscriptionStored, FrameworkEndStored, AgentStored,
-                                  UnreachableStored, AgentRemovalStored, NothingWaits>;
+                                  UnreachableStored, AgentRemovalStored, GoneStored, AgentsForgotten, NothingWaits>;
 
 /// A subscription that waits for the registry.
 struct PendingSubscription {
@@ -83,6 +94,8 @@ struct PendingWrites {
     std::map<AgentId, PersistToken> newest_registration;
     /// Operator requests that wait for a framework's end.
     std::multimap<FrameworkId, RequestToken> teardown_requests;
+    /// Operator requests that wait for an agent to be stored as gone.
+    std::multimap<AgentId, RequestToken> gone_requests;
 };
 
 }  // namespace tepui::master

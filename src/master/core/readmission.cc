@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "master/core/executors.h"
 #include "master/core/frameworks.h"
 #include "master/core/ledger.h"
 #include "master/core/tasks.h"
@@ -129,7 +130,7 @@ void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1:
     }
     add_task(turn, framework, agent, std::move(task));
     if (!running) return;
-    if (before.was_unreachable) announce_return(turn, framework, agent, *info);
+    if (before.was_lost) announce_return(turn, framework, agent, *info);
     // It was reported lost when the connection broke, for ever: without checkpointing a framework
     // does not expect tasks to survive that.
     if (before.was_registered && !framework.info->checkpoint()) {
@@ -157,34 +158,49 @@ void readmit_task(Turn& turn, Agent& agent, const InfoById& infos, const mesos::
     set_state(turn, *framework, agent, key.second, reported.state());
 }
 
-void release_all_executors(Turn& turn, Agent& agent) {
-    for (const auto& [framework, executors] : agent.executors) {
-        for (const auto& [id, executor] : executors) {
-            release_used(turn, agent, framework, executor.resources);
+using ExecutorKey = std::pair<FrameworkId, ExecutorId>;
+
+ExecutorKey key_of(const mesos::v1::ExecutorInfo& info) {
+    return {FrameworkId{info.framework_id().value()}, ExecutorId{info.executor_id().value()}};
+}
+
+// Executors the master has there and the agent does not list. As with tasks, one that was launched
+// over this very connection is on its way.
+void end_missing_executors(Turn& turn, Agent& agent, const std::set<ExecutorKey>& listed) {
+    std::vector<ExecutorKey> missing;
+    for (const auto& [framework, by_id] : agent.executors) {
+        for (const auto& [id, executor] : by_id) {
+            if (listed.contains({framework, id}) || executor.launched_on == *agent.link) continue;
+            missing.emplace_back(framework, id);
         }
     }
-    agent.executors.clear();
+    for (const auto& [framework, id] : missing) {
+        remove_executor(turn, agent, framework, id);
+        tell_executor_failure(turn, framework, agent.id, id, -1);
+    }
 }
 
 void readmit_executors(Turn& turn, Agent& agent, const link::ReregisterAgent& frame,
                        const InfoById& infos, Readmission before) {
-    release_all_executors(turn, agent);
+    std::set<ExecutorKey> listed;
+    for (const auto& info : frame.executors()) listed.insert(key_of(info));
+    end_missing_executors(turn, agent, listed);
     for (const mesos::v1::ExecutorInfo& info : frame.executors()) {
-        const FrameworkId framework_id{info.framework_id().value()};
-        const ExecutorId id{info.executor_id().value()};
+        const auto [framework_id, id] = key_of(info);
         if (turn.state.ended_frameworks.contains(framework_id)) continue;
+        if (find_executor(agent, framework_id, id) != nullptr) continue;
         const Framework* framework = framework_of(turn, agent, infos, framework_id);
         auto parsed = Resources::parse(info.resources());
-        if (framework == nullptr || !parsed || agent.executors[framework_id].contains(id)) {
+        if (framework == nullptr || !parsed) {
             turn.log(Severity::error, "Ignoring executor {} that agent {} reports", id, agent.id);
             continue;
         }
-        Executor executor{std::make_shared<const mesos::v1::ExecutorInfo>(info),
-                          with_role(*framework, std::move(*parsed))};
+        Executor executor{.info = std::make_shared<mesos::v1::ExecutorInfo>(info),
+                          .resources = with_role(*framework, std::move(*parsed)),
+                          .launched_on = {}};
         use_reported(turn, agent, framework_id, executor.resources, before.was_registered);
-        agent.executors[framework_id].emplace(id, std::move(executor));
+        add_executor(turn, agent, framework_id, std::move(executor));
     }
-    std::erase_if(agent.executors, [](const auto& entry) { return entry.second.empty(); });
 }
 
 }  // namespace

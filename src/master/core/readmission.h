@@ -12,7 +12,7 @@ namespace tepui::master {
 /// What the master knew of the agent before.
 struct Readmission {
     bool was_registered = false;  // And was not lost since.
-    bool was_unreachable = false;
+    bool was_lost = false;        // Unreachable or removed: its tasks' frameworks were told so.
 };
 
 /// The frameworks of `frame` that have ended: the agent shuts them down.

@@ -66,6 +66,9 @@ void reconcile_task(Turn& turn, const Framework& framework, const TaskId& task,
         if (!state.recovered_agents.empty()) return;
     } else if (state.recovered_agents.contains(*agent)) {
         return;
+    } else if (!state.agents.contains(*agent) &&
+               state.pending.newest_registration.contains(*agent)) {
+        return;  // It is just coming back, and tells what it has.
     } else if (state.agents.contains(*agent)) {
         answer.state = lost_state(framework, mesos::v1::TASK_GONE);
         answer.message = "Reconciliation: Task is gone";
@@ -81,6 +84,14 @@ void reconcile_task(Turn& turn, const Framework& framework, const TaskId& task,
         answer.state = lost_state(framework, mesos::v1::TASK_UNREACHABLE);
         answer.message = "Reconciliation: Task is unreachable";
         answer.unreachable_since = it->second.since;
+    } else if (state.gone_agents.contains(*agent)) {
+        if (const mesos::v1::Task* ended = ended_task(framework, task, *agent)) {
+            answer.state = ended->status_update_state();
+            answer.message = "Reconciliation: Latest task state";
+        } else {
+            answer.state = lost_state(framework, mesos::v1::TASK_GONE_BY_OPERATOR);
+            answer.message = "Reconciliation: Task is gone by operator";
+        }
     }
     send_update(turn, framework, make_status(answer, turn.now.wall));
 }
@@ -111,7 +122,8 @@ void on_reconcile_operations(Turn& turn, const Framework& framework,
         status.set_state(
             turn.state.recovered_agents.contains(agent)     ? mesos::v1::OPERATION_RECOVERING
             : turn.state.unreachable_agents.contains(agent) ? mesos::v1::OPERATION_UNREACHABLE
-                                                            : mesos::v1::OPERATION_UNKNOWN);
+            : turn.state.gone_agents.contains(agent) ? mesos::v1::OPERATION_GONE_BY_OPERATOR
+                                                     : mesos::v1::OPERATION_UNKNOWN);
         if (operation.has_agent_id()) *status.mutable_agent_id() = operation.agent_id();
         if (operation.has_resource_provider_id()) {
             *status.mutable_resource_provider_id() = operation.resource_provider_id();

@@ -93,6 +93,14 @@ std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& ve
     return record.SerializeAsString();
 }
 
+std::string encode_gone_agent(const mesos::v1::AgentInfo& info, WallTime gone_since) {
+    registry::AgentRecord record;
+    *record.mutable_agent()->mutable_id() = info.id();
+    record.mutable_agent()->set_hostname(info.hostname());
+    record.set_gone_since_nanoseconds(gone_since.since_epoch.count());
+    return record.SerializeAsString();
+}
+
 std::string encode_connected(const mesos::v1::FrameworkInfo& info, WallTime registered_at) {
     return encode_framework(info, registered_at, registry::FrameworkRecord::CONNECTED, {});
 }

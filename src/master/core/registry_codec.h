@@ -33,6 +33,8 @@ Result<Registry> decode_registry(const std::map<std::string, std::string>& store
 
 std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& version,
                          WallTime registered_at, std::optional<WallTime> unreachable_since);
+/// Keeps the id and the hostname only.
+std::string encode_gone_agent(const mesos::v1::AgentInfo& info, WallTime gone_since);
 std::string encode_connected(const mesos::v1::FrameworkInfo& info, WallTime registered_at);
 std::string encode_disconnected(const mesos::v1::FrameworkInfo& info, WallTime registered_at,
                                 WallTime teardown_at);

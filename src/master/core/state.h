@@ -18,6 +18,7 @@
 #include "master/core/effect.h"
 #include "master/core/event.h"
 #include "master/core/pending.h"
+#include "master/core/removal_queue.h"
 #include "master/core/timers.h"
 #include "resources/resources.h"
 
@@ -88,10 +89,11 @@ struct CompletedFramework {
     std::vector<std::shared_ptr<const mesos::v1::Task>> unreachable_tasks;
 };
 
-/// A custom executor that an agent reported.
+/// A custom or default executor that was launched on an agent, or that the agent reported.
 struct Executor {
-    std::shared_ptr<const mesos::v1::ExecutorInfo> info;
-    Resources resources;
+    std::shared_ptr<const mesos::v1::ExecutorInfo> info;  // With framework_id.
+    Resources resources;                                  // With allocation role.
+    LinkId launched_on = {};  // Where its first task was sent; 0 for one that an agent reported.
 };
 
 /// An agent that is registered: durable, answered, and not counted as unreachable.
@@ -130,6 +132,7 @@ struct Agent {
 /// An agent in the registry that has not come back since this master began.
 struct RecoveredAgent {
     std::shared_ptr<const mesos::v1::AgentInfo> info;
+    std::string version;
     WallTime registered_at;
     bool marking_unreachable = false;
 };
@@ -202,6 +205,11 @@ struct State {
     std::map<AgentId, Agent> agents;
     std::map<AgentId, RecoveredAgent> recovered_agents;
     std::map<AgentId, UnreachableAgent> unreachable_agents;
+    std::map<AgentId, WallTime> gone_agents;  // By an operator's word, since when.
+    /// Agents that left or were replaced, in order; bounded. Should one come back, the end of its
+    /// tasks was told wrongly.
+    std::set<AgentId> removed_agents;
+    std::deque<AgentId> removed_order;
     std::map<std::string, AgentId> agents_by_address;  // "hostname:port".
     std::map<LinkId, Link> links;
 
@@ -220,6 +228,9 @@ struct State {
     std::uint64_t next_offer = 0;
     std::unique_ptr<allocator::Allocator> allocator;
     Timers timers;
+    RemovalQueue removals;
+    std::size_t recovered_at_start = 0;  // Agents that the registry held as admitted.
+    bool registry_gc_armed = false;
     PendingWrites pending;
 };
 

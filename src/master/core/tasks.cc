@@ -202,6 +202,28 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
     }
 }
 
+void end_unreachable_task(Turn& turn, Framework& framework, MasterStatus status) {
+    const auto it = framework.unreachable_tasks.find(status.task);
+    TEPUI_ASSERT(it != framework.unreachable_tasks.end());
+    std::shared_ptr<const mesos::v1::Task> info = std::move(it->second);
+    framework.unreachable_tasks.erase(it);
+    std::erase(framework.unreachable_order, status.task);
+    --turn.state.unreachable_task_count;
+    if (!is_terminal(info->state())) {
+        mesos::v1::TaskStatus made = make_status(status, turn.now.wall);
+        mesos::v1::Task& edited = edit(info);
+        record_status(edited, made);
+        edited.set_state(status.state);
+        edited.set_status_update_state(status.state);
+        edited.clear_status_update_uuid();
+        turn.count(ended_counter(status.state));
+        send_update(turn, framework, std::move(made));
+    }
+    push_completed(turn, framework, std::move(info));
+    turn.changed(TaskKey{framework.id, status.task});
+    turn.changed(framework.id);
+}
+
 void on_status_update(Turn& turn, Agent& agent, link::StatusUpdate update) {
     turn.count("messages_status_update");
     mesos::v1::TaskStatus& status = *update.mutable_status();

@@ -41,6 +41,10 @@ void complete_task(Turn& turn, Framework& framework, Agent& agent, const TaskId&
 /// A task that is terminal already only moves, silently: its update is the agent's to send.
 void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus status);
 
+/// Ends a task of an unreachable agent that won't come back. A framework that was told TASK_LOST
+/// is told nothing more: to it the task has ended.
+void end_unreachable_task(Turn& turn, Framework& framework, MasterStatus status);
+
 /// StatusUpdate of a registered agent: recorded and forwarded; an unknown task's is forwarded too.
 void on_status_update(Turn& turn, Agent& agent, link::StatusUpdate update);
 

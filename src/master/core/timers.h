@@ -18,6 +18,9 @@ struct TimerKey {
         framework_failover,  // Framework: its failover_timeout is over.
         ping,                // Agent: a ping is due, or the last unanswered one was too many.
         agent_reregister,    // Agent, disconnected or recovered: it had its time to come back.
+        recovery,            // All recovered agents had their time to come back.
+        removal,             // The next failed agent may be marked unreachable.
+        registry_gc,         // Old unreachable and gone agents are looked for.
         offer,               // Offer: its offer_timeout is over.
     };
     Kind kind;

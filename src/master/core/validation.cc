@@ -1,6 +1,7 @@
 #include "master/core/validation.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -158,6 +159,23 @@ Result<void> validate_framework(const Call::Subscribe& subscribe, const Framewor
             return fail(Errc::invalid_argument,
                         "Suppressed role '{}' is not among the framework's roles", role);
         }
+    }
+    return {};
+}
+
+Result<void> validate_agent_version(const std::string& version) {
+    unsigned major = 0;
+    const char* const end = version.data() + version.size();
+    const auto [stop, error] = std::from_chars(version.data(), end, major);
+    if (error != std::errc{} || stop == end || *stop != '.') {
+        return fail(Errc::invalid_argument, "The agent's version '{}' is not one such as 1.12.0",
+                    version);
+    }
+    if (major < 1) {
+        return fail(Errc::invalid_argument,
+                    "The agent has version {}; the least that this master works with is 1.0.0, so "
+                    "upgrade the agent",
+                    version);
     }
     return {};
 }

@@ -32,4 +32,8 @@ std::set<std::string> framework_roles(const mesos::v1::FrameworkInfo& info);
 bool has_capability(const mesos::v1::FrameworkInfo& info,
                     mesos::v1::FrameworkInfo::Capability::Type type);
 
+/// Agents before 1.0.0 are not admitted: they know nothing of being unreachable and back. The error
+/// names the version and what to do.
+Result<void> validate_agent_version(const std::string& version);
+
 }  // namespace tepui::master

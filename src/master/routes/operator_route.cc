@@ -18,6 +18,14 @@ Response answer_response(wire::Media media, const Answer& answer) {
                                 std::make_shared<const std::string>(wire::encode(media, answer)));
 }
 
+/// Operations change reservations and volumes, and no call that makes one is served yet.
+Answer no_operations() {
+    Answer answer;
+    answer.set_type(Answer::GET_OPERATIONS);
+    answer.mutable_get_operations();
+    return answer;
+}
+
 std::string render_get_roles(const Snapshot& snapshot, wire::Media media) {
     return wire::encode(media, get_roles(snapshot));
 }
@@ -38,6 +46,16 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
             co_return answer_response(media, daemon::version_answer<Answer>(facts_->version));
         case Call::GET_FLAGS:
             co_return answer_response(media, daemon::flags_answer<Answer>(facts_->flags));
+        case Call::GET_LOGGING_LEVEL:
+            co_return answer_response(media, daemon::logging_level_answer<Answer>(
+                                                 log_level_.at(clock_.now().instant)));
+        case Call::SET_LOGGING_LEVEL: {
+            const auto raised = daemon::set_logging_level(log_level_, call.set_logging_level(),
+                                                          clock_.now().instant);
+            co_return raised ? Response::empty(200) : Response::error(raised.error());
+        }
+        case Call::GET_WEIGHTS: co_return answer_response(media, get_weights(*facts_));
+        case Call::GET_OPERATIONS: co_return answer_response(media, no_operations());
         case Call::GET_MASTER: co_return answer_response(media, get_master(*facts_));
         case Call::GET_STATE: co_return co_await view("GET_STATE", media, render_get_state);
         case Call::GET_AGENTS: co_return co_await view("GET_AGENTS", media, render_get_agents);
@@ -52,6 +70,8 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
         case Call::READ_FILE: co_return co_await files(std::move(call), media);
         case Call::TEARDOWN:
             co_return co_await teardown(FrameworkId(call.teardown().framework_id().value()));
+        case Call::MARK_AGENT_GONE:
+            co_return co_await mark_gone(AgentId(call.mark_agent_gone().agent_id().value()));
         default: break;
     }
     co_return Response::text(
@@ -92,6 +112,17 @@ asio::awaitable<Response> OperatorRoute::teardown(FrameworkId framework) {
     if (result) co_return Response::empty(200);
     if (result.error().code == Errc::not_found) co_return Response::text(400, result.error().text);
     co_return Response::error(result.error());
+}
+
+asio::awaitable<Response> OperatorRoute::mark_gone(AgentId agent) {
+    if (agent.empty()) {
+        co_return Response::text(400, "Expecting 'mark_agent_gone' with an 'agent_id'");
+    }
+    auto start = [this, &agent](std::function<void(Result<void>)> done) {
+        loop_.post_mark_gone(std::move(agent), std::move(done));
+    };
+    const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
+    co_return result ? Response::empty(200) : Response::error(result.error());
 }
 
 asio::awaitable<Response> OperatorRoute::kill_task(http::Request request) {

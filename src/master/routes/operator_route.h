@@ -3,6 +3,8 @@
 #include <memory>
 
 #include "daemon/files.h"
+#include "daemon/log_level.h"
+#include "env/clock.h"
 #include "http/router.h"
 #include "master/routes/reader.h"
 #include "mesos/v1/master/master.pb.h"
@@ -14,8 +16,14 @@ namespace tepui::master {
 class OperatorRoute {
 public:
     OperatorRoute(CoreLoop& loop, Reader& reader, const daemon::Files& files,
+                  daemon::LogLevel& log_level, const env::Clock& clock,
                   std::shared_ptr<const MasterFacts> facts)
-        : loop_(loop), reader_(reader), files_(files), facts_(std::move(facts)) {}
+        : loop_(loop),
+          reader_(reader),
+          files_(files),
+          log_level_(log_level),
+          clock_(clock),
+          facts_(std::move(facts)) {}
 
     asio::awaitable<http::Response> handle(http::Request request);
     /// POST /tepui/kill-task (api/tepui/operator.proto).
@@ -28,10 +36,13 @@ private:
     asio::awaitable<http::Response> files(mesos::v1::master::Call call, wire::Media media);
     asio::awaitable<http::Response> get_metrics(wire::Media media);
     asio::awaitable<http::Response> teardown(FrameworkId framework);
+    asio::awaitable<http::Response> mark_gone(AgentId agent);
 
     CoreLoop& loop_;
     Reader& reader_;
     const daemon::Files& files_;
+    daemon::LogLevel& log_level_;
+    const env::Clock& clock_;
     const std::shared_ptr<const MasterFacts> facts_;
 };
 
