@@ -237,7 +237,7 @@ TEST(Accept, RefusesTasksWithTaskError) {
              t.clear_command();
              t.mutable_executor()->mutable_executor_id()->set_value("e1");
          },
-         "custom executor ('e1')"},
+         "Executor 'e1' has neither type DEFAULT nor type CUSTOM"},
         {"no resources", [](auto& t) { t.clear_resources(); }, "uses no resources"},
         {"bad resources", [](auto& t) { t.mutable_resources(0)->mutable_scalar()->set_value(-1); },
          "invalid resources"},
@@ -409,25 +409,6 @@ TEST(Accept, AnotherFrameworksOfferIsNotTouched) {
     EXPECT_EQ(thief.updates().at(0).reason(), TaskStatus::REASON_INVALID_OFFERS);
     cluster.scheduler.accept({offer}, {task_info(offer, "t1")});
     EXPECT_EQ(cluster.agent.take(link::ToAgent::kRunTask).size(), 1u);
-}
-
-TEST(Accept, TaskGroupsAreRefusedByName) {
-    Cluster cluster;
-    const mesos::v1::Offer offer = cluster.scheduler.offer();
-    Operation operation;
-    operation.set_type(Operation::LAUNCH_GROUP);
-    operation.mutable_launch_group()->mutable_executor()->mutable_executor_id()->set_value("e");
-    for (const char* id : {"a", "b"}) {
-        *operation.mutable_launch_group()->mutable_task_group()->add_tasks() = task_info(offer, id);
-    }
-    cluster.scheduler.operate(offer, operation);
-    const auto updates = cluster.scheduler.updates();
-    ASSERT_EQ(updates.size(), 2u);
-    for (const auto& update : updates) {
-        EXPECT_EQ(update.state(), mesos::v1::TASK_ERROR);
-        EXPECT_EQ(update.reason(), TaskStatus::REASON_TASK_GROUP_INVALID);
-        EXPECT_THAT(update.message(), HasSubstr("LAUNCH_GROUP is not supported"));
-    }
 }
 
 TEST(Accept, OtherOperationsAreSkippedAndAnsweredWhenTheyHaveAnId) {

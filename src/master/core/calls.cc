@@ -1,6 +1,7 @@
 #include "master/core/calls.h"
 
 #include "master/core/accept.h"
+#include "master/core/executors.h"
 #include "master/core/framework_end.h"
 #include "master/core/framework_update.h"
 #include "master/core/offers.h"
@@ -49,37 +50,6 @@ void on_kill(Turn& turn, Framework& framework, const Call::Kill& kill) {
     }
     if (is_terminal(task.info->state())) return;  // Its last update is on the way.
     send_kill(turn, framework, task, kill.has_kill_policy() ? &kill.kill_policy() : nullptr);
-}
-
-void on_message(Turn& turn, const Framework& framework, Call::Message message) {
-    turn.count("messages_framework_to_executor");
-    const Agent* agent = turn.find_agent(AgentId{message.agent_id().value()});
-    if (agent == nullptr || !agent->connected()) {
-        turn.count("invalid_framework_to_executor_messages");
-        turn.log(Severity::info, "Dropping a message to executor {}: agent {} is not connected",
-                 message.executor_id().value(), message.agent_id().value());
-        return;
-    }
-    turn.count("valid_framework_to_executor_messages");
-    link::ToAgent frame;
-    link::FrameworkMessage& forwarded = *frame.mutable_framework_message();
-    forwarded.mutable_framework_id()->set_value(framework.id.value);
-    *forwarded.mutable_executor_id() = std::move(*message.mutable_executor_id());
-    forwarded.set_data(std::move(*message.mutable_data()));
-    turn.send(*agent, std::move(frame));
-}
-
-void on_shutdown(Turn& turn, const Framework& framework, const Call::Shutdown& shutdown) {
-    const Agent* agent = turn.find_agent(AgentId{shutdown.agent_id().value()});
-    if (agent == nullptr || !agent->connected()) {
-        turn.log(Severity::info, "Ignoring SHUTDOWN of executor {}: agent {} is not connected",
-                 shutdown.executor_id().value(), shutdown.agent_id().value());
-        return;
-    }
-    link::ToAgent frame;
-    frame.mutable_shutdown_executor()->mutable_framework_id()->set_value(framework.id.value);
-    *frame.mutable_shutdown_executor()->mutable_executor_id() = shutdown.executor_id();
-    turn.send(*agent, std::move(frame));
 }
 
 // The roles meant, all for none; nothing when one is not the framework's: the call is dropped.
@@ -207,23 +177,6 @@ void on_scheduler_call(Turn& turn, SchedulerCalled called) {
     }
     dispatch(turn, *turn.find_framework(FrameworkId{called.call.framework_id().value()}),
              called.call);
-}
-
-void on_executor_message(Turn& turn, const Agent& agent, link::ExecutorMessage message) {
-    turn.count("messages_executor_to_framework");
-    const Framework* framework = turn.find_framework(FrameworkId{message.framework_id().value()});
-    if (framework == nullptr || !framework->connected()) {
-        turn.count("invalid_executor_to_framework_messages");
-        return;
-    }
-    turn.count("valid_executor_to_framework_messages");
-    mesos::v1::scheduler::Event event;
-    event.set_type(mesos::v1::scheduler::Event::MESSAGE);
-    auto& forwarded = *event.mutable_message();
-    forwarded.mutable_agent_id()->set_value(agent.id.value);
-    *forwarded.mutable_executor_id() = std::move(*message.mutable_executor_id());
-    forwarded.set_data(std::move(*message.mutable_data()));
-    turn.send(*framework, std::move(event));
 }
 
 }  // namespace tepui::master

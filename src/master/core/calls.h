@@ -14,7 +14,4 @@ Result<void> check_scheduler_call(const State& state, const mesos::v1::scheduler
 void on_kill_requested(Turn& turn, const KillRequested& requested);
 void on_scheduler_call(Turn& turn, SchedulerCalled called);
 
-/// A message of an executor to its scheduler; best effort.
-void on_executor_message(Turn& turn, const Agent& agent, link::ExecutorMessage message);
-
 }  // namespace tepui::master

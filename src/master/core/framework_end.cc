@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "master/core/ledger.h"
+#include "master/core/executors.h"
 #include "master/core/offers.h"
 #include "master/core/registry_codec.h"
 #include "master/core/tasks.h"
@@ -43,12 +43,7 @@ void end_tasks(Turn& turn, Framework& framework) {
 
 void end_executors(Turn& turn, const FrameworkId& framework) {
     for (auto& [id, agent] : turn.state.agents) {
-        const auto it = agent.executors.find(framework);
-        if (it == agent.executors.end()) continue;
-        for (const auto& [executor_id, executor] : it->second) {
-            release_used(turn, agent, framework, executor.resources);
-        }
-        agent.executors.erase(it);
+        remove_executors(turn, agent, framework);
     }
 }
 

@@ -36,6 +36,9 @@ allocator::Client client_of(const Framework& framework) {
 void update_agents(Turn& turn, const Framework& framework) {
     std::set<AgentId> agents;
     for (const auto& [id, task] : framework.tasks) agents.insert(task.agent);
+    for (const auto& [id, agent] : turn.state.agents) {
+        if (agent.executors.contains(framework.id)) agents.insert(id);
+    }
     for (const AgentId& id : agents) {
         const Agent& agent = turn.state.agents.at(id);
         if (!agent.connected()) continue;  // It is told when it registers again.

@@ -42,6 +42,8 @@ Result<void> validate_environment(const mesos::v1::Environment& environment) {
     return {};
 }
 
+}  // namespace
+
 Result<void> validate_command(const CommandInfo& command, bool image_may_give_it) {
     TEPUI_CHECK_OK(validate_environment(command.environment()));
     if (command.shell() && !command.has_value() && !image_may_give_it) {
@@ -65,6 +67,8 @@ Result<void> validate_container(const ContainerInfo& container) {
     }
     return {};
 }
+
+namespace {
 
 Result<void> validate_seconds(std::string_view what, double value) {
     if (std::isnan(value) || value < 0) return invalid("Expecting '{}' to be non-negative", what);
@@ -173,20 +177,14 @@ Result<void> validate_resources(const TaskInfo& task) {
 
 }  // namespace
 
-Result<void> validate_task(const TaskInfo& task, const AgentId& offered_agent) {
+Result<void> validate_task(const TaskInfo& task, const AgentId& offered_agent, TaskPlace place) {
     TEPUI_CHECK_OK(validate_id("task id", task.task_id().value()));
     if (task.agent_id().value() != offered_agent.value) {
         return invalid("Task uses invalid agent {} while agent {} is expected",
                        task.agent_id().value(), offered_agent);
     }
-    if (task.has_executor() == task.has_command()) {
+    if (place == TaskPlace::alone && task.has_executor() == task.has_command()) {
         return invalid("Task should have exactly one of CommandInfo or ExecutorInfo present");
-    }
-    if (task.has_executor()) {
-        return invalid(
-            "Task '{}' has a custom executor ('{}'), which the agents of this version "
-            "cannot run; use 'command' instead",
-            task.task_id().value(), task.executor().executor_id().value());
     }
     TEPUI_CHECK_OK(validate_resources(task));
     if (task.kill_policy().grace_period().nanoseconds() < 0) {
@@ -195,7 +193,9 @@ Result<void> validate_task(const TaskInfo& task, const AgentId& offered_agent) {
     if (task.max_completion_time().nanoseconds() < 0) {
         return invalid("Task's 'max_completion_time' must be non-negative");
     }
-    TEPUI_CHECK_OK(validate_command(task.command(), task.has_container()));
+    if (task.has_command()) {
+        TEPUI_CHECK_OK(validate_command(task.command(), task.has_container()));
+    }
     if (task.has_container()) TEPUI_CHECK_OK(validate_container(task.container()));
     if (task.has_health_check()) TEPUI_CHECK_OK(validate_health_check(task.health_check()));
     if (task.has_check()) TEPUI_CHECK_OK(validate_check(task.check()));

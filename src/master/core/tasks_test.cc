@@ -205,18 +205,6 @@ TEST(Messages, PassBothWaysOrAreDropped) {
     EXPECT_EQ(cluster.shell.state().counters.at("invalid_framework_to_executor_messages"), 1u);
 }
 
-TEST(Shutdown, GoesToTheAgentOrNowhere) {
-    Cluster cluster;
-    SchedulerCall call = cluster.scheduler.make(SchedulerCall::SHUTDOWN);
-    call.mutable_shutdown()->mutable_agent_id()->set_value(cluster.agent.id.value);
-    call.mutable_shutdown()->mutable_executor_id()->set_value("e");
-    cluster.scheduler.call(call);
-    EXPECT_EQ(cluster.agent.take(link::ToAgent::kShutdownExecutor).size(), 1u);
-    call.mutable_shutdown()->mutable_agent_id()->set_value("x");
-    cluster.scheduler.call(call);
-    EXPECT_TRUE(cluster.scheduler.take().empty());
-}
-
 TEST(Request, HasNoEffect) {
     Cluster cluster;
     SchedulerCall call = cluster.scheduler.make(SchedulerCall::REQUEST);
