@@ -6,6 +6,7 @@
 #include "daemon/json_response.h"
 #include "daemon/plain_json.h"
 #include "master/snapshot/legacy_views.h"
+#include "master/snapshot/registry_view.h"
 
 namespace tepui::master {
 namespace {
@@ -73,6 +74,9 @@ void LegacyRoutes::add_to(http::Router& router, const std::function<http::Handle
     });
     add("/tasks", read, std::mem_fn(&LegacyRoutes::tasks));
     add("/metrics/snapshot", read, std::mem_fn(&LegacyRoutes::metrics));
+    for (const char* path : {"/registrar/registry", "/registrar(1)/registry"})
+        add(path, read, whole_of("/registrar/registry", render_registry));
+    add("/weights", {"GET", "PUT"}, std::mem_fn(&LegacyRoutes::weights));
     add("/redirect", get, std::mem_fn(&LegacyRoutes::redirect));
     add("/teardown", {"POST"}, std::mem_fn(&LegacyRoutes::teardown));
 }
@@ -114,6 +118,13 @@ asio::awaitable<Response> LegacyRoutes::metrics(Request request) {
     }
     const auto metrics = co_await reader_.metrics();
     co_return daemon::json_response(request, daemon::metrics_json(metrics));
+}
+
+asio::awaitable<Response> LegacyRoutes::weights(Request request) {
+    if (request.method == "PUT")
+        co_return Response::text(501, "PUT /weights is not supported by this master: weights are "
+                                      "given with --weights.");
+    co_return daemon::json_response(request, weights_json(*facts_));
 }
 
 asio::awaitable<Response> LegacyRoutes::redirect(Request) {

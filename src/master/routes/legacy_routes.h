@@ -30,6 +30,7 @@ private:
     asio::awaitable<Response> tasks(Request request);
     asio::awaitable<Response> metrics(Request request);
     asio::awaitable<Response> redirect(Request request);
+    asio::awaitable<Response> weights(Request request);
     asio::awaitable<Response> teardown(Request request);
 
     CoreLoop& loop_;

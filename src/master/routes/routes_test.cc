@@ -1,9 +1,7 @@
 // Statuses, headers and small bodies of every route, over a real socket.
 #include <gmock/gmock.h>
 
-#include "base/temporary_directory_testing.h"
-#include "master/master.h"
-#include "master/master_testing.h"
+#include "master/routes/routes_testing.h"
 
 namespace tepui::master {
 namespace {
@@ -11,29 +9,6 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-class RoutesTest : public testing::Test {
-protected:
-    RoutesTest() {
-        MasterOptions options;
-        options.port = 0;
-        options.hostname = "master.example";
-        options.work_dir = folder_.path();
-        options.registry = RegistryKind::in_memory;
-        options.log.to_stderr = false;
-        options.flags = {{"given", "as is"}};
-        master_ = std::make_unique<Master>(options);
-        const auto started = master_->start();
-        if (!started) throw std::runtime_error(started.error().text);
-        client_ = std::make_unique<TestClient>(io_, master_->port());
-        while (client_->get("/state-summary").status == 503) std::this_thread::yield();
-    }
-
-    const TemporaryDirectory folder_;
-    TestIo io_;
-    std::unique_ptr<Master> master_;
-    std::unique_ptr<TestClient> client_;
-};
 
 // The cases of the recorded error-statuses, with the recorded statuses.
 TEST_F(RoutesTest, BadRequestsHaveTheRecordedStatuses) {
@@ -104,7 +79,8 @@ TEST_F(RoutesTest, BadRequestsHaveTheRecordedStatuses) {
          R"({"type":"READ_FILE","read_file":{"path":"/etc/passwd","offset":0}})", 404},
         {"operator: LIST_FILES of unknown path", "POST", "/api/v1", json,
          R"({"type":"LIST_FILES","list_files":{"path":"/etc"}})", 404},
-        {"operator: not served yet", "POST", "/api/v1", json, R"({"type":"GET_OPERATIONS"})", 501},
+        {"operator: SET_LOGGING_LEVEL without a level", "POST", "/api/v1", json,
+         R"({"type":"SET_LOGGING_LEVEL","set_logging_level":{"duration":{"nanoseconds":1}}})", 400},
         {"operator: accept text/html",
          "POST",
          "/api/v1",
@@ -140,12 +116,6 @@ TEST_F(RoutesTest, BadRequestsHaveTheRecordedStatuses) {
         EXPECT_EQ(response.status, row.status) << (response.body ? *response.body : "");
         if (row.status == 405) EXPECT_EQ(response.headers.find("Allow"), "POST");
     }
-}
-
-TEST_F(RoutesTest, ACallThatIsNotServedNamesItself) {
-    const auto response = client_->post_json("/api/v1", R"({"type":"GET_MAINTENANCE_STATUS"})");
-    EXPECT_EQ(response.status, 501U);
-    EXPECT_THAT(*response.body, HasSubstr("GET_MAINTENANCE_STATUS"));
 }
 
 TEST_F(RoutesTest, AnInvalidSubscriptionGetsAnErrorOnItsStream) {

@@ -248,6 +248,18 @@ std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query) {
     return out;
 }
 
+std::string weights_json(const MasterFacts& facts) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_array();
+    for (const auto& [role, weight] : facts.weights) {
+        json.begin_object().key("role").value(role);
+        json.key("weight").value(weight).end_object();
+    }
+    json.end_array();
+    return out;
+}
+
 std::string render_roles(const Snapshot& snapshot) {
     std::string out;
     JsonWriter json(out);

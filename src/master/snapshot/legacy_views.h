@@ -14,6 +14,8 @@ std::string render_state_summary(const Snapshot& snapshot);
 std::string render_slaves(const Snapshot& snapshot, const std::optional<std::string>& only);
 std::string render_frameworks(const Snapshot& snapshot, const std::optional<std::string>& only);
 std::string render_roles(const Snapshot& snapshot);
+/// The body of /weights.
+std::string weights_json(const MasterFacts& facts);
 
 struct TasksQuery {
     std::optional<std::string> framework_id = std::nullopt;

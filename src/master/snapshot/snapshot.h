@@ -56,7 +56,7 @@ public:
     std::shared_ptr<const MasterFacts> facts;
     PagedMap<AgentId, std::shared_ptr<const AgentItem>> agents;
     PagedMap<AgentId, std::shared_ptr<const RecoveredAgentItem>> recovered_agents;
-    PagedMap<AgentId, bool> unreachable_agents;
+    PagedMap<AgentId, WallTime> unreachable_agents;  // Since when.
     PagedMap<FrameworkId, std::shared_ptr<const FrameworkItem>> frameworks;
     TaskMap tasks;
     TaskMap unreachable_tasks;

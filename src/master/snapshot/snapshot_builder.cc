@@ -172,8 +172,8 @@ void SnapshotBuilder::set_agent(const State& state, const AgentId& id) {
     } else {
         working_.recovered_agents.erase(id);
     }
-    if (state.unreachable_agents.contains(id)) {
-        working_.unreachable_agents.set(id, true);
+    if (const auto it = state.unreachable_agents.find(id); it != state.unreachable_agents.end()) {
+        working_.unreachable_agents.set(id, it->second.since);
     } else {
         working_.unreachable_agents.erase(id);
     }

@@ -161,6 +161,17 @@ Response get_roles(const Snapshot& snapshot) {
     return response;
 }
 
+Response get_weights(const MasterFacts& facts) {
+    Response response;
+    response.set_type(Response::GET_WEIGHTS);
+    for (const auto& [role, weight] : facts.weights) {
+        auto* info = response.mutable_get_weights()->add_weight_infos();
+        info->set_weight(weight);
+        info->set_role(role);
+    }
+    return response;
+}
+
 Response get_master(const MasterFacts& facts) {
     Response response;
     response.set_type(Response::GET_MASTER);

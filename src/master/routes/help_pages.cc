@@ -1,0 +1,43 @@
+#include "master/routes/help_pages.h"
+
+namespace tepui::master {
+
+std::vector<daemon::HelpPage> help_pages() {
+    const std::string jsonp = "jsonp  a function's name that the answer is wrapped in\n";
+    const std::string unserved = "501: not supported by this master.";
+    return {
+        {"/api/v1", "POST", "The operator API: a mesos.v1.master.Call in JSON or protobuf.", ""},
+        {"/api/v1/scheduler", "POST", "The API of frameworks: a mesos.v1.scheduler.Call.", ""},
+        {"/tepui/agent-link", "GET", "Where agents connect; upgrades the connection.", ""},
+        {"/tepui/kill-task", "POST", "Kills a task for an operator.", ""},
+        {"/state", "GET", "Agents, frameworks, tasks, executors, offers and this master.", jsonp},
+        {"/state-summary", "GET", "Agents and frameworks with numbers of tasks by state.", jsonp},
+        {"/slaves", "GET", "Agents with their resources.", "slave_id  only this agent\n" + jsonp},
+        {"/frameworks", "GET", "Frameworks with what they hold.",
+         "framework_id  only this framework\n" + jsonp},
+        {"/tasks", "GET", "Tasks, also those that are over.",
+         "framework_id  only of this framework\ntask_id       only of this id\n"
+         "limit         how many; 100 by default, -1 for all\n"
+         "offset        how many are left out at the beginning\n"
+         "order         asc or desc, by the time of the first status; desc by default\n" +
+             jsonp},
+        {"/roles", "GET", "Roles with their weights, quota, frameworks and resources.", jsonp},
+        {"/weights", "GET, PUT", "Weights of roles; PUT is not supported.", jsonp},
+        {"/registrar/registry", "GET", "The agents in the registry.", jsonp},
+        {"/registrar(1)/registry", "GET", "The agents in the registry.", jsonp},
+        {"/redirect", "GET", "307 to the leading master.", ""},
+        {"/teardown", "POST", "Ends a framework and all its tasks.",
+         "frameworkId  in the body, as a form\n"},
+        {"/reserve", "POST", unserved, ""},
+        {"/unreserve", "POST", unserved, ""},
+        {"/create-volumes", "POST", unserved, ""},
+        {"/destroy-volumes", "POST", unserved, ""},
+        {"/quota", "GET, POST, DELETE", unserved, ""},
+        {"/maintenance/schedule", "GET, POST", unserved, ""},
+        {"/maintenance/status", "GET", unserved, ""},
+        {"/machine/down", "POST", unserved, ""},
+        {"/machine/up", "POST", unserved, ""},
+    };
+}
+
+}  // namespace tepui::master
