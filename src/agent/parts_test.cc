@@ -11,6 +11,7 @@
 #include "agent/detect.h"
 #include "agent/launch_spec.h"
 #include "agent/master_detector.h"
+#include "agent/routes/executor_views.h"
 #include "agent/routes/state_views.h"
 
 namespace tepui::agent {
@@ -160,7 +161,6 @@ TEST(LaunchSpec, RefusesWhatIsNotIsolated) {
     expect_refused([](auto& task) {
         task.mutable_resources(0)->mutable_disk()->mutable_persistence()->set_id("v");
     });
-    expect_refused([](auto& task) { task.mutable_health_check(); });
     expect_refused([](auto& task) { task.mutable_resources(0)->set_name("gpus"); });
 }
 

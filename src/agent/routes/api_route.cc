@@ -115,6 +115,13 @@ std::optional<Response> constant(Call::Type type, const Identity& identity) {
         case Call::GET_HEALTH: return daemon::health_answer<Response>();
         case Call::GET_VERSION: return daemon::version_answer<Response>(daemon::version_info());
         case Call::GET_FLAGS: return daemon::flags_answer<Response>(identity.flags);
+        case Call::GET_OPERATIONS: {
+            // Operations change reservations and volumes, and no call that makes one is served yet.
+            Response response;
+            response.set_type(Response::GET_OPERATIONS);
+            response.mutable_get_operations();
+            return response;
+        }
         default: return std::nullopt;
     }
 }
@@ -125,8 +132,13 @@ asio::awaitable<Result<Response>> answer(std::shared_ptr<Backend> backend, Call 
         auto response = co_await backend->from_state<Response>(std::move(make));
         co_return response;
     }
+    if (call.type() == Call::GET_LOGGING_LEVEL) {
+        const Instant now = backend->clock().now().instant;
+        co_return daemon::logging_level_answer<Response>(backend->log_level().at(now));
+    }
     if (call.type() == Call::GET_CONTAINERS) {
-        auto containers = co_await containers_with_usage(backend);
+        const bool nested = call.get_containers().show_nested();
+        auto containers = co_await containers_with_usage(backend, nested);
         if (!containers) co_return std::unexpected(containers.error());
         Response response;
         response.set_type(Response::GET_CONTAINERS);
@@ -143,7 +155,7 @@ asio::awaitable<Result<Response>> answer(std::shared_ptr<Backend> backend, Call 
         auto response = co_await daemon::on_worker(backend->workers(), std::move(work));
         co_return response;
     }
-    co_return fail(Errc::unsupported, "The call {} is not supported by this agent yet.",
+    co_return fail(Errc::unsupported, "{} is not supported by this agent.",
                    Call::Type_Name(call.type()));
 }
 
@@ -154,6 +166,11 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
     Call call;
     const auto media = daemon::check_operator_call(request, call, optional_bodies);
     if (!media) co_return media.error();
+    if (call.type() == Call::SET_LOGGING_LEVEL) {
+        const auto raised = daemon::set_logging_level(
+            backend->log_level(), call.set_logging_level(), backend->clock().now().instant);
+        co_return raised ? http::Response::empty(200) : http::Response::error(raised.error());
+    }
     const auto response = co_await answer(backend, std::move(call));
     if (!response) co_return daemon::api_error(response.error());
     co_return daemon::api_response(*media,

@@ -2,11 +2,12 @@
 
 #include "agent/core/context.h"
 #include "agent/core/task_message.h"
+#include "agent/routes/executor_views.h"
 #include "agent/routes/state_views.h"
 #include "daemon/plain_json.h"
 #include "daemon/resource_json.h"
 #include "daemon/task_json.h"
-#include "daemon/version.h"
+#include "daemon/version_info.h"
 
 // GET /state of an agent, as clients from before v1 read it (state-json.md).
 namespace tepui::agent {
@@ -23,55 +24,57 @@ void write_queued(JsonWriter& json, const State& state, const v1::TaskInfo& info
     json.key("resources");
     daemon::write_resources(json, info.resources());
     json.key("role").value(daemon::allocation_role(info.resources()));
-    json.key("command").message(info.command());
+    if (info.has_command()) json.key("command").message(info.command());
+    if (info.has_executor()) json.key("executor_id").value(info.executor().executor_id().value());
     if (info.has_discovery()) json.key("discovery").message(info.discovery());
     json.end_object();
 }
 
-/// The fields of an executor object before its lists of tasks.
-void write_executor_head(JsonWriter& json, const v1::TaskInfo& info, const ContainerId& container,
-                         const std::string& sandbox, const Resources& resources) {
-    json.key("id").value(info.task_id().value());
-    json.key("name").value(executor_name(info));
-    json.key("source").value(info.task_id().value());
-    json.key("container").value(container.value);
-    json.key("directory").value(sandbox);
+bool is_queued(const TaskRun& task) {
+    return task.phase == Phase::persisting || task.phase == Phase::launching;
+}
+
+void write_executor_tasks(JsonWriter& json, const State& state, const ExecutorView& executor) {
+    json.key("tasks").begin_array();
+    for (const TaskRun* task : executor.tasks) {
+        if (task->phase == Phase::running) daemon::write_task(json, task_message(state, *task));
+    }
+    json.end_array();
+    json.key("queued_tasks").begin_array();
+    for (const TaskRun* task : executor.tasks) {
+        if (is_queued(*task)) write_queued(json, state, task->info);
+    }
+    json.end_array();
+    json.key("completed_tasks").begin_array();
+    for (const CompletedTask* task : executor.completed)
+        daemon::write_task(json, completed_message(state, executor, *task));
+    for (const TaskRun* task : executor.tasks) {
+        if (task->phase == Phase::ended) daemon::write_task(json, task_message(state, *task));
+    }
+    json.end_array();
+}
+
+void write_executor(JsonWriter& json, const State& state, const ExecutorView& executor) {
+    const v1::ExecutorInfo& info = executor.info;
+    json.begin_object();
+    json.key("id").value(info.executor_id().value());
+    json.key("name").value(info.name());
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"  // What monitoring tools group by.
+    json.key("source").value(info.source());
+#pragma clang diagnostic pop
+    json.key("container").value(executor.container.value);
+    json.key("directory").value(executor.sandbox);
     json.key("resources");
-    daemon::write_resources(json, resources);
-    json.key("role").value(daemon::allocation_role(info.resources()));
+    daemon::write_resources(json, resources_of(executor));
+    if (info.resources_size() > 0)
+        json.key("role").value(daemon::allocation_role(info.resources()));
     if (info.has_labels()) {
         json.key("labels");
         daemon::write_labels(json, info.labels());
     }
-}
-
-void write_executor(JsonWriter& json, const State& state, const TaskRun& run) {
-    const bool queued = run.phase == Phase::persisting || run.phase == Phase::launching;
-    const bool over = run.phase == Phase::ended;
-    json.begin_object();
-    write_executor_head(json, run.info, run.container, run.sandbox,
-                        over ? Resources{} : read_resources(run.info.resources()));
-    json.key("tasks").begin_array();
-    if (!queued && !over) daemon::write_task(json, task_message(state, run));
-    json.end_array();
-    json.key("queued_tasks").begin_array();
-    if (queued) write_queued(json, state, run.info);
-    json.end_array();
-    json.key("completed_tasks").begin_array();
-    if (over) daemon::write_task(json, task_message(state, run));
-    json.end_array();
-    json.end_object();
-}
-
-void write_completed_executor(JsonWriter& json, const State& state, const FrameworkId& framework,
-                              const CompletedTask& task) {
-    json.begin_object();
-    write_executor_head(json, task.info, task.container, task.sandbox, {});
-    json.key("tasks").begin_array().end_array();
-    json.key("queued_tasks").begin_array().end_array();
-    json.key("completed_tasks").begin_array();
-    daemon::write_task(json, task_message(state, framework, task));
-    json.end_array();
+    if (info.has_type()) json.key("type").value(v1::ExecutorInfo::Type_Name(info.type()));
+    write_executor_tasks(json, state, executor);
     json.end_object();
 }
 
@@ -96,12 +99,11 @@ void write_framework(JsonWriter& json, const State& state, const Framework& fram
 #pragma clang diagnostic pop
     }
     json.key("executors").begin_array();
-    for (const auto& [id, task] : framework.tasks) write_executor(json, state, task);
+    const auto write = [&](const ExecutorView& each) { write_executor(json, state, each); };
+    visit_executors(framework, write);
     json.end_array();
     json.key("completed_executors").begin_array();
-    for (const CompletedTask& task : framework.completed) {
-        write_completed_executor(json, state, FrameworkId{info.id().value()}, task);
-    }
+    visit_completed_executors(framework, write);
     json.end_array();
     json.end_object();
 }
@@ -129,23 +131,11 @@ void write_totals(JsonWriter& json, const State& state) {
 
 std::string Identity::pid() const { return fmt::format("slave(1)@{}:{}", ip, port); }
 
-std::string executor_name(const v1::TaskInfo& task) {
-    const v1::CommandInfo& command = task.command();
-    std::string text = command.value();
-    if (!command.shell()) {
-        for (const std::string& argument : command.arguments()) text += " " + argument;
-    }
-    // Long commands are cut to 15 characters.
-    if (text.size() > 15) text = text.substr(0, 12) + "...";
-    return fmt::format("Command Executor (Task: {}) (Command: {})", task.task_id().value(),
-                       command.shell() ? "sh -c '" + text + "'" : text);
-}
-
 std::string state_json(const State& state, const Identity& identity) {
     std::string out;
     JsonWriter json(out);
     json.begin_object();
-    json.key("version").value(daemon::api_version);
+    daemon::write_version(json, daemon::version_info());
     json.key("start_time").value(identity.started.seconds());
     json.key("id").value(state.id ? state.id->value : "");
     json.key("pid").value(identity.pid());

@@ -4,6 +4,7 @@
 
 #include "agent/core/context.h"
 #include "agent/core/task_message.h"
+#include "agent/routes/executor_views.h"
 
 namespace tepui::agent {
 namespace {
@@ -11,35 +12,20 @@ namespace {
 namespace v1 = mesos::v1;
 using v1::agent::Response;
 
-/// The built-in executor of a command task, as if it were one of its own.
-v1::ExecutorInfo executor_info(const FrameworkId& framework, const v1::TaskInfo& task) {
-    v1::ExecutorInfo info;
-    info.mutable_executor_id()->set_value(task.task_id().value());
-    info.mutable_framework_id()->set_value(framework.value);
-    *info.mutable_command() = task.command();
-    *info.mutable_resources() = task.resources();
-    info.set_name(executor_name(task));
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wdeprecated-declarations"
-    info.set_source(task.task_id().value());
-#pragma clang diagnostic pop
-    if (task.has_discovery()) *info.mutable_discovery() = task.discovery();
-    if (task.has_labels()) *info.mutable_labels() = task.labels();
-    return info;
+void add_completed(const State& state, const ExecutorView& executor, Response::GetTasks& tasks) {
+    for (const CompletedTask* task : executor.completed)
+        *tasks.add_completed_tasks() = completed_message(state, executor, *task);
 }
 
-void add_completed(const State& state, const Framework& framework, Response::GetTasks& tasks) {
-    for (const CompletedTask& task : framework.completed) {
-        *tasks.add_completed_tasks() =
-            task_message(state, FrameworkId{framework.info.id().value()}, task);
-    }
-}
-
-void add_completed(const Framework& framework, Response::GetExecutors& executors) {
-    for (const CompletedTask& task : framework.completed) {
-        *executors.add_completed_executors()->mutable_executor_info() =
-            executor_info(FrameworkId{framework.info.id().value()}, task.info);
-    }
+void add_container(Response::GetContainers& containers, const ContainerId& id,
+                   const ContainerId* parent, std::int64_t pid) {
+    auto& container = *containers.add_containers();
+    container.mutable_container_id()->set_value(id.value);
+    v1::ContainerStatus& status = *container.mutable_container_status();
+    status.mutable_container_id()->set_value(id.value);
+    if (parent != nullptr)
+        status.mutable_container_id()->mutable_parent()->set_value(parent->value);
+    if (pid > 0) status.set_executor_pid(static_cast<std::uint32_t>(pid));
 }
 
 /// total, used and percent of one resource, nonrevocable and revocable.
@@ -100,10 +86,9 @@ Resources read_resources(const ResourceList& list) {
 Resources used_resources(const State& state) {
     Resources used;
     for (const auto& [id, framework] : state.frameworks) {
-        for (const auto& [task_id, task] : framework.tasks) {
-            if (task.phase == Phase::ended) continue;
-            used += read_resources(task.info.resources()).unallocated();
-        }
+        visit_executors(framework, [&](const ExecutorView& executor) {
+            used += resources_of(executor).unallocated();
+        });
     }
     return used;
 }
@@ -120,25 +105,30 @@ Response::GetTasks get_tasks(const State& state) {
                 case Phase::ended: *tasks.add_terminated_tasks() = std::move(message); break;
             }
         }
-        add_completed(state, framework, tasks);
+        const auto add = [&](const ExecutorView& each) { add_completed(state, each, tasks); };
+        visit_executors(framework, add);
+        visit_completed_executors(framework, add);
     }
     for (const Framework& framework : state.completed_frameworks) {
-        add_completed(state, framework, tasks);
+        visit_completed_executors(
+            framework, [&](const ExecutorView& each) { add_completed(state, each, tasks); });
     }
     return tasks;
 }
 
 Response::GetExecutors get_executors(const State& state) {
     Response::GetExecutors executors;
+    const auto add_completed = [&](const ExecutorView& executor) {
+        *executors.add_completed_executors()->mutable_executor_info() = executor.info;
+    };
     for (const auto& [id, framework] : state.frameworks) {
-        for (const auto& [task_id, task] : framework.tasks) {
-            *executors.add_executors()->mutable_executor_info() = executor_info(id, task.info);
-        }
-        add_completed(framework, executors);
+        visit_executors(framework, [&](const ExecutorView& executor) {
+            *executors.add_executors()->mutable_executor_info() = executor.info;
+        });
+        visit_completed_executors(framework, add_completed);
     }
-    for (const Framework& framework : state.completed_frameworks) {
-        add_completed(framework, executors);
-    }
+    for (const Framework& framework : state.completed_frameworks)
+        visit_completed_executors(framework, add_completed);
     return executors;
 }
 
@@ -160,21 +150,59 @@ Response::GetAgent get_agent(const State& state) {
     return agent;
 }
 
-Response::GetContainers get_containers(const State& state) {
+Response::GetContainers get_containers(const State& state, bool nested) {
     Response::GetContainers containers;
-    for (const auto& [container_id, key] : state.containers) {
-        const TaskRun& task = state.frameworks.at(key.first).tasks.at(key.second);
-        if (task.phase != Phase::running) continue;
-        Response::GetContainers::Container& container = *containers.add_containers();
-        container.mutable_framework_id()->set_value(key.first.value);
-        container.mutable_executor_id()->set_value(key.second.value);
-        container.set_executor_name(executor_name(task.info));
-        container.mutable_container_id()->set_value(container_id.value);
-        v1::ContainerStatus& status = *container.mutable_container_status();
-        status.mutable_container_id()->set_value(container_id.value);
-        status.set_executor_pid(static_cast<std::uint32_t>(task.pid));
-    }
+    const auto add = [&](const ExecutorView& executor) {
+        if (!executor.is_running) return;
+        add_container(containers, executor.container, nullptr, executor.pid);
+        auto& container = *containers.mutable_containers(containers.containers_size() - 1);
+        container.mutable_framework_id()->set_value(executor.framework.value);
+        *container.mutable_executor_id() = executor.info.executor_id();
+        container.set_executor_name(executor.info.name());
+        if (!nested || !executor.is_pod) return;
+        for (const TaskRun* task : executor.tasks) {
+            if (task->phase != Phase::running) continue;
+            add_container(containers, task->container, &executor.container, task->pid);
+        }
+    };
+    for (const auto& [id, framework] : state.frameworks) visit_executors(framework, add);
     return containers;
+}
+
+std::map<std::string, std::string> container_sources(const State& state) {
+    std::map<std::string, std::string> sources;
+    for (const auto& [id, framework] : state.frameworks) {
+        visit_executors(framework, [&](const ExecutorView& executor) {
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"  // What monitoring tools group by.
+            sources[executor.container.value] = executor.info.source();
+#pragma clang diagnostic pop
+        });
+    }
+    return sources;
+}
+
+std::string containerizer_debug_json(const State& state) {
+    std::string out;
+    wire::JsonWriter json(out);
+    const auto add = [&](const ContainerId& container) {
+        json.begin_object().key("operation").value("launch");
+        json.key("args").begin_object().key("container_id").value(container.value);
+        json.end_object().end_object();
+    };
+    json.begin_object().key("pending").begin_array();
+    for (const auto& [id, framework] : state.frameworks) {
+        for (const auto& [executor_id, executor] : framework.executors) {
+            if (executor.phase == ExecutorPhase::launching) add(executor.container);
+        }
+        for (const auto& [task_id, task] : framework.tasks) {
+            const bool own =
+                !task.executor || framework.executors.at(*task.executor).kind == ExecutorKind::pod;
+            if (own && task.phase == Phase::launching) add(task.container);
+        }
+    }
+    json.end_array().end_object();
+    return out;
 }
 
 std::map<std::string, double> metrics(const State& state, const Identity& identity, WallTime now) {

@@ -15,11 +15,8 @@ namespace tepui::agent {
 
 /// The resources of a message; empty when they can't be read.
 Resources read_resources(const ResourceList& list);
-/// Resources of the tasks that hold some, without their allocation.
+/// Resources of the executors and tasks that hold some, without their allocation.
 Resources used_resources(const State& state);
-
-/// "Command Executor (Task: t) (Command: sh -c 'sleep 100')".
-std::string executor_name(const mesos::v1::TaskInfo& task);
 
 /// The body of /state.
 std::string state_json(const State& state, const Identity& identity);
@@ -28,8 +25,12 @@ mesos::v1::agent::Response::GetTasks get_tasks(const State& state);
 mesos::v1::agent::Response::GetExecutors get_executors(const State& state);
 mesos::v1::agent::Response::GetFrameworks get_frameworks(const State& state);
 mesos::v1::agent::Response::GetAgent get_agent(const State& state);
-/// The containers that run, without statistics.
-mesos::v1::agent::Response::GetContainers get_containers(const State& state);
+/// The containers that run, without statistics: of executors, and, with `nested`, of pods' tasks.
+mesos::v1::agent::Response::GetContainers get_containers(const State& state, bool nested);
+/// ExecutorInfo.source of each executor, by container.
+std::map<std::string, std::string> container_sources(const State& state);
+/// The body of /containerizer/debug: the launches that are under way.
+std::string containerizer_debug_json(const State& state);
 
 /// Metrics by Mesos' names, those that have a meaning here.
 std::map<std::string, double> metrics(const State& state, const Identity& identity, WallTime now);

@@ -127,8 +127,14 @@ TEST_F(EndpointsTest, OneAgentOrAll) {
         EXPECT_THAT(registry, StartsWith(R"({"master":{"info":{"id":")"));
         EXPECT_THAT(registry, HasSubstr("one.example"));
         EXPECT_THAT(registry, HasSubstr(R"("id":{"value":")" + second.id()));
-        EXPECT_THAT(registry, HasSubstr(R"("unreachable":{"slaves":[]})"));
+        EXPECT_THAT(registry, HasSubstr(R"("unreachable":{"slaves":[]},"gone":{"slaves":[]})"));
     }
+    EXPECT_EQ(post(R"({"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":")" +
+                   second.id() + R"("}}})"),
+              200U);
+    EXPECT_THAT(body("/registrar/registry"),
+                HasSubstr(R"("gone":{"slaves":[{"id":{"value":")" + second.id() +
+                          R"("},"timestamp":{"nanoseconds":)"));
 }
 
 TEST_F(EndpointsTest, OneFrameworkOrAll) {

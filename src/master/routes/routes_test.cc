@@ -75,6 +75,8 @@ TEST_F(RoutesTest, BadRequestsHaveTheRecordedStatuses) {
         {"operator: GET", "GET", "/api/v1", {}, "", 405},
         {"operator: TEARDOWN of unknown framework", "POST", "/api/v1", json,
          R"({"type":"TEARDOWN","teardown":{"framework_id":{"value":"nobody"}}})", 400},
+        {"operator: MARK_AGENT_GONE of unknown agent", "POST", "/api/v1", json,
+         R"({"type":"MARK_AGENT_GONE","mark_agent_gone":{"agent_id":{"value":"nobody"}}})", 404},
         {"operator: READ_FILE of unknown path", "POST", "/api/v1", json,
          R"({"type":"READ_FILE","read_file":{"path":"/etc/passwd","offset":0}})", 404},
         {"operator: LIST_FILES of unknown path", "POST", "/api/v1", json,

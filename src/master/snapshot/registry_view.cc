@@ -18,12 +18,16 @@ std::string render_registry(const Snapshot& snapshot) {
     snapshot.agents.for_each(write_info);
     snapshot.recovered_agents.for_each(write_info);
     json.end_array().end_object();
-    json.key("unreachable").begin_object().key("slaves").begin_array();
-    snapshot.unreachable_agents.for_each([&](const AgentId& id, const WallTime& since) {
+    const auto write_since = [&](const AgentId& id, const WallTime& since) {
         json.begin_object();
         json.key("id").begin_object().key("value").value(id.value).end_object();
         json.key("timestamp").message(time_info(since)).end_object();
-    });
+    };
+    json.key("unreachable").begin_object().key("slaves").begin_array();
+    snapshot.unreachable_agents.for_each(write_since);
+    json.end_array().end_object();
+    json.key("gone").begin_object().key("slaves").begin_array();
+    snapshot.gone_agents.for_each(write_since);
     json.end_array().end_object();
     json.end_object();
     return out;

@@ -57,6 +57,7 @@ public:
     PagedMap<AgentId, std::shared_ptr<const AgentItem>> agents;
     PagedMap<AgentId, std::shared_ptr<const RecoveredAgentItem>> recovered_agents;
     PagedMap<AgentId, WallTime> unreachable_agents;  // Since when.
+    PagedMap<AgentId, WallTime> gone_agents;         // The same.
     PagedMap<FrameworkId, std::shared_ptr<const FrameworkItem>> frameworks;
     TaskMap tasks;
     TaskMap unreachable_tasks;

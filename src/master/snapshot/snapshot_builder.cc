@@ -110,6 +110,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::publish() {
     snapshot->agents = working_.agents.share();
     snapshot->recovered_agents = working_.recovered_agents.share();
     snapshot->unreachable_agents = working_.unreachable_agents.share();
+    snapshot->gone_agents = working_.gone_agents.share();
     snapshot->frameworks = working_.frameworks.share();
     snapshot->tasks = working_.tasks.share();
     snapshot->unreachable_tasks = working_.unreachable_tasks.share();
@@ -124,6 +125,7 @@ void SnapshotBuilder::rebuild(const State& state) {
     working_.agents.clear();
     working_.recovered_agents.clear();
     working_.unreachable_agents.clear();
+    working_.gone_agents.clear();
     working_.frameworks.clear();
     working_.tasks.clear();
     working_.unreachable_tasks.clear();
@@ -132,6 +134,7 @@ void SnapshotBuilder::rebuild(const State& state) {
     for (const auto& [id, agent] : state.agents) set_agent(state, id);
     for (const auto& [id, agent] : state.recovered_agents) set_agent(state, id);
     for (const auto& [id, agent] : state.unreachable_agents) set_agent(state, id);
+    for (const auto& [id, since] : state.gone_agents) set_agent(state, id);
     for (const auto& [id, framework] : state.frameworks) {
         set_framework(state, id);
         for (const auto& [task_id, task] : framework.tasks)
@@ -176,6 +179,11 @@ void SnapshotBuilder::set_agent(const State& state, const AgentId& id) {
         working_.unreachable_agents.set(id, it->second.since);
     } else {
         working_.unreachable_agents.erase(id);
+    }
+    if (const auto it = state.gone_agents.find(id); it != state.gone_agents.end()) {
+        working_.gone_agents.set(id, it->second);
+    } else {
+        working_.gone_agents.erase(id);
     }
 }
 
