@@ -41,6 +41,15 @@ std::string task_state_key(const ContainerId& container) {
 std::string update_key(const ContainerId& container, std::uint64_t sequence) {
     return fmt::format("tasks/{}/updates/{:010}", container.value, sequence);
 }
+std::string task_uuids_key(const ContainerId& container) {
+    return "tasks/" + container.value + "/uuids";
+}
+std::string executor_info_key(const ContainerId& container) {
+    return "executors/" + container.value + "/info";
+}
+std::string executor_state_key(const ContainerId& container) {
+    return "executors/" + container.value + "/state";
+}
 std::string sandbox_key(const ContainerId& container) { return "sandboxes/" + container.value; }
 
 CheckpointWrite identity_write(const State& state) {
@@ -59,8 +68,9 @@ CheckpointWrite framework_write(const Framework& framework) {
 
 CheckpointWrite task_info_write(const TaskRun& task) {
     return {task_info_key(task.container),
-            encode_record(
-                {task.framework.value, task.info.SerializeAsString(), task.user, task.sandbox})};
+            encode_record({task.framework.value, task.info.SerializeAsString(), task.user,
+                           task.sandbox, task.executor ? task.executor->value : "",
+                           number(static_cast<std::int64_t>(task.pod.group))})};
 }
 
 CheckpointWrite task_state_write(const TaskRun& task) {
@@ -74,6 +84,31 @@ CheckpointWrite task_state_write(const TaskRun& task) {
     };
     for (const auto& status : task.statuses) fields.push_back(status.SerializeAsString());
     return {task_state_key(task.container), encode_record(fields)};
+}
+
+CheckpointWrite task_uuids_write(const TaskRun& task) {
+    return {task_uuids_key(task.container),
+            encode_record({task.received_uuids.begin(), task.received_uuids.end()})};
+}
+
+CheckpointWrite executor_info_write(const ExecutorRun& executor) {
+    return {
+        executor_info_key(executor.container),
+        encode_record({executor.framework.value, executor.info.SerializeAsString(), executor.user,
+                       executor.sandbox, number(static_cast<int>(executor.kind))})};
+}
+
+CheckpointWrite executor_state_write(const ExecutorRun& executor) {
+    return {executor_state_key(executor.container),
+            encode_record({
+                number(static_cast<int>(executor.phase)),
+                number(executor.pid),
+                number(executor.started.since_epoch.count()),
+                executor.wait_status ? number(*executor.wait_status) : "",
+                number(executor.used ? 1 : 0),
+                number(executor.end ? static_cast<int>(*executor.end) : 0),
+                number(executor.grace.count()),
+            })};
 }
 
 CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& update) {

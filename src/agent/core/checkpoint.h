@@ -8,13 +8,18 @@
 namespace tepui::agent {
 
 // Keys and values of the checkpoint store. A task is three kinds of keys beneath its container's
-// name: `info` (written once), `state` (small, rewritten) and one per pending update.
+// name: `info` (written once), `state` (small, rewritten) and one per pending update. An executor
+// is `info` and `state` beneath its container's name.
 
 std::string identity_key();
 std::string framework_key(const FrameworkId& framework);
 std::string task_info_key(const ContainerId& container);
 std::string task_state_key(const ContainerId& container);
 std::string update_key(const ContainerId& container, std::uint64_t sequence);
+/// Of a custom executor's task: uuids of the updates it sent.
+std::string task_uuids_key(const ContainerId& container);
+std::string executor_info_key(const ContainerId& container);
+std::string executor_state_key(const ContainerId& container);
 std::string sandbox_key(const ContainerId& container);
 
 /// Id, AgentInfo, highest epoch seen and boot id.
@@ -22,6 +27,9 @@ CheckpointWrite identity_write(const State& state);
 CheckpointWrite framework_write(const Framework& framework);
 CheckpointWrite task_info_write(const TaskRun& task);
 CheckpointWrite task_state_write(const TaskRun& task);
+CheckpointWrite task_uuids_write(const TaskRun& task);
+CheckpointWrite executor_info_write(const ExecutorRun& executor);
+CheckpointWrite executor_state_write(const ExecutorRun& executor);
 CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& update);
 CheckpointWrite sandbox_write(const ContainerId& container, const Sandbox& sandbox);
 

@@ -29,13 +29,13 @@ Result<Message> read_message(const std::string& bytes) {
     return message;
 }
 
-/// "tasks/<container>/<rest>" in its parts.
+/// "tasks/<container>/<rest>" in its parts; the same of "executors/...".
 struct TaskKeyParts {
     ContainerId container;
     std::string_view rest;
 };
-std::optional<TaskKeyParts> split_task_key(std::string_view key) {
-    constexpr std::string_view prefix = "tasks/";
+std::optional<TaskKeyParts> split_task_key(std::string_view key,
+                                           std::string_view prefix = "tasks/") {
     if (!key.starts_with(prefix)) return std::nullopt;
     key.remove_prefix(prefix.size());
     const auto slash = key.find('/');
@@ -51,20 +51,44 @@ public:
         if (const auto it = stored.find(identity_key()); it != stored.end()) {
             check(it->first, load_identity(it->second));
         }
+        if (anew_) return load_anew(stored);
         for_prefix(stored, "frameworks/",
                    [&](const auto&, const std::string& value) { return load_framework(value); });
-        for (const std::string_view pass : {"info", "state", "updates/"}) {
+        for (const std::string_view pass : {"info", "state"}) {
+            for_prefix(stored, executors_prefix,
+                       [&](const std::string& key, const std::string& value) {
+                           return load_executor_key(key, value, pass);
+                       });
+        }
+        for (const std::string_view pass : {"info", "state", "updates/", "uuids"}) {
             for_prefix(stored, "tasks/", [&](const std::string& key, const std::string& value) {
                 return load_task_key(key, value, pass);
             });
         }
-        for_prefix(stored, "sandboxes/", [&](const std::string& key, const std::string& value) {
-            return load_sandbox(ContainerId{key.substr(10)}, value);
-        });
+        load_sandboxes(stored);
         drop_frameworks_without_tasks();
     }
 
 private:
+    static constexpr std::string_view executors_prefix = "executors/";
+    static constexpr std::string_view sandboxes_prefix = "sandboxes/";
+
+    void load_sandboxes(const std::map<std::string, std::string>& stored) {
+        for_prefix(stored, sandboxes_prefix, [&](const std::string& key, const std::string& value) {
+            return load_sandbox(ContainerId{key.substr(sandboxes_prefix.size())}, value);
+        });
+    }
+
+    /// The agent takes a new id: of the old one only the sandboxes are left, to be removed in time.
+    void load_anew(const std::map<std::string, std::string>& stored) {
+        for (const auto& [key, value] : stored) {
+            if (key != identity_key() && !key.starts_with(sandboxes_prefix)) {
+                state_.broken_keys.push_back(key);
+            }
+        }
+        load_sandboxes(stored);
+    }
+
     template <typename Load>
     void for_prefix(const std::map<std::string, std::string>& stored, std::string_view prefix,
                     Load load) {
@@ -94,7 +118,11 @@ private:
         state_.registration.epoch = static_cast<std::uint64_t>(epoch);
         state_.boot_changed = fields[3] != state_.config.boot_id;
         if (fields[0].empty()) return {};
-        if (const auto fits = check_compatible(info, state_.config.info); !fits) {
+        const auto fits =
+            check_compatible(info, state_.config.info, state_.config.reconfiguration);
+        state_.reconfigured = !is_same(info, fields[0]);
+        // What is to be cleaned up may be of any kind.
+        if (!fits && state_.config.recover != RecoverMode::cleanup) {
             // After a reboot the old containers are gone, so the agent may start as a new one.
             if (!state_.boot_changed) {
                 state_.refused = fits.error().text;
@@ -104,12 +132,19 @@ private:
                                                     "({}): the agent takes a new id instead "
                                                     "of {}",
                                                     fits.error().text, fields[0])});
+                anew_ = true;
                 return {};
             }
         }
         state_.id = AgentId{fields[0]};
         state_.registration.restarted = true;
         return {};
+    }
+
+    bool is_same(const v1::AgentInfo& stored, const std::string& id) const {
+        v1::AgentInfo now = state_.config.info;
+        now.mutable_id()->set_value(id);
+        return stored.SerializeAsString() == now.SerializeAsString();
     }
 
     Result<void> load_framework(const std::string& value) {
@@ -130,7 +165,22 @@ private:
         TaskRun* task = find(parts->container);
         if (task == nullptr) return fail(Errc::corrupt, "its task could not be read");
         if (pass == "state") return load_task_state(*task, value);
+        if (pass == "uuids") return load_task_uuids(*task, value);
         return load_update(*task, parts->rest.substr(pass.size()), value);
+    }
+
+    Result<void> load_executor_key(const std::string& key, const std::string& value,
+                                   std::string_view pass) {
+        const auto parts = split_task_key(key, executors_prefix);
+        if (!parts) return pass == "info" ? unknown_key() : Result<void>{};
+        if (parts->rest != pass) return {};
+        if (pass == "info") return load_executor(parts->container, value);
+        const auto it = state_.executor_containers.find(parts->container);
+        if (it == state_.executor_containers.end()) {
+            return fail(Errc::corrupt, "its executor could not be read");
+        }
+        return load_executor_state(
+            state_.frameworks.at(it->second.first).executors.at(it->second.second), value);
     }
 
     static Result<void> unknown_key() { return fail(Errc::corrupt, "no such key is known"); }
@@ -141,6 +191,64 @@ private:
         return &state_.frameworks.at(it->second.first).tasks.at(it->second.second);
     }
 
+    Result<void> load_executor(const ContainerId& container, const std::string& value) {
+        const auto fields = TEPUI_TRY(decode_record(value, 5));
+        ExecutorRun executor;
+        executor.framework = FrameworkId{fields[0]};
+        executor.info = TEPUI_TRY(read_message<v1::ExecutorInfo>(fields[1]));
+        executor.user = fields[2];
+        executor.sandbox = fields[3];
+        executor.container = container;
+        const auto kind = TEPUI_TRY(read_number(fields[4]));
+        if (kind != static_cast<int>(ExecutorKind::custom) &&
+            kind != static_cast<int>(ExecutorKind::pod)) {
+            return fail(Errc::corrupt, "a kind of executor that this version does not know");
+        }
+        executor.kind = static_cast<ExecutorKind>(kind);
+        if (!state_.id) return fail(Errc::corrupt, "the agent it belongs to is not known any more");
+        const auto framework = state_.frameworks.find(executor.framework);
+        if (framework == state_.frameworks.end()) {
+            return fail(Errc::corrupt, "its framework {} could not be read", executor.framework);
+        }
+        const ExecutorKey key{executor.framework, ExecutorId{executor.info.executor_id().value()}};
+        if (framework->second.executors.contains(key.second)) {
+            return fail(Errc::corrupt, "executor {} is stored twice", key.second);
+        }
+        state_.executor_containers.emplace(container, key);
+        framework->second.executors.emplace(key.second, std::move(executor));
+        return {};
+    }
+
+    static Result<void> load_executor_state(ExecutorRun& executor, const std::string& value) {
+        const auto fields = TEPUI_TRY(decode_record(value, 7));
+        const auto phase = TEPUI_TRY(read_number(fields[0]));
+        const auto pid = TEPUI_TRY(read_number(fields[1]));
+        const auto started = TEPUI_TRY(read_number(fields[2]));
+        const auto used = TEPUI_TRY(read_number(fields[4]));
+        const auto end = TEPUI_TRY(read_number(fields[5]));
+        const auto grace = TEPUI_TRY(read_number(fields[6]));
+        const bool known = phase >= 0 && phase <= static_cast<int>(ExecutorPhase::ended) &&
+                           end >= 0 && end <= static_cast<int>(ExecutorEnd::departure);
+        if (!known) return fail(Errc::corrupt, "a state that this version does not know");
+        if (!fields[3].empty()) {
+            executor.wait_status = static_cast<std::int32_t>(TEPUI_TRY(read_number(fields[3])));
+        }
+        executor.phase = static_cast<ExecutorPhase>(phase);
+        executor.pid = pid;
+        executor.started = WallTime{Duration{started}};
+        executor.used = used != 0;
+        if (end != 0) executor.end = static_cast<ExecutorEnd>(end);
+        executor.grace = Duration{grace};
+        return {};
+    }
+
+    static Result<void> load_task_uuids(TaskRun& task, const std::string& value) {
+        auto fields = TEPUI_TRY(decode_record(value, 0));
+        task.received_uuids.assign(std::make_move_iterator(fields.begin()),
+                                   std::make_move_iterator(fields.end()));
+        return {};
+    }
+
     Result<void> load_task(const ContainerId& container, const std::string& value) {
         const auto fields = TEPUI_TRY(decode_record(value, 4));
         TaskRun task;
@@ -149,14 +257,25 @@ private:
         task.user = fields[2];
         task.sandbox = fields[3];
         task.container = container;
+        if (fields.size() > 4 && !fields[4].empty()) task.executor = ExecutorId{fields[4]};
+        if (fields.size() > 5) {
+            task.pod.group = static_cast<std::uint64_t>(TEPUI_TRY(read_number(fields[5])));
+        }
         if (!state_.id) return fail(Errc::corrupt, "the agent it belongs to is not known any more");
         const auto framework = state_.frameworks.find(task.framework);
         if (framework == state_.frameworks.end()) {
             return fail(Errc::corrupt, "its framework {} could not be read", task.framework);
         }
+        if (task.executor && !framework->second.executors.contains(*task.executor)) {
+            return fail(Errc::corrupt, "its executor {} could not be read", *task.executor);
+        }
         const TaskKey key{task.framework, TaskId{task.info.task_id().value()}};
         if (framework->second.tasks.contains(key.second)) {
             return fail(Errc::corrupt, "task {} is stored twice", key.second);
+        }
+        if (task.executor) {
+            PodState& pod = framework->second.executors.at(*task.executor).pod;
+            pod.groups = std::max(pod.groups, task.pod.group);
         }
         Stream stream;
         stream.task = key;
@@ -177,7 +296,7 @@ private:
         const auto cause = TEPUI_TRY(read_number(fields[4]));
         const auto grace = TEPUI_TRY(read_number(fields[5]));
         const bool known = phase >= 0 && phase <= static_cast<int>(Phase::ended) && cause >= 0 &&
-                           cause <= static_cast<int>(EndCause::departure) &&
+                           cause <= static_cast<int>(EndCause::sibling) &&
                            v1::TaskState_IsValid(static_cast<int>(task_state));
         if (!known) return fail(Errc::corrupt, "a state that this version does not know");
         std::vector<v1::TaskStatus> statuses;
@@ -224,7 +343,7 @@ private:
 
     void drop_frameworks_without_tasks() {
         for (auto it = state_.frameworks.begin(); it != state_.frameworks.end();) {
-            if (!it->second.tasks.empty()) {
+            if (!it->second.tasks.empty() || !it->second.executors.empty()) {
                 ++it;
                 continue;
             }
@@ -235,6 +354,7 @@ private:
 
     State& state_;
     Now now_;
+    bool anew_ = false;
 };
 
 }  // namespace

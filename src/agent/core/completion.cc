@@ -28,17 +28,51 @@ void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointW
             writes.push_back({task_info_key(task->container), std::nullopt});
             writes.push_back({task_state_key(task->container), std::nullopt});
         }
+        if (framework.info.checkpoint() && !task->received_uuids.empty()) {
+            writes.push_back({task_uuids_key(task->container), std::nullopt});
+        }
         clear_timers(state.timers, task->container);
         state.containers.erase(task->container);
-        CompletedTask completed{std::move(task->info), task->container, std::move(task->sandbox),
-                                task->state, std::move(task->statuses)};
+        const std::optional<ExecutorId> owner = task->executor;
+        const ExecutorRun* custom = custom_executor_of(state, *task);
+        CompletedTask completed{std::move(task->info),
+                                custom != nullptr ? custom->container : task->container,
+                                std::move(task->sandbox), task->state, std::move(task->statuses)};
         framework.tasks.erase(key.second);
-        push_bounded(framework.completed, std::move(completed),
-                     state.config.max_completed_executors_per_framework);
-        if (framework.tasks.empty()) complete_framework(context, key.first, writes);
+        ExecutorRun* executor = owner ? find_executor(state, {key.first, *owner}) : nullptr;
+        if (executor != nullptr) {
+            push_bounded(executor->completed, std::move(completed),
+                         state.config.max_completed_tasks_per_executor);
+            complete_executor(context, {key.first, *owner}, writes);
+        } else {
+            push_bounded(framework.completed, std::move(completed),
+                         state.config.max_completed_executors_per_framework);
+        }
+        complete_framework(context, key.first, writes);
     }
     if (!writes.empty()) write_checkpoint(context, std::move(writes));
     end_if_shut_down(context);
+}
+
+void complete_executor(Context& context, const ExecutorKey& key,
+                       std::vector<CheckpointWrite>& writes) {
+    State& state = context.state;
+    ExecutorRun* executor = find_executor(state, key);
+    if (executor == nullptr || executor->phase != ExecutorPhase::ended) return;
+    Framework& framework = *find_framework(state, key.first);
+    for (const auto& [id, task] : framework.tasks) {
+        if (task.executor == key.second) return;
+    }
+    if (framework.info.checkpoint()) {
+        writes.push_back({executor_info_key(executor->container), std::nullopt});
+        writes.push_back({executor_state_key(executor->container), std::nullopt});
+    }
+    state.executor_containers.erase(executor->container);
+    CompletedExecutor completed{executor->kind, std::move(executor->info), executor->container,
+                                std::move(executor->sandbox), std::move(executor->completed)};
+    framework.executors.erase(key.second);
+    push_bounded(framework.completed_executors, std::move(completed),
+                 state.config.max_completed_executors_per_framework);
 }
 
 void complete_framework(Context& context, const FrameworkId& id,
@@ -46,6 +80,7 @@ void complete_framework(Context& context, const FrameworkId& id,
     State& state = context.state;
     const auto it = state.frameworks.find(id);
     if (it == state.frameworks.end()) return;
+    if (!it->second.tasks.empty() || !it->second.executors.empty()) return;
     if (it->second.info.checkpoint()) writes.push_back({framework_key(id), std::nullopt});
     push_bounded(state.completed_frameworks, std::move(it->second),
                  state.config.max_completed_frameworks);
@@ -62,6 +97,7 @@ Framework& open_framework(State& state, const mesos::v1::FrameworkInfo& info, bo
                      [&](const Framework& each) { return each.info.id().value() == id.value; });
     if (old != state.completed_frameworks.end()) {
         it->second.completed = std::move(old->completed);
+        it->second.completed_executors = std::move(old->completed_executors);
         state.completed_frameworks.erase(old);
     }
     it->second.info = info;

@@ -12,7 +12,13 @@ namespace tepui::agent {
 /// checkpoints, together with `writes`; a framework without tasks goes with its last one.
 void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointWrite> writes = {});
 
-/// Forgets a framework whose tasks are all gone. Adds its key to `writes`.
+/// Forgets an executor that ended and whose tasks are all gone; any other stays. Its keys are added
+/// to `writes`.
+void complete_executor(Context& context, const ExecutorKey& key,
+                       std::vector<CheckpointWrite>& writes);
+
+/// Forgets a framework whose tasks and executors are all gone; any other stays. Its key is added to
+/// `writes`.
 void complete_framework(Context& context, const FrameworkId& id,
                         std::vector<CheckpointWrite>& writes);
 

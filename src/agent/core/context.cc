@@ -34,6 +34,33 @@ TaskRun* find_task(State& state, const ContainerId& container) {
     return it == state.containers.end() ? nullptr : find_task(state, it->second);
 }
 
+ExecutorRun* find_executor(State& state, const ExecutorKey& key) {
+    Framework* framework = find_framework(state, key.first);
+    if (framework == nullptr) return nullptr;
+    const auto it = framework->executors.find(key.second);
+    return it == framework->executors.end() ? nullptr : &it->second;
+}
+
+ExecutorRun* find_executor(State& state, const ContainerId& container) {
+    const auto it = state.executor_containers.find(container);
+    return it == state.executor_containers.end() ? nullptr : find_executor(state, it->second);
+}
+
+ExecutorRun* custom_executor_of(State& state, const TaskRun& task) {
+    if (!task.executor) return nullptr;
+    ExecutorRun* executor = find_executor(state, {task.framework, *task.executor});
+    return executor != nullptr && executor->kind == ExecutorKind::custom ? executor : nullptr;
+}
+
+std::vector<TaskRun*> live_tasks_of(State& state, const ExecutorRun& executor) {
+    std::vector<TaskRun*> tasks;
+    const ExecutorId id{executor.info.executor_id().value()};
+    for (auto& [task_id, task] : state.frameworks.at(executor.framework).tasks) {
+        if (task.executor == id && task.phase != Phase::ended) tasks.push_back(&task);
+    }
+    return tasks;
+}
+
 bool has_capability(const v1::FrameworkInfo& framework,
                     v1::FrameworkInfo::Capability::Type capability) {
     return std::any_of(framework.capabilities().begin(), framework.capabilities().end(),

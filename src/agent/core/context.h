@@ -28,7 +28,15 @@ void send_to_master(Context& context, link::ToMaster frame);
 
 Framework* find_framework(State& state, const FrameworkId& id);
 TaskRun* find_task(State& state, const TaskKey& key);
+/// By the name of its checkpoints (TaskRun::container).
 TaskRun* find_task(State& state, const ContainerId& container);
+
+ExecutorRun* find_executor(State& state, const ExecutorKey& key);
+ExecutorRun* find_executor(State& state, const ContainerId& container);
+/// The custom executor that the task lives in; nothing for a command task or one of a pod.
+ExecutorRun* custom_executor_of(State& state, const TaskRun& task);
+/// The executor's unfinished tasks, in the order of their ids.
+std::vector<TaskRun*> live_tasks_of(State& state, const ExecutorRun& executor);
 
 bool has_capability(const mesos::v1::FrameworkInfo& framework,
                     mesos::v1::FrameworkInfo::Capability::Type capability);

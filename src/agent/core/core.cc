@@ -1,11 +1,17 @@
 #include "agent/core/core.h"
 
 #include "agent/core/checkpoint.h"
+#include "agent/core/checks.h"
 #include "agent/core/completion.h"
 #include "agent/core/context.h"
 #include "agent/core/departure.h"
 #include "agent/core/ending.h"
+#include "agent/core/executor_calls.h"
+#include "agent/core/executor_ending.h"
+#include "agent/core/executor_stream.h"
+#include "agent/core/executors.h"
 #include "agent/core/frameworks.h"
+#include "agent/core/pods.h"
 #include "agent/core/recovery.h"
 #include "agent/core/registration.h"
 #include "agent/core/sandboxes.h"
@@ -37,7 +43,11 @@ void on_frame(Context& context, const link::ToAgent& frame) {
     }
     switch (frame.message_case()) {
         case Frame::kRunTask: return run_task(context, frame.run_task());
-        case Frame::kRunTaskGroup: return refuse_task_group(context, frame.run_task_group());
+        case Frame::kRunTaskGroup:
+            if (frame.run_task_group().executor().type() != mesos::v1::ExecutorInfo::DEFAULT) {
+                return run_group_in_executor(context, frame.run_task_group());
+            }
+            return run_pod(context, frame.run_task_group());
         case Frame::kKillTask: return kill_task(context, frame.kill_task());
         case Frame::kAcknowledgeUpdate: return acknowledge(context, frame.acknowledge_update());
         case Frame::kShutdownFramework:
@@ -47,11 +57,7 @@ void on_frame(Context& context, const link::ToAgent& frame) {
         case Frame::kUpdateFramework:
             return update_framework(context, frame.update_framework().framework());
         case Frame::kFrameworkMessage:
-            return context.log(Severity::warning,
-                               "dropping a message of framework {}: the command executor of {} "
-                               "takes none",
-                               frame.framework_message().framework_id().value(),
-                               frame.framework_message().executor_id().value());
+            return send_framework_message(context, frame.framework_message());
         default: return;  // A newer master's message.
     }
 }
@@ -65,6 +71,8 @@ void on_durable(Context& context, CheckpointToken token) {
                        [&](const ForwardAfter& x) { on_update_durable(context, x); },
                        [&](const NextAfter& x) { on_acknowledged_durable(context, x); },
                        [&](const SignalAfter& x) { on_signal_durable(context, x.container); },
+                       [&](const QueueAfter& x) { on_queue_durable(context, x); },
+                       [&](const AcknowledgeAfter& x) { acknowledge_to_executor(context, x); },
                        [&](const EndAfter& x) {
                            context.effects.push_back(EndAgent{x.why, !context.state.departure});
                        },
@@ -86,6 +94,11 @@ void on_tick(Context& context) {
             case TimerKind::completion: on_completion_time(context, container); break;
             case TimerKind::sandbox: on_sandbox_due(context, container); break;
             case TimerKind::departure: on_departure_due(context); break;
+            case TimerKind::executor_subscription: on_subscription_due(context, container); break;
+            case TimerKind::executor_shutdown: on_executor_grace_over(context, container); break;
+            case TimerKind::executor_heartbeat: on_executor_heartbeat(context, container); break;
+            case TimerKind::health:
+            case TimerKind::check: on_check_due(context, key.kind, container); break;
         }
     }
 }
@@ -105,7 +118,11 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config,
     auto state = std::make_unique<State>(std::move(config), seed);
     load_checkpoints(*state, checkpoints, now);
     if (state->config.strict && state->broken) {
-        return fail_with("not starting on damaged checkpoints (strict)", *state->broken);
+        return fail(state->broken->code,
+                    "not starting on damaged checkpoints (strict): {}/meta/agent.db: {}; put a "
+                    "sound copy there, or start once with --strict=false, which gives up only what "
+                    "is damaged, or remove {}/meta, which makes this a new agent and ends its tasks",
+                    state->config.work_dir, state->broken->text, state->config.work_dir);
     }
     return std::unique_ptr<Core>(new Core(std::move(state)));
 }
@@ -116,7 +133,12 @@ std::vector<ContainerId> Core::expected_containers() const {
     if (state_->boot_changed) return expected;
     for (const auto& [container, key] : state_->containers) {
         const TaskRun* task = find_task(*state_, key);
+        if (custom_executor_of(*state_, *task) != nullptr) continue;  // Lives in its executor's.
         if (task->phase != Phase::ended) expected.push_back(container);
+    }
+    for (const auto& [container, key] : state_->executor_containers) {
+        const ExecutorRun* executor = find_executor(*state_, key);
+        if (executor->phase != ExecutorPhase::ended) expected.push_back(container);
     }
     return expected;
 }
@@ -126,6 +148,7 @@ Effects Core::recover(std::vector<FoundContainer> found, Now now) {
     Context context{*state_, effects, now};
     if (state_->boot_changed) found.clear();
     recover_agent(context, std::move(found));
+    proceed_departure(context);
     return effects;
 }
 
@@ -141,9 +164,15 @@ Effects Core::step(Event event, Now now) {
                    [&](const ContainerLaunchFailed& x) { on_container_failed(context, x); },
                    [&](const ContainerExited& x) { on_container_exited(context, x); },
                    [&](const DepartureRequested&) { on_departure_requested(context); },
+                   [&](const ProbeEnded& x) { on_probe_ended(context, x); },
+                   [&](const ContainerUpdated& x) { on_container_updated(context, x); },
+                   [&](const ExecutorSubscribed& x) { on_executor_subscribed(context, x); },
+                   [&](const ExecutorDisconnected& x) { on_executor_disconnected(context, x); },
+                   [&](const ExecutorCalled& x) { on_executor_called(context, x.call); },
                    [&](const Tick&) { on_tick(context); },
                },
                event);
+    release_registration(context);
     proceed_departure(context);
     return effects;
 }

@@ -6,12 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/compatibility.h"
 #include "agent/core/effect.h"
 #include "agent/core/event.h"
 #include "base/result.h"
 #include "base/time.h"
 
 namespace tepui::agent {
+
+/// What becomes of the tasks that an earlier agent with this work directory left.
+enum class RecoverMode : std::uint8_t {
+    reconnect,  // They are taken over.
+    cleanup,    // They are ended; so then is the agent, without registering, and forgets its id.
+};
 
 /// Periods and limits of an agent, with Mesos' defaults (reference flags.tsv).
 struct CoreConfig {
@@ -26,6 +33,12 @@ struct CoreConfig {
     Duration kill_grace = std::chrono::seconds{3};
     Duration departure_grace = std::chrono::seconds{1};     // The most a task gets when we leave.
     Duration departure_patience = std::chrono::seconds{2};  // For acknowledgements, and the answer.
+    Duration executor_registration_timeout = std::chrono::minutes{1};    // From its start.
+    Duration executor_reregistration_timeout = std::chrono::seconds{2};  // From our start.
+    Duration executor_shutdown_grace = std::chrono::seconds{5};  // Where ExecutorInfo has none.
+    /// Told to executors: how long they wait for an agent that is gone.
+    Duration recovery_timeout = std::chrono::minutes{15};
+    std::size_t max_completed_tasks_per_executor = 200;
     std::size_t max_completed_frameworks = 50;
     std::size_t max_completed_executors_per_framework = 150;
     std::string ip = "127.0.0.1";  // Reported in the tasks' container_status.
@@ -34,6 +47,8 @@ struct CoreConfig {
     std::string default_user;  // Whom tasks run as when neither command nor framework names a user.
     bool switch_user = true;
     bool strict = false;  // A checkpoint that can't be read is fatal.
+    RecoverMode recover = RecoverMode::reconnect;
+    ReconfigurationPolicy reconfiguration = ReconfigurationPolicy::equal;
 };
 
 /// A container the containerizer found alive (or found the end of) at start.

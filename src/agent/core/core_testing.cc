@@ -38,6 +38,34 @@ v1::TaskInfo task_info(const std::string& id) {
     return info;
 }
 
+v1::TaskInfo executor_task(const std::string& id, const std::string& executor) {
+    v1::TaskInfo info = task_info(id);
+    info.clear_command();
+    *info.mutable_executor() = executor_info(executor);
+    return info;
+}
+
+v1::ExecutorInfo executor_info(const std::string& id) {
+    v1::ExecutorInfo info;
+    info.set_type(v1::ExecutorInfo::CUSTOM);
+    info.mutable_executor_id()->set_value(id);
+    info.mutable_command()->set_value("./executor");
+    v1::Resource& mem = *info.add_resources();
+    mem.set_name("mem");
+    mem.set_type(v1::Value::SCALAR);
+    mem.mutable_scalar()->set_value(64);
+    return info;
+}
+
+v1::TaskStatus executor_status(const std::string& task, v1::TaskState state,
+                               const std::string& uuid) {
+    v1::TaskStatus status;
+    status.mutable_task_id()->set_value(task);
+    status.set_state(state);
+    status.set_uuid(uuid.empty() ? "" : (uuid + "0123456789abcdef").substr(0, 16));
+    return status;
+}
+
 World::World(std::uint64_t seed) : seed_(seed) {
     config.work_dir = "/work";
     config.info.set_hostname("host");
@@ -146,6 +174,39 @@ void World::shutdown_framework(const std::string& framework) {
     send(std::move(frame));
 }
 
+v1::executor::Call World::executor_call(const std::string& executor, const std::string& framework) {
+    v1::executor::Call call;
+    call.mutable_framework_id()->set_value(framework);
+    call.mutable_executor_id()->set_value(executor);
+    return call;
+}
+
+std::uint64_t World::subscribe(v1::executor::Call::Subscribe repeats, const std::string& executor,
+                               const std::string& framework) {
+    ExecutorSubscribed event{next_connection_++, executor_call(executor, framework)};
+    event.call.set_type(v1::executor::Call::SUBSCRIBE);
+    *event.call.mutable_subscribe() = std::move(repeats);
+    const std::uint64_t connection = event.connection;
+    feed(std::move(event));
+    return connection;
+}
+
+void World::update(const std::string& task, v1::TaskState state, const std::string& uuid,
+                   const std::string& executor, const std::string& framework) {
+    ExecutorCalled event{executor_call(executor, framework)};
+    event.call.set_type(v1::executor::Call::UPDATE);
+    *event.call.mutable_update()->mutable_status() = executor_status(task, state, uuid);
+    feed(std::move(event));
+}
+
+std::vector<v1::executor::Event::Type> World::heard(std::uint64_t connection) const {
+    std::vector<v1::executor::Event::Type> types;
+    const auto it = streams.find(connection);
+    if (it == streams.end()) return types;
+    for (const auto& event : it->second) types.push_back(event.type());
+    return types;
+}
+
 void World::feed(Event event) {
     events_.push_back(std::move(event));
     settle();
@@ -192,6 +253,7 @@ void World::write_all() {
 
 void World::exit_container(const ContainerId& container, std::optional<std::int32_t> status,
                            std::optional<Limitation> limitation) {
+    end_nested(container);
     FakeContainer& fake = containers.at(container);
     fake.running = false;
     fake.status = status;
@@ -225,9 +287,31 @@ void World::perform(Effects effects) {
 void World::end_container(const ContainerId& container, std::int32_t status) {
     const auto it = containers.find(container);
     if (it == containers.end() || !it->second.running) return;
+    end_nested(container);
     it->second.running = false;
     it->second.status = status;
     events_.push_back(ContainerExited{container, status, std::nullopt});
+}
+
+void World::end_nested(const ContainerId& parent) {
+    for (auto& [id, nested] : containers) {
+        if (!nested.running || nested.parent != parent) continue;
+        nested.running = false;
+        nested.status.reset();
+        if (alive()) events_.push_back(ContainerExited{id, std::nullopt, std::nullopt});
+    }
+}
+
+void World::start_container(const ContainerId& container, const std::string& user,
+                            const std::string& sandbox) {
+    FakeContainer& fake = containers[container];
+    ++fake.launches;
+    fake.user = user;
+    fake.sandbox = sandbox;
+    if (!containers_start) return;
+    fake.pid = next_pid_++;
+    fake.running = true;
+    events_.push_back(ContainerStarted{container, fake.pid});
 }
 
 void World::perform_one(const Effect& effect) {
@@ -249,6 +333,21 @@ void World::perform_one(const Effect& effect) {
                    },
                    [&](const LaunchContainer& x) {
                        FakeContainer& fake = containers[x.container];
+                       if (x.pod) fake.parent = x.pod->container;
+                       if (x.pod && !containers.at(*fake.parent).running) {
+                           events_.push_back(ContainerLaunchFailed{
+                               x.container, Error{Errc::not_found, "its pod does not run"}});
+                           return;
+                       }
+                       start_container(x.container, x.user, x.sandbox);
+                   },
+                   [&](const LaunchPod& x) {
+                       pod_launches.push_back(x);
+                       start_container(x.container, x.user, x.sandbox);
+                   },
+                   [&](const LaunchExecutor& x) {
+                       executor_launches.push_back(x);
+                       FakeContainer& fake = containers[x.container];
                        ++fake.launches;
                        fake.user = x.user;
                        fake.sandbox = x.sandbox;
@@ -256,6 +355,18 @@ void World::perform_one(const Effect& effect) {
                        fake.pid = next_pid_++;
                        fake.running = true;
                        events_.push_back(ContainerStarted{x.container, fake.pid});
+                   },
+                   [&](const UpdateContainer& x) {
+                       container_updates.push_back(x);
+                       if (!containers_update) return;
+                       std::optional<Error> error;
+                       if (update_fails) error = Error{Errc::io, "no such file"};
+                       events_.push_back(ContainerUpdated{x.container, x.sequence, error});
+                   },
+                   [&](const SendToExecutor& x) { streams[x.connection].push_back(*x.event); },
+                   [&](const CloseExecutor& x) {
+                       closed.insert(x.connection);
+                       events_.push_back(ExecutorDisconnected{x.connection});
                    },
                    [&](const SignalContainer& x) {
                        signals.emplace_back(x.container, x.signal);
@@ -268,6 +379,12 @@ void World::perform_one(const Effect& effect) {
                        end_container(x.container, signalled(SIGKILL));
                    },
                    [&](const RemoveSandbox& x) { removed.push_back(x.path); },
+                   [&](const StartProbe& x) {
+                       probes.push_back({x, now.instant});
+                       if (!probe_answer) return;
+                       events_.push_back(ProbeEnded{x.probe, x.container, probe_answer(x)});
+                   },
+                   [&](const StopProbes& x) { probes_stopped.push_back(x.container); },
                    [&](const EndAgent& x) {
                        ended = x.why;
                        end_failed = x.failed;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@ struct FakeContainer {
     std::string user;
     std::string sandbox;
     int launches = 0;
+    std::optional<ContainerId> parent;  // It ends with that one, before it.
 };
 
 /// An agent's surroundings, pretended: a checkpoint store, a containerizer and a master, and time
@@ -31,16 +34,20 @@ public:
     ~World();
 
     // --- switches, read whenever they matter ---
-    bool store_answers = true;     // CheckpointWritten follows each WriteCheckpoint.
-    bool containers_start = true;  // ContainerStarted follows each LaunchContainer.
-    bool ignores_term = false;     // Processes survive SIGTERM.
-    bool master_registers = true;  // Registrations, and their end, are answered.
+    bool store_answers = true;      // CheckpointWritten follows each WriteCheckpoint.
+    bool containers_start = true;   // ContainerStarted follows each LaunchContainer.
+    bool containers_update = true;  // ContainerUpdated follows each UpdateContainer.
+    bool update_fails = false;      // With an error.
+    bool ignores_term = false;      // Processes survive SIGTERM.
+    bool master_registers = true;   // Registrations, and their end, are answered.
     bool master_acknowledges = true;
     bool machine_booted = false;  // At the next restart.
     std::uint64_t master_epoch = 1;
     double ping_timeout_seconds = 0;                // 0: none.
     std::vector<std::string> completed_frameworks;  // Told at re-registration.
     CoreConfig config;
+    /// Answers each probe at once; empty: the test does.
+    std::function<ProbeResult(const StartProbe&)> probe_answer;
     /// Ends the agent (as SIGKILL would) before its nth effect from now; restart() begins it again.
     std::optional<int> crash_before_effect;
 
@@ -61,6 +68,17 @@ public:
     void acknowledge(const mesos::v1::TaskStatus& status, const std::string& framework = "f1");
     void ping(bool connected = true);
     void shutdown_framework(const std::string& framework = "f1");
+
+    // --- custom executors ---
+    static mesos::v1::executor::Call executor_call(const std::string& executor = "e",
+                                                   const std::string& framework = "f1");
+    /// Opens a stream; its connection.
+    std::uint64_t subscribe(mesos::v1::executor::Call::Subscribe repeats = {},
+                            const std::string& executor = "e", const std::string& framework = "f1");
+    void update(const std::string& task, mesos::v1::TaskState state, const std::string& uuid,
+                const std::string& executor = "e", const std::string& framework = "f1");
+    /// The kinds of events sent on that stream.
+    std::vector<mesos::v1::executor::Event::Type> heard(std::uint64_t connection) const;
 
     // --- the machine ---
     void feed(Event event);  // And whatever follows from it, at this instant.
@@ -89,6 +107,13 @@ public:
     std::vector<std::pair<ContainerId, int>> signals;
     std::vector<ContainerId> destroyed;
     std::vector<std::string> removed;
+    std::vector<std::pair<StartProbe, Instant>> probes;  // And when they began.
+    std::vector<ContainerId> probes_stopped;
+    std::vector<LaunchExecutor> executor_launches;
+    std::vector<LaunchPod> pod_launches;
+    std::vector<UpdateContainer> container_updates;
+    std::map<std::uint64_t, std::vector<mesos::v1::executor::Event>> streams;
+    std::set<std::uint64_t> closed;  // Streams the agent closed.
     std::vector<LogLine> log;
     std::optional<std::string> ended;
     bool end_failed = false;  // Of `ended`.
@@ -101,17 +126,26 @@ private:
     void perform_one(const Effect& effect);
     void answer(const link::ToMaster& frame);
     void end_container(const ContainerId& container, std::int32_t status);
+    void end_nested(const ContainerId& parent);
+    void start_container(const ContainerId& container, const std::string& user,
+                         const std::string& sandbox);
 
     std::deque<Event> events_;
     std::deque<WriteCheckpoint> unwritten_;
     std::uint64_t seed_;
     std::int64_t next_pid_ = 100;
+    std::uint64_t next_connection_ = 1;
     bool connected_ = false;
 };
 
 mesos::v1::FrameworkInfo framework_info(const std::string& id, bool checkpoint = true,
                                         bool partition_aware = true, bool killing_state = true);
 mesos::v1::TaskInfo task_info(const std::string& id);
+mesos::v1::ExecutorInfo executor_info(const std::string& id = "e");
+mesos::v1::TaskInfo executor_task(const std::string& id, const std::string& executor = "e");
+/// `uuid` is filled up to its 16 bytes; empty: it has none.
+mesos::v1::TaskStatus executor_status(const std::string& task, mesos::v1::TaskState state,
+                                      const std::string& uuid);
 /// wait(2) statuses.
 constexpr std::int32_t exited(int code) { return code << 8; }
 constexpr std::int32_t signalled(int signal) { return signal; }

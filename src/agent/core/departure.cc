@@ -2,6 +2,7 @@
 
 #include "agent/core/completion.h"
 #include "agent/core/ending.h"
+#include "agent/core/executor_ending.h"
 
 namespace tepui::agent {
 namespace {
@@ -15,6 +16,9 @@ std::vector<TaskKey> all_tasks(const State& state) {
 }
 
 bool has_live_tasks(State& state) {
+    for (const auto& [container, key] : state.executor_containers) {
+        if (find_executor(state, key)->phase != ExecutorPhase::ended) return true;
+    }
     for (const auto& [container, key] : state.containers) {
         if (find_task(state, key)->phase != Phase::ended) return true;
     }
@@ -31,7 +35,9 @@ void enter(Context& context, DeparturePhase phase) {
 void finish_departure(Context& context) {
     State& state = context.state;
     state.timers.clear(departure_timer);
-    state.shutting_down = "it left the cluster, as it was asked to";
+    state.shutting_down = state.config.recover == RecoverMode::cleanup
+                              ? "it ended the tasks of its work directory (--recover=cleanup)"
+                              : "it left the cluster, as it was asked to";
     if (!state.id) {
         context.effects.push_back(EndAgent{*state.shutting_down, false});
         return;
@@ -60,6 +66,11 @@ void on_departure_requested(Context& context) {
         if (task == nullptr || task->phase == Phase::ended) continue;
         const Duration grace = std::min(default_grace(state, *task), state.config.departure_grace);
         end_task(context, key, EndCause::departure, grace);
+    }
+    std::vector<FrameworkId> frameworks;
+    for (const auto& [id, framework] : state.frameworks) frameworks.push_back(id);
+    for (const FrameworkId& id : frameworks) {
+        end_executors_of(context, id, ExecutorEnd::departure);
     }
 }
 

@@ -6,9 +6,11 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/check_probe.h"
 #include "agent/core/event.h"
 #include "base/ids.h"
 #include "base/severity.h"
+#include "mesos/v1/executor/executor.pb.h"
 
 namespace tepui::agent {
 
@@ -32,6 +34,12 @@ struct WriteCheckpoint {
     std::vector<CheckpointWrite> writes;
 };
 
+/// The pod that a task's container is nested in.
+struct PodPlace {
+    ContainerId container;
+    ExecutorId executor;
+};
+
 /// Launches a task's container; answered by ContainerStarted or ContainerLaunchFailed, later by
 /// ContainerExited.
 struct LaunchContainer {
@@ -41,6 +49,55 @@ struct LaunchContainer {
     mesos::v1::TaskInfo task;
     std::string user;
     std::string sandbox;  // Absolute path; made by the containerizer.
+    std::optional<PodPlace> pod = std::nullopt;
+};
+
+/// What a container may use, summed over an executor and its tasks. Absent: nothing is asked for
+/// (and nothing limited).
+struct ContainerLimits {
+    std::optional<double> cpus;        // Request.
+    std::optional<double> cpus_limit;  // Absent: no limit.
+    std::optional<double> mem_mb;      // Limit; absent: no limit.
+    bool operator==(const ContainerLimits&) const = default;
+};
+
+/// Launches a custom executor's container; answered as LaunchContainer is.
+struct LaunchExecutor {
+    ContainerId container;
+    AgentId agent;
+    mesos::v1::FrameworkInfo framework;
+    mesos::v1::ExecutorInfo executor;
+    ContainerLimits limits;  // With its first tasks.
+    std::string user;
+    std::string sandbox;          // Absolute path; made by the containerizer.
+    Duration shutdown_grace;      // Told to it, as the two below.
+    Duration recovery_timeout;    // How long it may wait for a lost agent.
+    Duration subscription_delay;  // The longest before it subscribes again.
+};
+
+/// Makes a pod's container, in which nothing runs by itself; answered as LaunchContainer is.
+struct LaunchPod {
+    ContainerId container;
+    ContainerLimits limits;  // With its first tasks.
+    std::string user;
+    std::string sandbox;  // Absolute path; made by the containerizer.
+};
+
+/// Gives a running container other limits; answered by ContainerUpdated.
+struct UpdateContainer {
+    ContainerId container;
+    ContainerLimits limits;
+    std::uint64_t sequence = 0;
+};
+
+/// One event for the stream of that connection; dropped when it is not open any more.
+struct SendToExecutor {
+    std::uint64_t connection = 0;
+    std::shared_ptr<const mesos::v1::executor::Event> event;
+};
+/// Ends that stream after what was sent.
+struct CloseExecutor {
+    std::uint64_t connection = 0;
 };
 
 /// Signals every process of the container's task (SIGTERM) or ends the container (SIGKILL to all).
@@ -72,7 +129,8 @@ struct LogLine {
 };
 
 using Effect = std::variant<SendToMaster, ReconnectMaster, WriteCheckpoint, LaunchContainer,
-                            SignalContainer, DestroyContainer, RemoveSandbox, EndAgent, LogLine>;
+                            SignalContainer, DestroyContainer, RemoveSandbox, EndAgent, LogLine,
+                            LaunchExecutor, LaunchPod, UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes>;
 using Effects = std::vector<Effect>;
 
 }  // namespace tepui::agent

@@ -4,7 +4,10 @@
 #include <cstring>
 
 #include "agent/core/checkpoint.h"
+#include "agent/core/checks.h"
 #include "agent/core/completion.h"
+#include "agent/core/executor_ending.h"
+#include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
 #include "agent/core/updates.h"
 
@@ -36,25 +39,6 @@ bool checkpoints(State& state, const TaskRun& task) {
     return framework != nullptr && framework->info.checkpoint();
 }
 
-/// Reports the last state, or forgets the task when nobody waits for it.
-void finish(Context& context, TaskRun& task, const UpdateSpec& last) {
-    task.phase = Phase::ended;
-    context.state.timers.clear({TimerKind::escalation, task.container.value});
-    context.state.timers.clear({TimerKind::completion, task.container.value});
-    sandbox_ended(context, task.container);
-    const Framework* framework = find_framework(context.state, task.framework);
-    if (framework == nullptr || framework->terminating) {
-        complete_task(context, key_of(task));
-        return;
-    }
-    Counters& counters = context.state.counters;
-    if (last.state == v1::TASK_FINISHED) ++counters.tasks_finished;
-    if (last.state == v1::TASK_FAILED) ++counters.tasks_failed;
-    if (last.state == v1::TASK_KILLED) ++counters.tasks_killed;
-    if (last.state == v1::TASK_LOST || last.state == v1::TASK_DROPPED) ++counters.tasks_lost;
-    report(context, task, {last});
-}
-
 /// What the framework is told of an end that it did not ask for.
 std::string with_departure(const TaskRun& task, const std::string& message) {
     const bool leaves = task.ending && task.ending->cause == EndCause::departure;
@@ -77,7 +61,8 @@ bool shorten(Ending& ending, Duration grace) {
 void ask_running(Context& context, TaskRun& task, EndCause cause) {
     const Framework* framework = find_framework(context.state, task.framework);
     const bool tell =
-        cause == EndCause::kill && framework != nullptr &&
+        (cause == EndCause::kill || cause == EndCause::unhealthy || cause == EndCause::sibling) &&
+        framework != nullptr &&
         has_capability(framework->info, v1::FrameworkInfo::Capability::TASK_KILLING_STATE);
     if (tell) {
         report(context, task, {{.state = v1::TASK_KILLING, .source = Status::SOURCE_EXECUTOR}});
@@ -112,7 +97,13 @@ std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string&
                               .source = Status::SOURCE_EXECUTOR,
                               .reason = Status::REASON_MAX_COMPLETION_TIME_REACHED,
                               .message = message};
+        case EndCause::unhealthy:
+            return UpdateSpec{.state = v1::TASK_KILLED,
+                              .source = Status::SOURCE_EXECUTOR,
+                              .message = message,
+                              .healthy = false};
         case EndCause::kill:
+        case EndCause::sibling:
         case EndCause::departure:
         case EndCause::framework_shutdown: break;
     }
@@ -121,7 +112,34 @@ std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string&
                       .message = with_departure(task, message)};
 }
 
+/// Without what it means for the others of its pod.
+void finish_alone(Context& context, TaskRun& task, const UpdateSpec& last) {
+    task.phase = Phase::ended;
+    stop_checks(context, task);
+    context.state.timers.clear({TimerKind::escalation, task.container.value});
+    context.state.timers.clear({TimerKind::completion, task.container.value});
+    sandbox_ended(context, task.container);
+    const Framework* framework = find_framework(context.state, task.framework);
+    if (framework == nullptr || framework->terminating) {
+        complete_task(context, key_of(task));
+        return;
+    }
+    Counters& counters = context.state.counters;
+    if (last.state == v1::TASK_FINISHED) ++counters.tasks_finished;
+    if (last.state == v1::TASK_FAILED) ++counters.tasks_failed;
+    if (last.state == v1::TASK_KILLED) ++counters.tasks_killed;
+    if (last.state == v1::TASK_LOST || last.state == v1::TASK_DROPPED) ++counters.tasks_lost;
+    report(context, task, {last});
+}
+
 }  // namespace
+
+void finish_task(Context& context, TaskRun& task, const UpdateSpec& last) {
+    const TaskKey key = key_of(task);
+    const std::optional<ExecutorId> executor = task.executor;
+    finish_alone(context, task, last);  // The task may be forgotten by now.
+    if (executor) settle_pod(context, {key.first, *executor});
+}
 
 std::string describe_exit(std::int32_t wait_status) {
     const WaitStatus status{wait_status};
@@ -158,10 +176,16 @@ void kill_task(Context& context, const link::KillTask& kill) {
                       .message = "No such task runs on this agent"});
         return;
     }
+    if (custom_executor_of(state, *task) != nullptr) {
+        kill_in_executor(context, key, kill);
+        return;
+    }
     const Duration grace = kill.kill_policy().has_grace_period()
                                ? Duration{kill.kill_policy().grace_period().nanoseconds()}
                                : default_grace(state, *task);
+    const std::optional<ExecutorId> executor = task->executor;
     end_task(context, key, EndCause::kill, std::max(Duration::zero(), grace));
+    if (executor) settle_pod(context, {key.first, *executor});
 }
 
 void end_task(Context& context, const TaskKey& key, EndCause cause, Duration grace) {
@@ -171,18 +195,22 @@ void end_task(Context& context, const TaskKey& key, EndCause cause, Duration gra
         if (cause == EndCause::framework_shutdown) complete_task(context, key);
         return;
     }
+    if (custom_executor_of(context.state, *task) != nullptr) return;  // Ends with its executor.
     if (task->ending) {
         end_again(context, *task, cause, grace);
         return;
     }
     task->ending = Ending{.cause = cause, .grace = grace, .asked = context.now.instant};
+    stop_checks(context, *task);
     if (task->phase == Phase::running) {
         ask_running(context, *task, cause);
         return;
     }
-    if (cause == EndCause::kill) task->ending->cause = EndCause::kill_during_launch;
+    if (cause == EndCause::kill || cause == EndCause::sibling) {
+        task->ending->cause = EndCause::kill_during_launch;
+    }
     if (task->phase == Phase::persisting) {
-        finish(context, *task, killed_during_launch(*task));
+        finish_task(context, *task, killed_during_launch(*task));
         return;
     }
     if (checkpoints(context.state, *task)) write_checkpoint(context, {task_state_write(*task)});
@@ -226,26 +254,29 @@ void start_completion_timer(Context& context, const TaskRun& task) {
 void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t> wait_status,
                      const std::optional<Limitation>& limitation, const std::string& why_unknown) {
     const std::string message = wait_status ? describe_exit(*wait_status) : why_unknown;
-    if (const auto asked = state_of_cause(task, message)) {
-        finish(context, task, *asked);
+    // A pod that falls as a whole takes all its tasks; which of them was heard of first is chance.
+    const bool with_pod = task.ending && task.ending->cause == EndCause::sibling &&
+                          (limitation || !wait_status);
+    if (const auto asked = with_pod ? std::nullopt : state_of_cause(task, message)) {
+        finish_task(context, task, *asked);
     } else if (limitation) {
-        finish(context, task,
-               {.state = v1::TASK_FAILED,
-                .reason = limitation->reason,
-                .message = limitation->message,
-                .limitation = limitation->resources});
+        finish_task(context, task,
+                    {.state = v1::TASK_FAILED,
+                     .reason = limitation->reason,
+                     .message = limitation->message,
+                     .limitation = limitation->resources});
     } else if (!wait_status) {
-        finish(context, task,
-               {.state = v1::TASK_FAILED,
-                .reason = Status::REASON_EXECUTOR_TERMINATED,
-                .message = message});
+        finish_task(context, task,
+                    {.state = v1::TASK_FAILED,
+                     .reason = Status::REASON_EXECUTOR_TERMINATED,
+                     .message = message});
     } else {
         const WaitStatus status{*wait_status};
         const bool good = status.has_exited() && status.exit_code() == 0;
-        finish(context, task,
-               {.state = good ? v1::TASK_FINISHED : v1::TASK_FAILED,
-                .source = Status::SOURCE_EXECUTOR,
-                .message = message});
+        finish_task(context, task,
+                    {.state = good ? v1::TASK_FINISHED : v1::TASK_FAILED,
+                     .source = Status::SOURCE_EXECUTOR,
+                     .message = message});
     }
 }
 
@@ -254,18 +285,18 @@ void container_failed(Context& context, TaskRun& task, const ContainerLaunchFail
     context.log(Severity::warning, "task {} of framework {} could not be launched: {}",
                 task.info.task_id().value(), task.framework, failure.error.text);
     if (task.ending) {
-        finish(context, task, killed_during_launch(task));
+        finish_task(context, task, killed_during_launch(task));
     } else if (failure.sandbox_failed) {
         const Framework* framework = find_framework(context.state, task.framework);
-        finish(context, task,
-               {.state = dropped_or_lost(framework ? &framework->info : nullptr),
-                .reason = Status::REASON_EXECUTOR_TERMINATED,
-                .message = failure.error.text});
+        finish_task(context, task,
+                    {.state = dropped_or_lost(framework ? &framework->info : nullptr),
+                     .reason = Status::REASON_EXECUTOR_TERMINATED,
+                     .message = failure.error.text});
     } else {
-        finish(context, task,
-               {.state = v1::TASK_FAILED,
-                .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
-                .message = "Failed to launch container: " + failure.error.text});
+        finish_task(context, task,
+                    {.state = v1::TASK_FAILED,
+                     .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
+                     .message = "Failed to launch container: " + failure.error.text});
     }
 }
 

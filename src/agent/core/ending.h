@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/core/context.h"
+#include "agent/core/updates.h"
 
 namespace tepui::agent {
 
@@ -31,6 +32,10 @@ void start_completion_timer(Context& context, const TaskRun& task);
 
 /// The task's own kill policy, else the agent's grace.
 Duration default_grace(const State& state, const TaskRun& task);
+
+/// A task is over: its phase, its timers and counters, and its last update; when its framework is
+/// shutting down it is forgotten instead.
+void finish_task(Context& context, TaskRun& task, const UpdateSpec& last);
 
 /// The container is gone: decides and reports the last state.
 void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t> wait_status,

@@ -6,8 +6,10 @@
 #include <string>
 #include <variant>
 
+#include "agent/core/check_probe.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "mesos/v1/executor/executor.pb.h"
 #include "mesos/v1/mesos.pb.h"
 #include "tepui/link.pb.h"
 
@@ -57,13 +59,35 @@ struct ContainerExited {
     std::optional<Limitation> limitation;
 };
 
+/// The container has the limits of that UpdateContainer, or could not be given them.
+struct ContainerUpdated {
+    ContainerId container;
+    std::uint64_t sequence = 0;
+    std::optional<Error> error;
+};
+
+/// An executor opened its event stream; the call passed check_executor_call().
+struct ExecutorSubscribed {
+    std::uint64_t connection = 0;  // Never used before.
+    mesos::v1::executor::Call call;
+};
+/// That stream is closed, whoever closed it.
+struct ExecutorDisconnected {
+    std::uint64_t connection = 0;
+};
+/// Any other call of an executor; it passed check_executor_call().
+struct ExecutorCalled {
+    mesos::v1::executor::Call call;
+};
+
 /// The operator wants the agent to leave: end all tasks, unregister, forget the identity, end.
 struct DepartureRequested {};
 
 struct Tick {};
 
-using Event = std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived,
-                           CheckpointWritten, ContainerStarted, ContainerLaunchFailed,
-                           ContainerExited, DepartureRequested, Tick>;
+using Event =
+    std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived, CheckpointWritten,
+                 ContainerStarted, ContainerLaunchFailed, ContainerExited, DepartureRequested, Tick,
+                 ContainerUpdated, ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled, ProbeEnded>;
 
 }  // namespace tepui::agent

@@ -8,6 +8,7 @@
 
 #include "agent/core/completed_task.h"
 #include "agent/core/event.h"
+#include "agent/core/pod_state.h"
 #include "base/ids.h"
 #include "base/time.h"
 
@@ -65,11 +66,14 @@ struct ExecutorRun {
     std::optional<std::uint64_t> connection;  // Its event stream; absent when it is not subscribed.
     std::deque<QueuedLaunch> queue;           // Not yet handed over, oldest first.
     std::uint64_t updates_asked = 0;          // UpdateContainer effects so far; names the last.
-    bool used = false;                        // A task was handed to it, or it came with one.
+    bool used = false;                        // A task was handed to it.
+    bool joined = false;                      // It has subscribed since the agent's start.
     bool awaited = false;  // It has to subscribe again after a restart of the agent.
     std::optional<ExecutorEnd> end;
     Duration grace{};        // From SHUTDOWN to the end of the container.
     bool destroyed = false;  // DestroyContainer went out.
+
+    PodState pod;  // Of a pod, which uses `queue` and `updates_asked` too.
 
     std::deque<CompletedTask> completed;  // Its tasks that are over; oldest first, bounded.
 };

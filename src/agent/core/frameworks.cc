@@ -3,6 +3,8 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
 #include "agent/core/ending.h"
+#include "agent/core/executor_ending.h"
+#include "agent/core/pods.h"
 #include "agent/core/updates.h"
 
 namespace tepui::agent {
@@ -46,6 +48,7 @@ void end_tasks_of(Context& context, const FrameworkId& id) {
         if (task == nullptr) continue;
         end_task(context, key, EndCause::framework_shutdown, default_grace(context.state, *task));
     }
+    end_executors_of(context, id, ExecutorEnd::framework_shutdown);
 }
 
 void update_framework(Context& context, const mesos::v1::FrameworkInfo& info) {
@@ -69,7 +72,11 @@ void shutdown_agent(Context& context, const std::string& message) {
         shutdown_framework(context, id);
         Framework* framework = find_framework(state, id);
         if (framework == nullptr) continue;
+        for (const auto& [executor_id, executor] : framework->executors) {
+            context.effects.push_back(DestroyContainer{executor.container});
+        }
         for (const auto& [task_id, task] : framework->tasks) {
+            if (custom_executor_of(state, task) != nullptr) continue;
             context.effects.push_back(DestroyContainer{task.container});
         }
     }
@@ -81,6 +88,14 @@ void shutdown_agent(Context& context, const std::string& message) {
 }
 
 void shutdown_executor(Context& context, const link::ShutdownExecutor& shutdown) {
+    const ExecutorKey executor{FrameworkId{shutdown.framework_id().value()},
+                               ExecutorId{shutdown.executor_id().value()}};
+    if (const ExecutorRun* run = find_executor(context.state, executor);
+        run != nullptr && run->kind == ExecutorKind::custom) {
+        end_executor(context, executor, ExecutorEnd::asked);
+        return;
+    }
+    if (find_executor(context.state, executor) != nullptr) return shutdown_pod(context, executor);
     const TaskKey key{FrameworkId{shutdown.framework_id().value()},
                       TaskId{shutdown.executor_id().value()}};
     const TaskRun* task = find_task(context.state, key);

@@ -1,9 +1,13 @@
 #include "agent/core/recovery.h"
 
 #include "agent/core/checkpoint.h"
+#include "agent/core/checks.h"
 #include "agent/core/completion.h"
+#include "agent/core/departure.h"
 #include "agent/core/ending.h"
+#include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
+#include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
 #include "agent/core/tasks.h"
 #include "agent/core/updates.h"
@@ -22,7 +26,7 @@ void tidy_store(Context& context) {
     std::vector<CheckpointWrite> writes;
     for (const std::string& key : state.broken_keys) writes.push_back({key, std::nullopt});
     state.broken_keys.clear();
-    if (state.boot_changed && state.id) writes.push_back(identity_write(state));
+    if ((state.boot_changed || state.reconfigured) && state.id) writes.push_back(identity_write(state));
     if (!writes.empty()) write_checkpoint(context, std::move(writes));
 }
 
@@ -41,14 +45,18 @@ void give_up_unstarted(Context& context, TaskRun& task) {
              .message = "The agent restarted before the task's container had started"}});
 }
 
+/// An ended task whose update was lost to a damaged checkpoint: the state is said again.
+void say_again(Context& context, TaskRun& task) {
+    if (task.phase != Phase::ended || !is_terminal(task.state)) return;
+    const TaskKey key{task.framework, TaskId{task.info.task_id().value()}};
+    if (!context.state.streams.at(key).queue.empty()) return;
+    report(context, task, {{.state = task.state}});
+}
+
 void recover_task(Context& context, const TaskKey& key, const FoundContainer* found) {
     TaskRun* task = find_task(context.state, key);
-    Stream& stream = context.state.streams.at(key);
     if (task->phase == Phase::ended) {
-        // Its update was lost to a damaged checkpoint: the state is said again.
-        if (stream.queue.empty() && is_terminal(task->state)) {
-            report(context, *task, {{.state = task->state}});
-        }
+        say_again(context, *task);
         return;
     }
     if (found == nullptr) {
@@ -75,6 +83,7 @@ void recover_task(Context& context, const TaskKey& key, const FoundContainer* fo
     }
     task->pid = found->pid;
     start_completion_timer(context, *task);
+    start_checks(context, *task);
     if (task->ending) on_signal_durable(context, task->container);
 }
 
@@ -98,11 +107,13 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
         context.effects.push_back(EndAgent{*state.refused});
         return;
     }
+    state.recovering = true;
     tidy_store(context);
     restore_forwarded(state);
     std::map<ContainerId, const FoundContainer*> by_id;
     for (const FoundContainer& container : found) {
-        if (state.containers.contains(container.container)) {
+        if (state.containers.contains(container.container) ||
+            state.executor_containers.contains(container.container)) {
             by_id.emplace(container.container, &container);
         } else if (container.running) {
             context.log(Severity::warning, "destroying container {}: no checkpoint owns it",
@@ -119,9 +130,34 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
             find_framework(state, key.first)->terminating = true;
         }
     }
+    const auto executors = state.executor_containers;
+    for (const auto& [container, key] : executors) {
+        if (find_executor(state, key)->end == ExecutorEnd::framework_shutdown) {
+            find_framework(state, key.first)->terminating = true;
+        }
+    }
+    for (const auto& [container, key] : executors) {
+        const ExecutorRun* executor = find_executor(state, key);
+        if (executor == nullptr || executor->kind != ExecutorKind::custom) continue;
+        const auto it = by_id.find(container);
+        recover_executor(context, key, it == by_id.end() ? nullptr : it->second);
+    }
     for (const auto& [container, key] : tasks) {
+        const TaskRun* task = find_task(state, key);
+        if (task == nullptr) continue;  // It went with its executor.
+        if (custom_executor_of(state, *task) != nullptr) {
+            say_again(context, *find_task(state, key));
+            continue;
+        }
         const auto it = by_id.find(container);
         recover_task(context, key, it == by_id.end() ? nullptr : it->second);
+    }
+    state.recovering = false;
+    for (const auto& [container, key] : executors) {
+        const ExecutorRun* pod = find_executor(state, key);
+        if (pod == nullptr || pod->kind != ExecutorKind::pod) continue;
+        const auto it = by_id.find(container);
+        recover_pod(context, key, it == by_id.end() ? nullptr : it->second);
     }
     // The crash may have come when the end of only some of its tasks was stored.
     std::vector<FrameworkId> terminating;
@@ -130,6 +166,7 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
     }
     for (const FrameworkId& id : terminating) end_tasks_of(context, id);
     recover_sandboxes(context);
+    if (state.config.recover == RecoverMode::cleanup) on_departure_requested(context);
 }
 
 }  // namespace tepui::agent

@@ -1,6 +1,7 @@
 #include "agent/core/registration.h"
 
 #include "agent/core/checkpoint.h"
+#include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
 #include "agent/core/task_message.h"
 #include "agent/core/updates.h"
@@ -35,6 +36,7 @@ void begin_registering(Context& context) {
 
 void leave_master(Context& context) {
     context.state.registration.phase = RegistrationPhase::disconnected;
+    context.state.registration.held = false;
     context.state.timers.clear(registration_timer);
     context.state.timers.clear(ping_timer);
     pause_streams(context);
@@ -44,6 +46,7 @@ template <typename Message>
 void fill_common(const State& state, Message& message) {
     *message.mutable_agent() = state.config.info;
     message.set_version(state.config.version);
+    message.set_ip(state.config.ip);
     for (const std::string& name : state.config.capabilities) message.add_capabilities(name);
     if (!state.config.boot_id.empty()) message.set_boot_id(state.config.boot_id);
 }
@@ -60,8 +63,13 @@ link::ToMaster reregister_frame(const State& state) {
     fill_common(state, message);
     message.mutable_agent()->mutable_id()->set_value(state.id->value);
     for (const auto& [id, framework] : state.frameworks) {
-        if (framework.tasks.empty()) continue;
         *message.add_frameworks() = framework.info;
+        for (const auto& [executor_id, executor] : framework.executors) {
+            if (executor.phase == ExecutorPhase::ended) continue;
+            mesos::v1::ExecutorInfo& listed = *message.add_executors();
+            listed = executor.info;
+            listed.mutable_framework_id()->set_value(id.value);
+        }
         for (const auto& [task_id, task] : framework.tasks) {
             mesos::v1::Task& listed = *message.add_tasks();
             listed = task_message(state, task);
@@ -125,7 +133,19 @@ void registered(Context& context, const Answer& answer) {
 }  // namespace
 
 void on_master_connected(Context& context) {
-    if (context.state.shutting_down || context.state.refused) return;
+    const bool cleans_up = context.state.config.recover == RecoverMode::cleanup;
+    if (context.state.shutting_down || context.state.refused || cleans_up) return;
+    if (awaits_executors(context.state)) {
+        context.state.registration.held = true;
+        return;
+    }
+    begin_registering(context);
+}
+
+void release_registration(Context& context) {
+    Registration& registration = context.state.registration;
+    if (!registration.held || awaits_executors(context.state)) return;
+    registration.held = false;
     begin_registering(context);
 }
 
@@ -146,7 +166,7 @@ void on_agent_reregistered(Context& context, const link::AgentReregistered& answ
 
 void on_ping(Context& context, const link::Ping& ping) {
     State& state = context.state;
-    if (!state.id) return;
+    if (!state.id || state.registration.held) return;
     link::ToMaster frame;
     frame.mutable_pong();
     send_to_master(context, std::move(frame));

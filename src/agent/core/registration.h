@@ -9,6 +9,8 @@ namespace tepui::agent {
 // an older epoch, and looks for the leader anew when no ping comes for the time the master gave.
 
 void on_master_connected(Context& context);
+/// Registers once no executor is awaited any more, where that was put off until then.
+void release_registration(Context& context);
 void on_master_disconnected(Context& context);
 void on_agent_registered(Context& context, const link::AgentRegistered& registered);
 void on_agent_reregistered(Context& context, const link::AgentReregistered& registered);

@@ -20,11 +20,21 @@ std::string sandbox_path(const State& state, const TaskRun& task) {
                        task.container);
 }
 
+std::string sandbox_path(const State& state, const ExecutorRun& executor) {
+    return fmt::format("{}/slaves/{}/frameworks/{}/executors/{}/runs/{}", state.config.work_dir,
+                       state.id ? state.id->value : "", executor.framework,
+                       executor.info.executor_id().value(), executor.container);
+}
+
 CheckpointWrite sandbox_begins(State& state, const TaskRun& task) {
+    return sandbox_begins(state, task.container, task.sandbox);
+}
+
+CheckpointWrite sandbox_begins(State& state, const ContainerId& container,
+                               const std::string& path) {
     const Sandbox& sandbox =
-        state.sandboxes.insert_or_assign(task.container, Sandbox{task.sandbox, std::nullopt})
-            .first->second;
-    return sandbox_write(task.container, sandbox);
+        state.sandboxes.insert_or_assign(container, Sandbox{path, std::nullopt}).first->second;
+    return sandbox_write(container, sandbox);
 }
 
 void sandbox_ended(Context& context, const ContainerId& container) {
@@ -50,7 +60,9 @@ void recover_sandboxes(Context& context) {
     std::vector<CheckpointWrite> writes;
     for (auto& [container, sandbox] : context.state.sandboxes) {
         const TaskRun* task = find_task(context.state, container);
-        const bool lives = task != nullptr && task->phase != Phase::ended;
+        const ExecutorRun* executor = find_executor(context.state, container);
+        const bool lives = (task != nullptr && task->phase != Phase::ended) ||
+                           (executor != nullptr && executor->phase != ExecutorPhase::ended);
         if (lives) continue;
         if (!sandbox.ended) {
             sandbox.ended = context.now.wall;

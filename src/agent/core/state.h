@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/check_state.h"
 #include "agent/core/core.h"
 #include "agent/core/executor_state.h"
 #include "agent/core/timers.h"
@@ -25,6 +26,8 @@ enum class EndCause : std::uint8_t {
     max_completion,      // TASK_FAILED, REASON_MAX_COMPLETION_TIME_REACHED.
     framework_shutdown,  // Nobody is left to tell.
     departure,           // The agent leaves: TASK_KILLED.
+    unhealthy,           // Its health check failed too often: TASK_KILLED, healthy=false.
+    sibling,             // Another task of its group ended: TASK_KILLED.
 };
 
 struct Ending {
@@ -60,9 +63,14 @@ struct TaskRun {
     mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
     std::vector<mesos::v1::TaskStatus> statuses;  // One of each run of equal states, without data.
     std::optional<Ending> ending;
+    CheckState checks;
+    PodTask pod;
     // The last update forwarded to the master.
     std::optional<mesos::v1::TaskState> forwarded_state;
     std::string forwarded_uuid;
+    /// Of the updates a custom executor sent, newest last, the most recent ones: it repeats those
+    /// that it did not see acknowledged.
+    std::deque<std::string> received_uuids;
 };
 
 struct Framework {
@@ -123,6 +131,7 @@ struct Registration {
     std::string master_id;
     std::string master_hostname;
     bool restarted = false;  // The process began after the last registration.
+    bool held = false;       // Connected, but executors are awaited after a restart first.
     std::optional<WallTime> registered_at;
 };
 
@@ -141,10 +150,22 @@ struct NextAfter {
 struct SignalAfter {
     ContainerId container;
 };
+/// A custom executor's record and those of these tasks.
+struct QueueAfter {
+    ContainerId container;
+    std::vector<TaskId> tasks;
+};
+/// An update that an executor waits to hear of.
+struct AcknowledgeAfter {
+    ExecutorKey executor;
+    TaskId task;
+    std::string uuid;
+};
 struct EndAfter {
     std::string why;
 };
-using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter>;
+using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter,
+                                QueueAfter, AcknowledgeAfter>;
 
 struct Counters {
     std::uint64_t tasks_finished = 0;
@@ -177,11 +198,14 @@ struct State {
     std::map<ContainerId, Sandbox> sandboxes;
     Timers timers;
     std::uint64_t next_token = 1;
+    std::uint64_t next_probe = 1;
     std::map<CheckpointToken, std::vector<AfterWrite>> after_writes;
+    bool recovering = false;  // Within recover(): not every task is known yet.
     std::optional<std::string> shutting_down;  // ShutdownAgent's text, or that it left.
     std::optional<DeparturePhase> departure;
     // Of a restart, until recover():
     bool boot_changed = false;
+    bool reconfigured = false;           // The stored AgentInfo is an older one, but fits.
     std::optional<std::string> refused;  // Why this checkpoint can't be taken over.
     std::vector<LogLine> load_log;
     std::vector<std::string> broken_keys;

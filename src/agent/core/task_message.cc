@@ -28,6 +28,7 @@ v1::Task make_task(const State& state, const FrameworkId& framework, const v1::T
 
 v1::Task task_message(const State& state, const TaskRun& run) {
     v1::Task task = make_task(state, run.framework, run.info, run.state, run.statuses);
+    if (run.executor) task.mutable_executor_id()->set_value(run.executor->value);
     if (run.forwarded_state) {
         task.set_status_update_state(*run.forwarded_state);
         task.set_status_update_uuid(run.forwarded_uuid);

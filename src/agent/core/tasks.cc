@@ -1,9 +1,14 @@
 #include "agent/core/tasks.h"
 
 #include "agent/core/checkpoint.h"
+#include "agent/core/checks.h"
 #include "agent/core/completion.h"
 #include "agent/core/ending.h"
+#include "agent/core/executor_ending.h"
+#include "agent/core/executors.h"
+#include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
+#include "agent/core/task_limits.h"
 #include "agent/core/updates.h"
 
 namespace tepui::agent {
@@ -12,25 +17,13 @@ namespace {
 namespace v1 = mesos::v1;
 using Status = v1::TaskStatus;
 
-// One value of the checkpoint store holds at most 1 MiB (coord::Store); the rest is our framing.
-constexpr std::size_t task_bytes_max = (std::size_t{1} << 20) - 4096;
-
-/// Ids become names of directories.
-bool is_file_name(const std::string& id) {
-    return !id.empty() && id.size() <= 255 && id != "." && id != ".." &&
-           id.find('/') == std::string::npos && id.find('\0') == std::string::npos;
-}
-
 /// Why this agent can't take the task, or nothing.
 std::optional<std::string> refusal(const link::RunTask& run) {
     const v1::TaskInfo& task = run.task();
     if (!is_file_name(task.task_id().value()) || !is_file_name(run.framework().id().value())) {
         return "The ids of a task and its framework must be valid file names";
     }
-    if (task.has_executor()) {
-        return "Custom executors are not supported by this agent yet: use 'command'";
-    }
-    if (!task.has_command()) return "A task needs a 'command'";
+    if (!task.has_command()) return "A task needs a 'command' or an 'executor'";
     if (task.ByteSizeLong() > task_bytes_max) {
         return fmt::format("The task's description has {} bytes; this agent stores at most {}",
                            task.ByteSizeLong(), task_bytes_max);
@@ -43,6 +36,11 @@ std::string user_of(const CoreConfig& config, const v1::FrameworkInfo& framework
     if (!config.switch_user) return config.default_user;
     if (!task.command().user().empty()) return task.command().user();
     return framework.user().empty() ? config.default_user : framework.user();
+}
+
+ExecutorRun* find_custom(Context& context, const ContainerId& container) {
+    ExecutorRun* executor = find_executor(context.state, container);
+    return executor != nullptr && executor->kind == ExecutorKind::custom ? executor : nullptr;
 }
 
 void launch(Context& context, TaskRun& task) {
@@ -59,6 +57,7 @@ void run_task(Context& context, const link::RunTask& run) {
     const TaskKey key{FrameworkId{run.framework().id().value()},
                       TaskId{run.task().task_id().value()}};
     if (!state.id || state.shutting_down) return;
+    if (run.task().has_executor()) return run_in_executor(context, run);
     if (state.departure) {
         // The master ends it as lost when it removes this agent.
         context.log(Severity::info, "ignoring task {} of framework {}: this agent leaves",
@@ -105,27 +104,20 @@ void run_task(Context& context, const link::RunTask& run) {
     write_checkpoint(context, std::move(writes), {LaunchAfter{stored.container}});
 }
 
-void refuse_task_group(Context& context, const link::RunTaskGroup& run) {
-    if (!context.state.id || context.state.shutting_down || context.state.departure) return;
-    for (const v1::TaskInfo& task : run.task_group().tasks()) {
-        const TaskKey key{FrameworkId{run.framework().id().value()},
-                          TaskId{task.task_id().value()}};
-        if (find_task(context.state, key) != nullptr || context.state.streams.contains(key)) {
-            continue;
-        }
-        report_unrun(context, key,
-                     {.state = v1::TASK_ERROR,
-                      .reason = Status::REASON_TASK_GROUP_INVALID,
-                      .message = "Task groups (pods) are not supported by this agent yet"});
-    }
-}
-
 void on_task_durable(Context& context, const ContainerId& container) {
     TaskRun* task = find_task(context.state, container);
     if (task != nullptr && task->phase == Phase::persisting) launch(context, *task);
 }
 
 void on_container_started(Context& context, const ContainerStarted& started) {
+    if (ExecutorRun* pod = find_pod(context.state, started.container)) {
+        pod_started(context, *pod, started.pid);
+        return;
+    }
+    if (ExecutorRun* executor = find_custom(context, started.container)) {
+        executor_started(context, *executor, started.pid);
+        return;
+    }
     TaskRun* task = find_task(context.state, started.container);
     if (task == nullptr || task->ending) {
         // Given up while it was being launched.
@@ -136,19 +128,37 @@ void on_container_started(Context& context, const ContainerStarted& started) {
     task->phase = Phase::running;
     task->pid = started.pid;
     task->started = context.now.wall;
-    report(context, *task,
-           {{.state = v1::TASK_STARTING, .source = Status::SOURCE_EXECUTOR},
-            {.state = v1::TASK_RUNNING, .source = Status::SOURCE_EXECUTOR}});
+    std::vector<UpdateSpec> news;
+    // A pod's task was told as STARTING at its launch.
+    if (task->state == v1::TASK_STAGING) {
+        news.push_back({.state = v1::TASK_STARTING, .source = Status::SOURCE_EXECUTOR});
+    }
+    news.push_back({.state = v1::TASK_RUNNING, .source = Status::SOURCE_EXECUTOR});
+    report(context, *task, news);
     start_completion_timer(context, *task);
+    start_checks(context, *task);
 }
 
 void on_container_failed(Context& context, const ContainerLaunchFailed& failed) {
+    if (find_executor(context.state, failed.container) != nullptr) {
+        executor_failed(context, context.state.executor_containers.at(failed.container), failed);
+        return;
+    }
     TaskRun* task = find_task(context.state, failed.container);
     if (task == nullptr || task->phase == Phase::ended) return;
     container_failed(context, *task, failed);
 }
 
 void on_container_exited(Context& context, const ContainerExited& exited) {
+    if (ExecutorRun* pod = find_pod(context.state, exited.container)) {
+        pod_exited(context, *pod, exited);
+        return;
+    }
+    if (find_custom(context, exited.container) != nullptr) {
+        const ExecutorKey key = context.state.executor_containers.at(exited.container);
+        executor_exited(context, key, exited.status, exited.limitation);
+        return;
+    }
     TaskRun* task = find_task(context.state, exited.container);
     if (task == nullptr || task->phase == Phase::ended) return;
     container_ended(context, *task, exited.status, exited.limitation);

@@ -8,8 +8,6 @@ namespace tepui::agent {
 
 /// Takes a task on. One that is known already is ignored: a task starts at most once.
 void run_task(Context& context, const link::RunTask& run);
-/// Pods are refused, task by task.
-void refuse_task_group(Context& context, const link::RunTaskGroup& run);
 
 void on_task_durable(Context& context, const ContainerId& container);
 void on_container_started(Context& context, const ContainerStarted& started);

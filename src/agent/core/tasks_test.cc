@@ -191,10 +191,7 @@ TEST(Tasks, RefusesWhatItCannotRun) {
     };
     expect_error(task_info("../../etc"), "file names");
     expect_error(task_info(".."), "file names");
-    auto task = task_info("custom");
-    task.mutable_executor()->mutable_executor_id()->set_value("e");
-    expect_error(task, "Custom executors");
-    task = task_info("empty");
+    auto task = task_info("empty");
     task.clear_command();
     expect_error(task, "'command'");
     task = task_info("large");
@@ -204,7 +201,7 @@ TEST(Tasks, RefusesWhatItCannotRun) {
     EXPECT_TRUE(world.core->state().streams.empty()) << "acknowledged and over";
 }
 
-TEST(Tasks, RefusesPods) {
+TEST(Tasks, RefusesGroupsOfNoExecutor) {
     Started world;
     link::ToAgent frame;
     *frame.mutable_run_task_group()->mutable_framework() = framework_info("f1");
@@ -217,7 +214,7 @@ TEST(Tasks, RefusesPods) {
         ASSERT_EQ(updates.size(), 1U);
         EXPECT_EQ(updates[0].state(), v1::TASK_ERROR);
         EXPECT_EQ(updates[0].reason(), Status::REASON_TASK_GROUP_INVALID);
-        EXPECT_THAT(updates[0].message(), HasSubstr("pods"));
+        EXPECT_THAT(updates[0].message(), HasSubstr("custom executor needs a 'command'"));
     }
 }
 

@@ -20,6 +20,12 @@ enum class TimerKind : std::uint8_t {
     completion,    // A task's max_completion_time is over; `id` is the container.
     sandbox,       // A sandbox is old enough to go; `id` is the container.
     departure,     // The agent leaves and has waited long enough.
+    health,        // A look at a task's health is due; `id` is the container.
+    check,         // The same of its check.
+    // Of custom executors; `id` is the container.
+    executor_subscription,  // It should have subscribed by now.
+    executor_shutdown,      // Its grace after SHUTDOWN is over.
+    executor_heartbeat,     // Its stream is to show a sign of life.
 };
 
 struct TimerKey {

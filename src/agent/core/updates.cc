@@ -1,13 +1,20 @@
 #include "agent/core/updates.h"
 
 #include "agent/core/checkpoint.h"
+#include "agent/core/checks.h"
 #include "agent/core/completion.h"
+#include "agent/core/executor_stream.h"
+#include "agent/core/pods.h"
 #include "resources/task_state.h"
 
 namespace tepui::agent {
 namespace {
 
 namespace v1 = mesos::v1;
+
+// An executor repeats what it did not see acknowledged; more than this many of one task at a time
+// are not to be expected, and each costs 16 bytes in every stored state.
+constexpr std::size_t received_uuids_max = 64;
 
 TimerKey retry_timer(const TaskKey& task) {
     return {TimerKind::retry, task.first.value, task.second.value};
@@ -24,19 +31,31 @@ v1::TaskStatus make_status(Context& context, const TaskKey& task, const UpdateSp
     if (spec.limitation) *status.mutable_limitation() = *spec.limitation;
     if (state.id) status.mutable_agent_id()->set_value(state.id->value);
     // The built-in command executor is named as its task.
-    status.mutable_executor_id()->set_value(task.second.value);
+    const TaskRun* run = find_task(state, task);
+    const auto& executor = run != nullptr ? run->executor : spec.executor;
+    status.mutable_executor_id()->set_value(executor ? executor->value : task.second.value);
     status.set_timestamp(context.now.wall.seconds());
     status.set_uuid(state.prng.uuid_bytes());
     return status;
 }
 
-void add_container_status(const State& state, const TaskRun& task, v1::TaskStatus& status) {
+void add_container_status(State& state, const TaskRun& task, v1::TaskStatus& status) {
     v1::ContainerStatus& container = *status.mutable_container_status();
-    container.mutable_container_id()->set_value(task.container.value);
-    v1::NetworkInfo::IPAddress& address = *container.add_network_infos()->add_ip_addresses();
-    address.set_protocol(v1::NetworkInfo::IPv4);
-    address.set_ip_address(state.config.ip);
-    if (task.pid > 0) container.set_executor_pid(static_cast<std::uint32_t>(task.pid));
+    const ExecutorRun* executor = custom_executor_of(state, task);
+    container.mutable_container_id()->set_value(executor ? executor->container.value
+                                                         : task.container.value);
+    if (const ExecutorRun* pod = pod_of(state, task)) {
+        container.mutable_container_id()->mutable_parent()->set_value(pod->container.value);
+        if (task.phase != Phase::running) return;  // There is no process to tell of.
+    }
+    // A custom executor may know its tasks' addresses better.
+    if (container.network_infos().empty()) {
+        v1::NetworkInfo::IPAddress& address = *container.add_network_infos()->add_ip_addresses();
+        address.set_protocol(v1::NetworkInfo::IPv4);
+        address.set_ip_address(state.config.ip);
+    }
+    const std::int64_t pid = executor ? executor->pid : task.pid;
+    if (pid > 0) container.set_executor_pid(static_cast<std::uint32_t>(pid));
 }
 
 /// Keeps one status of each run of equal states.
@@ -53,6 +72,27 @@ Stream& stream_of(State& state, const TaskKey& key) {
     const auto [it, inserted] = state.streams.try_emplace(key);
     if (inserted) it->second.task = key;
     return it->second;
+}
+
+Stream& stream_of_run(State& state, const TaskRun& task) {
+    Stream& stream = stream_of(state, {task.framework, TaskId{task.info.task_id().value()}});
+    const Framework* framework = find_framework(state, task.framework);
+    stream.container = task.container;
+    stream.checkpoint = framework != nullptr && framework->info.checkpoint();
+    return stream;
+}
+
+/// Queues one update and takes the task to its state.
+void append(TaskRun& task, Stream& stream, PendingUpdate update,
+            std::vector<CheckpointWrite>& writes, std::vector<AfterWrite>& after) {
+    update.sequence = stream.next_sequence++;
+    update.durable = !stream.checkpoint;
+    task.state = update.status.state();
+    stream.latest = task.state;
+    remember_status(task, update.status);
+    writes.push_back(update_write(task.container, update));
+    after.push_back(ForwardAfter{stream.task, update.sequence});
+    stream.queue.push_back(std::move(update));
 }
 
 void forward_head(Context& context, Stream& stream) {
@@ -84,10 +124,7 @@ void forward_if_idle(Context& context, Stream& stream) {
 
 void report(Context& context, TaskRun& task, const std::vector<UpdateSpec>& specs) {
     const TaskKey key{task.framework, TaskId{task.info.task_id().value()}};
-    Stream& stream = stream_of(context.state, key);
-    const Framework* framework = find_framework(context.state, task.framework);
-    stream.container = task.container;
-    stream.checkpoint = framework != nullptr && framework->info.checkpoint();
+    Stream& stream = stream_of_run(context.state, task);
     std::vector<CheckpointWrite> writes;
     std::vector<AfterWrite> after;
     for (const UpdateSpec& spec : specs) {
@@ -96,19 +133,41 @@ void report(Context& context, TaskRun& task, const std::vector<UpdateSpec>& spec
         if (spec.source == v1::TaskStatus::SOURCE_EXECUTOR) {
             add_container_status(context.state, task, update.status);
         }
-        update.sequence = stream.next_sequence++;
-        update.durable = !stream.checkpoint;
-        task.state = spec.state;
-        stream.latest = spec.state;
-        remember_status(task, update.status);
-        writes.push_back(update_write(task.container, update));
-        after.push_back(ForwardAfter{key, update.sequence});
-        stream.queue.push_back(std::move(update));
+        add_check_result(task, spec, update.status);
+        append(task, stream, std::move(update), writes, after);
     }
     if (stream.checkpoint) {
         writes.push_back(task_state_write(task));
         write_checkpoint(context, std::move(writes), std::move(after));
     } else {
+        forward_if_idle(context, stream);
+    }
+}
+
+void report_from_executor(Context& context, TaskRun& task, v1::TaskStatus status) {
+    State& state = context.state;
+    const TaskKey key{task.framework, TaskId{task.info.task_id().value()}};
+    Stream& stream = stream_of_run(state, task);
+    task.received_uuids.push_back(status.uuid());
+    while (task.received_uuids.size() > received_uuids_max) task.received_uuids.pop_front();
+    status.set_source(v1::TaskStatus::SOURCE_EXECUTOR);
+    if (state.id) status.mutable_agent_id()->set_value(state.id->value);
+    if (!status.has_timestamp()) status.set_timestamp(context.now.wall.seconds());
+    add_container_status(state, task, status);
+    const AcknowledgeAfter acknowledgement{
+        {task.framework, *task.executor}, key.second, status.uuid()};
+    PendingUpdate update;
+    update.status = std::move(status);
+    std::vector<CheckpointWrite> writes;
+    std::vector<AfterWrite> after;
+    append(task, stream, std::move(update), writes, after);
+    if (stream.checkpoint) {
+        after.push_back(acknowledgement);
+        writes.push_back(task_state_write(task));
+        writes.push_back(task_uuids_write(task));
+        write_checkpoint(context, std::move(writes), std::move(after));
+    } else {
+        acknowledge_to_executor(context, acknowledgement);
         forward_if_idle(context, stream);
     }
 }

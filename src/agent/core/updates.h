@@ -18,11 +18,19 @@ struct UpdateSpec {
     std::optional<mesos::v1::TaskStatus::Reason> reason = std::nullopt;
     std::string message = {};
     std::optional<mesos::v1::TaskResourceLimitation> limitation = std::nullopt;
+    /// Of a task that never ran here; others know theirs.
+    std::optional<ExecutorId> executor = std::nullopt;
+    std::optional<bool> healthy = std::nullopt;
+    std::optional<mesos::v1::CheckStatusInfo> check_status = std::nullopt;  // Absent: empty.
 };
 
 /// Takes the task through the states in order and queues an update of each, all in one checkpoint
 /// batch that also stores the task's own state.
 void report(Context& context, TaskRun& task, const std::vector<UpdateSpec>& specs);
+
+/// Queues an update that a custom executor made: `status` has ids, state and uuid; what the agent
+/// knows better is filled in. The executor hears ACKNOWLEDGED when it is durable.
+void report_from_executor(Context& context, TaskRun& task, mesos::v1::TaskStatus status);
 
 /// An update of a task that never became a TaskRun here (refused, unknown). Kept in memory only:
 /// after a restart the master finds the task missing at registration and reports it itself.
