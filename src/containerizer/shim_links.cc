@@ -51,6 +51,13 @@ void ShimLinks::send(std::uint64_t link, int signal) {
     if (found != links_.end()) send_signal(found->second->connection.get(), signal);
 }
 
+bool ShimLinks::send_probe(std::uint64_t link, int config, int answer) {
+    const std::lock_guard lock(mutex_);
+    const auto found = links_.find(link);
+    return found != links_.end() &&
+           containerizer::send_probe(found->second->connection.get(), config, answer);
+}
+
 void ShimLinks::read(std::uint64_t number) {
     std::shared_ptr<Link> link;
     {

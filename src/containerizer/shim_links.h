@@ -30,6 +30,8 @@ public:
     std::uint64_t add(Descriptor connection, Handlers handlers);
     /// Sends a signal request; nothing happens when the connection is closed.
     void send(std::uint64_t link, int signal);
+    /// Sends a probe request with its two descriptors; false when the connection is closed.
+    bool send_probe(std::uint64_t link, int config, int answer);
     /// Ends the thread; handlers are not called any more.
     void stop();
 

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cstring>
+
 #include "shim/protocol.h"
 
 namespace tepui::containerizer {
@@ -35,18 +37,6 @@ Result<Descriptor> connect_to(const sockaddr_un& address) {
                 errno_text());
 }
 
-Result<Descriptor> memory_file(const std::string& bytes) {
-    Descriptor file(::memfd_create("tepui-launch", MFD_CLOEXEC));
-    if (!file) return fail(Errc::io, "cannot make a memory file: {}", errno_text());
-    for (std::size_t done = 0; done < bytes.size();) {
-        const ssize_t wrote = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return fail(Errc::io, "cannot write a memory file: {}", errno_text());
-        done += static_cast<std::size_t>(wrote);
-    }
-    return file;
-}
-
 /// posix_spawn's two structures, destroyed at the end.
 struct SpawnSettings {
     posix_spawn_file_actions_t actions;
@@ -72,6 +62,18 @@ struct SpawnSettings {
 };
 
 }  // namespace
+
+Result<Descriptor> memory_file(const std::string& bytes) {
+    Descriptor file(::memfd_create("tepui-launch", MFD_CLOEXEC));
+    if (!file) return fail(Errc::io, "cannot make a memory file: {}", errno_text());
+    for (std::size_t done = 0; done < bytes.size();) {
+        const ssize_t wrote = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) return fail(Errc::io, "cannot write a memory file: {}", errno_text());
+        done += static_cast<std::size_t>(wrote);
+    }
+    return file;
+}
 
 Result<Spawned> spawn_shim(const std::string& shim_path, const LaunchPlan& plan,
                            const std::string& runtime_dir, int runtime_fd, int sandbox_fd) {
@@ -103,6 +105,25 @@ Result<Spawned> spawn_shim(const std::string& shim_path, const LaunchPlan& plan,
 
 Result<Descriptor> connect_shim(const std::string& runtime_dir) {
     return connect_to(TEPUI_TRY(socket_address(runtime_dir)));
+}
+
+bool send_probe(int connection, int config, int answer) {
+    shim_request request{SHIM_VERSION, SHIM_PROBE};
+    const int descriptors[] = {config, answer};
+    alignas(cmsghdr) char ancillary[CMSG_SPACE(sizeof descriptors)] = {};
+    iovec body{&request, sizeof request};
+    msghdr message{};
+    message.msg_iov = &body;
+    message.msg_iovlen = 1;
+    message.msg_control = ancillary;
+    message.msg_controllen = sizeof ancillary;
+    cmsghdr* part = CMSG_FIRSTHDR(&message);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof descriptors);
+    std::memcpy(CMSG_DATA(part), descriptors, sizeof descriptors);
+    return ::sendmsg(connection, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+           static_cast<ssize_t>(sizeof request);
 }
 
 bool send_signal(int connection, int signal) {

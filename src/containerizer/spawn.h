@@ -25,6 +25,12 @@ Result<Spawned> spawn_shim(const std::string& shim_path, const LaunchPlan& plan,
 /// Connects to the shim of `runtime_dir`. Fails with not_found when none lives.
 Result<Descriptor> connect_shim(const std::string& runtime_dir);
 
+/// A file in memory with these bytes.
+Result<Descriptor> memory_file(const std::string& bytes);
+
+/// Asks for a probe; false when the shim is gone or does not listen.
+bool send_probe(int connection, int config, int answer);
+
 /// Sends `signal`; false when the shim is gone or does not listen.
 bool send_signal(int connection, int signal);
 

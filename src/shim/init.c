@@ -49,11 +49,19 @@ static void reap(int control, pid_t task) {
     }
 }
 
-static void obey(int control, pid_t task) {
+static void obey(const struct plan* plan, int control, pid_t task) {
     struct init_message message;
-    const ssize_t got = recv(control, &message, sizeof message, MSG_DONTWAIT);
+    int fds[PROBE_FDS];
+    const ssize_t got = receive_with_fds(control, &message, sizeof message, fds, PROBE_FDS);
     if (got == 0) _exit(1);  // The shim is gone.
     if (got != (ssize_t)sizeof message) return;
+    if (message.kind == 2) {
+        const struct probe_fds probe = {fds[0], fds[1], fds[2]};
+        if (fork() == 0) probe_run(plan, &probe, -1);
+        for (int i = 0; i < PROBE_FDS; ++i)
+            if (fds[i] >= 0) close(fds[i]);
+        return;
+    }
     // -1: every process of the namespace but this one, in one step of the kernel.
     kill(message.signal == SIGTERM ? -1 : task, message.signal);
 }
@@ -89,7 +97,7 @@ _Noreturn void init_run(const struct plan* plan, const struct wiring* wiring) {
         struct pollfd watched[2] = {{.fd = control, .events = POLLIN},
                                     {.fd = signals, .events = POLLIN}};
         if (poll(watched, 2, -1) < 0) continue;
-        if (watched[0].revents != 0) obey(control, task);
+        if (watched[0].revents != 0) obey(plan, control, task);
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
         }

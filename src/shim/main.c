@@ -66,8 +66,16 @@ static void accept_agents(struct shim* shim) {
     }
 }
 
+static bool is_hold(const struct shim* shim) { return (shim->plan.head->flags & SHIM_HOLD) != 0; }
+
 static void signal_task(struct shim* shim, int number) {
     if (shim->ended || number <= 0 || number >= NSIG) return;
+    if (is_hold(shim)) {
+        // There is no task: what would end one ends the container.
+        shim->ended = number == SIGKILL || number == SIGTERM;
+        shim->status = number;
+        return;
+    }
     if (!has_init(shim)) {
         if (number == SIGKILL) {
             kill(shim->child, SIGKILL);  // Its end makes the rest end, see end_container().
@@ -87,17 +95,36 @@ static void signal_task(struct shim* shim, int number) {
     (void)!send(shim->wiring.control[0], &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void probe_task(struct shim* shim, int config, int answer) {
+    const struct probe_fds fds = {config, answer, shim->plan.head->sandbox_fd};
+    if (config < 0 || answer < 0 || shim->ended || is_hold(shim)) return;
+    if (has_init(shim)) {
+        probe_forward(shim->wiring.control[0], &fds);
+        return;
+    }
+    if (fork() != 0) return;
+    const bool own_mounts = (shim->plan.head->flags & SHIM_NEW_MOUNT_NS) != 0;
+    probe_run(&shim->plan, &fds, own_mounts ? shim->child : -1);
+}
+
 static void hear_agent(struct shim* shim, int* agent) {
     struct shim_request request;
-    const ssize_t got = recv(*agent, &request, sizeof request, MSG_DONTWAIT);
+    int fds[PROBE_REQUEST_FDS];
+    const ssize_t got = receive_with_fds(*agent, &request, sizeof request, fds, PROBE_REQUEST_FDS);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) {
         close(*agent);
         *agent = -1;
         return;
     }
-    if (got == (ssize_t)sizeof request && request.version == SHIM_VERSION)
-        signal_task(shim, request.signal);
+    if (got == (ssize_t)sizeof request && request.version == SHIM_VERSION) {
+        if (request.signal == SHIM_PROBE)
+            probe_task(shim, fds[0], fds[1]);
+        else
+            signal_task(shim, request.signal);
+    }
+    for (int i = 0; i < PROBE_REQUEST_FDS; ++i)
+        if (fds[i] >= 0) close(fds[i]);
 }
 
 // What init sent: the task's pid, or its end.
@@ -170,6 +197,15 @@ static void start(struct shim* shim) {
     if (error == 0) error = log_open(&shim->err, &shim->plan, "stderr", wiring->err[0]);
     if (error != 0) {
         shim->failure = (struct failure){SHIM_STAGE_LOGS, error};
+        return;
+    }
+    if (is_hold(shim)) {
+        // Nobody will ever write: both logs are there, and at their end.
+        close(wiring->out[1]);
+        close(wiring->err[1]);
+        close(wiring->failure[0]);
+        close(wiring->failure[1]);
+        shim->report.task_pid = getpid();
         return;
     }
     uint64_t namespaces = 0;
@@ -247,7 +283,7 @@ static void watch(struct shim* shim) {
 }
 
 static void end_container(struct shim* shim) {
-    if (!has_init(shim)) tree_kill(&shim->plan);
+    if (!has_init(shim) && !is_hold(shim)) tree_kill(&shim->plan);
     // All writers are gone: what the pipes hold is all there will be.
     while (log_copy(&shim->out, &shim->plan)) {
     }

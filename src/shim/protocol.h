@@ -32,6 +32,8 @@ enum shim_flag {
     SHIM_SWITCH_USER = 4,  // setgroups, setgid and setuid to the ids below.
     SHIM_CGROUP_V2 =
         8,  // cgroups[0] is the one directory to be born in; else v1 directories to join.
+    SHIM_HOLD = 16,  // Nothing is run: the shim alone keeps a pod's container until it is ended.
+    SHIM_SHARED_CGROUP = 32,  // Others live in the cgroups too: what ends is found by descent.
 };
 
 // Head of the memfd. After it: groups (uint32_t), padding to 8 bytes, rlimits, then NUL-ended
@@ -93,6 +95,25 @@ struct shim_report {
     int64_t shim_pid;
     int64_t task_pid;                       // As the host sees it.
     char container[SHIM_CONTAINER_ID_MAX];  // NUL-ended.
+};
+
+// A look at the task: this in place of a signal, with two descriptors (SCM_RIGHTS): a memfd with a
+// shim_config, of which only argv and environment count (and go on top of the task's), and one end
+// of a SOCK_SEQPACKET pair. On it comes one shim_probe_answer, when nothing of the probe is left.
+// Shutting the other end down, or closing it, ends the probe. A pair that closes without an answer:
+// nothing could be started.
+enum { SHIM_PROBE = 1 << 16 };
+
+enum shim_probe_outcome {
+    SHIM_PROBE_EXITED = 1,  // `status` is that of wait(2).
+    SHIM_PROBE_ENDED = 2,   // As the agent wished.
+    SHIM_PROBE_FAILED = 3,  // It never ran; `status` is an errno.
+};
+
+struct shim_probe_answer {
+    uint32_t version;
+    uint32_t outcome;  // shim_probe_outcome
+    int32_t status;
 };
 
 // Agent to shim. SIGKILL ends every process of the container, SIGTERM goes to each of them, any

@@ -61,8 +61,25 @@ _Noreturn void init_run(const struct plan* plan, const struct wiring* wiring);
 struct init_message {
     int32_t signal;  // To init; 0: none.
     int32_t status;  // From init: wait(2) status of the task.
-    uint32_t kind;   // 0: the task's pid is in the credentials; 1: the task ended.
+    uint32_t kind;   // 0: the task's pid is in the credentials; 1: the task ended; 2: a probe, to
+                     // init, with its descriptors.
 };
+
+// What a probe needs; in messages in this order.
+struct probe_fds {
+    int config;
+    int answer;
+    int sandbox;
+};
+enum { PROBE_FDS = 3, PROBE_REQUEST_FDS = 2 };
+
+// Supervises one probe of the task of `plan`, in the mount namespace of process `mounts_of`
+// (-1: in this one). Called in a process of its own; never returns.
+_Noreturn void probe_run(const struct plan* plan, const struct probe_fds* fds, pid_t mounts_of);
+// Hands a probe on to init.
+void probe_forward(int control, const struct probe_fds* fds);
+// Receives a packet and up to `count` descriptors (-1 where there are fewer); as recvmsg.
+ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count);
 
 // One rotated log in the sandbox.
 struct log {
