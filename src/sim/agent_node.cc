@@ -67,8 +67,9 @@ std::vector<agent::FoundContainer> AgentNode::find_containers() {
     std::vector<agent::FoundContainer> found;
     const std::vector<ContainerId> expected = core_->expected_containers();
     for (auto it = containers_.begin(); it != containers_.end();) {
-        const auto& [id, container] = *it;
+        auto& [id, container] = *it;
         if (std::ranges::find(expected, id) == expected.end()) {
+            stop_process(id, container);
             it = containers_.erase(it);  // The containerizer destroys what nobody owns.
             continue;
         }
@@ -88,12 +89,16 @@ void AgentNode::crash() {
     ++life_;
     core_.reset();
     disk_.crash();
+    close_executors();
     if (channel_) std::exchange(channel_, nullptr)->abandon(Channel::Side::a);
 }
 
 void AgentNode::reboot() {
     crash();
-    for (const auto& [id, container] : containers_) truth_.machine_lost(container.task);
+    for (auto& [id, container] : containers_) {
+        stop_process(id, container);
+        if (!container.executor) truth_.machine_lost(container.task);
+    }
     containers_.clear();
     ++boot_;
 }
@@ -101,7 +106,11 @@ void AgentNode::reboot() {
 std::set<TaskKey> AgentNode::running() const {
     std::set<TaskKey> tasks;
     for (const auto& [id, container] : containers_) {
-        if (container.running) tasks.insert(container.task);
+        if (container.process) {
+            tasks.merge(container.process->running());
+        } else if (container.running && !container.executor) {
+            tasks.insert(container.task);
+        }
     }
     return tasks;
 }
@@ -142,9 +151,16 @@ void AgentNode::perform_one(const agent::Effect& effect) {
                        });
                    },
                    [&](const agent::LaunchContainer& container) { launch(container); },
+                   [&](const agent::LaunchExecutor& launch) { launch_executor(launch); },
+                   [&](const agent::LaunchPod& launch) { launch_pod(launch); },
+                   [&](const agent::UpdateContainer& update) { update_container(update); },
+                   [&](const agent::SendToExecutor& send) { send_to_executor(send); },
+                   [&](const agent::CloseExecutor& close) { close_executor(close.connection); },
                    [&](const agent::SignalContainer& one) { signal(one.container, one.signal); },
                    [&](const agent::DestroyContainer& one) { signal(one.container, SIGKILL); },
                    [&](const agent::RemoveSandbox&) {},
+                   [&](const agent::StartProbe& probe) { this->probe(probe); },
+                   [&](const agent::StopProbes&) {},
                    [&](const agent::EndAgent& end) {
                        truth_.breach(fmt::format("{} was made to end: {}", name_, end.why));
                        reboot();
@@ -201,13 +217,18 @@ void AgentNode::disconnect() {
 void AgentNode::launch(const agent::LaunchContainer& launch) {
     const TaskKey task{FrameworkId{launch.framework.id().value()},
                        TaskId{launch.task.task_id().value()}};
-    containers_.emplace(launch.container, Container{task, next_pid_++, false, std::nullopt,
-                                                    timeline_.chance(faults_.ignores_term)});
+    containers_.emplace(launch.container,
+                        Container{.task = task,
+                                  .pid = next_pid_++,
+                                  .ignores_term = timeline_.chance(faults_.ignores_term),
+                                  .parent = launch.pod ? std::optional{launch.pod->container}
+                                                       : std::nullopt});
     const bool fails = timeline_.chance(faults_.launch_failure);
     timeline_.after(timeline_.between(1ms, 200ms), [this, id = launch.container, fails] {
         const auto it = containers_.find(id);
         if (it == containers_.end() || it->second.running || it->second.status) return;
-        if (fails) {
+        const auto pod = it->second.parent ? containers_.find(*it->second.parent) : it;
+        if (fails || pod == containers_.end() || (pod != it && !pod->second.running)) {
             truth_.launch_failed(it->second.task);
             containers_.erase(it);
             step(agent::ContainerLaunchFailed{id, Error{Errc::io, "no such file"}, false});
@@ -232,13 +253,24 @@ void AgentNode::run_container(const ContainerId& id) {
     step(agent::ContainerStarted{id, pid});
 }
 
+void AgentNode::probe(const agent::StartProbe& probe) {
+    agent::ProbeResult result{agent::ProbeResult::Outcome::answered, 0};
+    // Exit status 0 is the good answer of a command; most are good.
+    if (timeline_.chance(0.2)) result.value = 1;
+    if (timeline_.chance(0.1)) result.outcome = agent::ProbeResult::Outcome::timed_out;
+    timeline_.after(timeline_.between(1ms, 2s), [this, life = life_, probe, result] {
+        if (life == life_) step(agent::ProbeEnded{probe.probe, probe.container, result});
+    });
+}
+
 void AgentNode::end_container(const ContainerId& id, std::int32_t status) {
     const auto it = containers_.find(id);
     if (it == containers_.end() || !it->second.running) return;
-    timeline_.trace("{}: {} ended with {}", name_, it->second.task.second, status);
+    timeline_.trace("{}: {} ended with {}", name_, id, status);
     it->second.running = false;
     it->second.status = status;
-    truth_.process_ended(it->second.task, status);
+    stop_process(id, it->second);
+    if (!it->second.executor) truth_.process_ended(it->second.task, status);
     if (!alive()) return;  // The shim keeps the status until an agent asks.
     step(agent::ContainerExited{id, status, std::nullopt});
 }
@@ -249,6 +281,7 @@ void AgentNode::signal(const ContainerId& id, int signal) {
     if (!it->second.running) {
         // Ended already, or a launch that is cancelled.
         if (it->second.status || signal != SIGKILL) return;
+        stop_process(id, it->second);
         containers_.erase(it);
         timeline_.after(1ms, [this, life = life_, id] {
             if (life == life_)

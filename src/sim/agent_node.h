@@ -4,11 +4,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/core/core.h"
 #include "sim/channel.h"
 #include "sim/disk.h"
+#include "sim/executor_process.h"
 #include "sim/faults.h"
 #include "sim/ground_truth.h"
 #include "sim/master_node.h"
@@ -35,14 +39,27 @@ public:
     void stop_faults() { faults_ = Faults::none(); }
     /// Tasks whose processes run on the machine now.
     std::set<TaskKey> running() const;
+    /// Executors whose processes do, with the agent's id at their launch.
+    std::set<std::pair<ExecutorKey, AgentId>> executors() const;
 
 private:
     struct Container {
-        TaskKey task;
+        TaskKey task = {};
         std::int64_t pid = 0;
         bool running = false;
-        std::optional<std::int32_t> status;  // Set when it ended.
+        std::optional<std::int32_t> status = std::nullopt;  // Set when it ended.
         bool ignores_term = false;
+        std::optional<ContainerId> parent = std::nullopt;  // Of a task of a pod.
+        // Of an executor or a pod, instead of `task`:
+        std::optional<ExecutorKey> executor = std::nullopt;
+        AgentId agent = {};
+        bool pod = false;
+        std::shared_ptr<ExecutorProcess> process = nullptr;  // Of an executor, once it runs.
+    };
+    /// The event stream of an executor.
+    struct Stream {
+        std::weak_ptr<ExecutorProcess> process;
+        Instant last;  // When the newest event arrives: they keep their order.
     };
 
     void step(agent::Event event);
@@ -53,9 +70,25 @@ private:
     void disconnect();
     void launch(const agent::LaunchContainer& launch);
     void run_container(const ContainerId& id);
+    void probe(const agent::StartProbe& probe);
     void end_container(const ContainerId& id, std::int32_t status);
     void signal(const ContainerId& id, int signal);
     std::vector<agent::FoundContainer> find_containers();
+
+    void launch_executor(const agent::LaunchExecutor& launch);
+    void launch_pod(const agent::LaunchPod& launch);
+    void start_executor_container(const ContainerId& id, Container container);
+    void run_pod(const ContainerId& id);
+    void end_nested(const ContainerId& pod);
+    void run_executor(const ContainerId& id);
+    std::uint64_t subscribe_executor(const ContainerId& id, const ExecutorProcess::Call& call);
+    void call_of_executor(const ExecutorProcess::Call& call);
+    ExecutorProcess::Call recode(const ExecutorProcess::Call& call);
+    void send_to_executor(const agent::SendToExecutor& send);
+    void close_executor(std::uint64_t number);
+    void close_executors();
+    void stop_process(const ContainerId& id, Container& container);
+    void update_container(const agent::UpdateContainer& update);
 
     std::string name_;
     Timeline& timeline_;
@@ -71,6 +104,8 @@ private:
     std::shared_ptr<Channel> channel_;
     std::map<ContainerId, Container> containers_;
     std::int64_t next_pid_ = 1000;
+    std::map<std::uint64_t, Stream> streams_;
+    std::uint64_t next_stream_ = 1;
 };
 
 }  // namespace tepui::sim

@@ -20,10 +20,13 @@ struct Faults {
         0.0005;                    // A process dies between two effects of one step; each effect.
     double launch_failure = 0.03;  // Each launch.
     double ignores_term = 0.1;     // Each container.
+    double executor_crash = 0.1;   // Each executor, within its first half minute.
+    double executor_silent = 0.03;    // Each executor: it never subscribes.
+    double executor_shutdown = 0.05;  // By its framework; each executor, every few seconds.
     Duration down_longest = 20s;   // A crashed process comes back within this.
     Duration partition_longest = 30s;
 
-    static Faults none() { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s}; }
+    static Faults none() { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s}; }
 };
 
 /// The size of a world and what it is put through.
@@ -35,6 +38,8 @@ struct Scenario {
     Faults faults;
     bool partition_aware = true;
     bool checkpoint = true;
+    double executor_share = 0.4;  // Of the tasks, those with custom executors.
+    double pod_share = 0.3;       // Of the launches, those of task groups.
     Duration failover_timeout = std::chrono::hours{24};
 };
 

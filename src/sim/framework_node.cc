@@ -96,6 +96,10 @@ void FrameworkNode::on_event(const Event& event) {
             break;
         case Event::OFFERS: on_offers(event.offers()); break;
         case Event::UPDATE: on_update(event.update().status()); break;
+        case Event::MESSAGE:  // Executors send what they were sent.
+            if (event.message().data() == event.message().executor_id().value()) break;
+            truth_.breach(fmt::format("{} was sent a message that is not its executor's", name_));
+            break;
         case Event::ERROR:
             // Either a newer subscription of our own, or the framework's end.
             if (event.error().message() == "Framework has been removed") ended_ = true;
@@ -125,27 +129,14 @@ void FrameworkNode::accept(const mesos::v1::Offer& offer) {
     *accept.add_offer_ids() = offer.id();
     accept.mutable_filters()->set_refuse_seconds(timeline_.chance(0.5) ? 0 : 2);
     auto& operation = *accept.add_operations();
-    operation.set_type(mesos::v1::Offer::Operation::LAUNCH);
     double cpus = 0;
     for (const auto& resource : offer.resources()) {
         if (resource.name() == "cpus") cpus += resource.scalar().value();
     }
-    const std::uint64_t count = 1 + timeline_.prng().below(3);
-    for (std::uint64_t i = 0; i < count && cpus >= 0.5; ++i, cpus -= 0.5) {
-        auto& task = *operation.mutable_launch()->add_task_infos();
-        task.set_name(fmt::format("{}-{}", name_, next_task_++));
-        task.mutable_task_id()->set_value(task.name());
-        *task.mutable_agent_id() = offer.agent_id();
-        task.mutable_command()->set_value("true");
-        for (const auto& [resource_name, value] :
-             {std::pair{"cpus", 0.5}, std::pair{"mem", 64.0}}) {
-            auto& resource = *task.add_resources();
-            resource.set_name(resource_name);
-            resource.set_type(mesos::v1::Value::SCALAR);
-            resource.mutable_scalar()->set_value(value);
-        }
-        tasks_[task.name()].agent = offer.agent_id();
-        truth_.launch_asked({*id_, TaskId{task.name()}});
+    if (timeline_.chance(scenario_.pod_share)) {
+        add_pod(offer, cpus, operation);
+    } else {
+        add_tasks(offer, cpus, operation);
     }
     call(std::move(call_accept));
 }
@@ -216,6 +207,7 @@ void FrameworkNode::housekeeping() {
                 revive.set_type(Call::REVIVE);
                 call(std::move(revive));
             }
+            if (!quiet_) speak_to_executors();
             for (auto& [id, task] : tasks_) {
                 if (quiet_ || !task.state || is_terminal(*task.state) || !timeline_.chance(0.15))
                     continue;

@@ -49,7 +49,7 @@ private:
     struct Task {
         std::optional<mesos::v1::TaskState> state;  // As told last.
         mesos::v1::AgentID agent;
-        bool kill_sent = false;
+        std::string executor;  // Of its own; "" for a command task.
     };
 
     void connect();
@@ -58,6 +58,14 @@ private:
     void on_offers(const mesos::v1::scheduler::Event::Offers& offers);
     void on_update(const mesos::v1::TaskStatus& status);
     void accept(const mesos::v1::Offer& offer);
+    mesos::v1::TaskInfo make_task(const mesos::v1::Offer& offer);
+    /// Gives the task one of a few executors, which other tasks may have too.
+    double give_executor(const mesos::v1::Offer& offer, mesos::v1::TaskInfo& task);
+    void add_tasks(const mesos::v1::Offer& offer, double cpus,
+                   mesos::v1::Offer::Operation& operation);
+    void add_pod(const mesos::v1::Offer& offer, double cpus,
+                 mesos::v1::Offer::Operation& operation);
+    void speak_to_executors();
     void decline(const mesos::v1::Offer& offer);
     void reconcile();
     void housekeeping();
@@ -77,6 +85,7 @@ private:
     std::optional<FrameworkId> id_;
     std::map<std::string, Task> tasks_;
     int next_task_ = 0;
+    int next_group_ = 1;
     bool ended_ = false;
 
     bool alive_ = false;

@@ -10,7 +10,40 @@
 
 namespace tepui::sim {
 
-void GroundTruth::launch_asked(const TaskKey& task) { asked_.insert(task); }
+void GroundTruth::launch_asked(const TaskKey& task, std::optional<Placement> placement) {
+    asked_.insert(task);
+    if (placement) lives_[task].placement = std::move(placement);
+}
+
+void GroundTruth::each_placed(const ExecutorKey& executor, const AgentId& agent,
+                              const std::function<void(Life&)>& visit) {
+    const TaskKey first{executor.first, TaskId{}};
+    for (auto it = lives_.lower_bound(first);
+         it != lives_.end() && it->first.first == executor.first; ++it) {
+        const auto& placement = it->second.placement;
+        if (placement && placement->agent == agent && placement->executor == executor.second) {
+            visit(it->second);
+        }
+    }
+}
+
+void GroundTruth::executor_ended(const ExecutorKey& executor, const AgentId& agent) {
+    each_placed(executor, agent, [](Life& life) {
+        // What a pod ran and what had ended before, its agent has seen.
+        const bool seen = life.placement->group > 0 && life.status;
+        if (!life.settled && !seen) life.executor_ended = true;
+    });
+}
+
+void GroundTruth::shutdown_asked(const ExecutorKey& executor, const AgentId& agent) {
+    shutdowns_.emplace(executor, agent);
+}
+
+void GroundTruth::told_to_end(const ExecutorKey& executor, const AgentId& agent) {
+    // Otherwise the framework ended, or no task ever reached it: nobody is told of its tasks.
+    if (!shutdowns_.contains({executor, agent})) return;
+    each_placed(executor, agent, [](Life& life) { life.kill_asked = true; });
+}
 
 void GroundTruth::process_started(const TaskKey& task) {
     ++starts_;
@@ -39,7 +72,7 @@ void GroundTruth::told(const TaskKey& task, const mesos::v1::TaskStatus& status,
         }
     }
     if (!is_terminal(state)) return;
-    if (!fits(lives_[task], state)) {
+    if (!fits(task, lives_[task], state)) {
         breach(fmt::format("I5: {} of {} was called {}, but {}", task.second, task.first,
                            mesos::v1::TaskState_Name(state), end_of(task)));
     }
@@ -65,15 +98,26 @@ void GroundTruth::check_order(const TaskKey& task, const mesos::v1::TaskStatus& 
     life.rank = std::max(life.rank, rank);
 }
 
-bool GroundTruth::fits(const Life& life, mesos::v1::TaskState state) const {
+bool GroundTruth::sibling_ended(const TaskKey& task, const Life& life) const {
+    if (!life.placement || life.placement->group == 0) return false;
+    return std::ranges::any_of(lives_, [&](const auto& entry) {
+        const auto& [other, its] = entry;
+        return other.first == task.first && other.second != task.second &&
+               its.placement == life.placement &&
+               (its.kill_asked || its.launch_failed || its.machine_lost || its.executor_ended ||
+                its.status.value_or(0) != 0);
+    });
+}
+
+bool GroundTruth::fits(const TaskKey& task, const Life& life, mesos::v1::TaskState state) const {
     switch (state) {
         case mesos::v1::TASK_FINISHED: return life.status == 0;
         // A signal is never the task's own end here: only kills send them, and the cause is stored
         // first.
         case mesos::v1::TASK_FAILED:
-            return life.launch_failed || life.machine_lost ||
+            return life.launch_failed || life.machine_lost || life.executor_ended ||
                    (life.status && WIFEXITED(*life.status) && *life.status != 0);
-        case mesos::v1::TASK_KILLED: return life.kill_asked;
+        case mesos::v1::TASK_KILLED: return life.kill_asked || sibling_ended(task, life);
         default: return true;
     }
 }
@@ -85,17 +129,22 @@ bool GroundTruth::fits_the_end(const TaskKey& task, mesos::v1::TaskState state) 
     const bool by_itself = state == mesos::v1::TASK_FINISHED || state == mesos::v1::TASK_FAILED ||
                            state == mesos::v1::TASK_KILLED;
     // What ran and ended on a machine that stayed up is reported with its end, whoever crashed.
-    if (life.starts > 0 && life.status && !life.machine_lost && !by_itself) return false;
-    return fits(life, state);
+    // But what an executor ran, and had not been able to tell before its own end.
+    const bool witnessed =
+        !life.placement || (life.placement->group > 0 ? !life.executor_ended : life.settled);
+    if (life.starts > 0 && life.status && witnessed && !life.machine_lost && !by_itself)
+        return false;
+    return fits(task, life, state);
 }
 
 std::string GroundTruth::end_of(const TaskKey& task) const {
     const auto it = lives_.find(task);
     if (it == lives_.end() || it->second.starts == 0) return "it never ran";
     const Life& life = it->second;
-    return fmt::format("it {}{}{}",
+    return fmt::format("it {}{}{}{}",
                        life.status ? fmt::format("ended with {}", *life.status) : "did not end",
                        life.machine_lost ? ", its machine was booted" : "",
+                       life.executor_ended ? ", its executor ended" : "",
                        life.kill_asked ? ", a kill was sent" : "");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,14 +15,23 @@
 namespace tepui::sim {
 
 using TaskKey = std::pair<FrameworkId, TaskId>;
+using ExecutorKey = std::pair<FrameworkId, ExecutorId>;
+
+/// Where a task with an executor was sent.
+struct Placement {
+    AgentId agent;
+    ExecutorId executor;
+    int group = 0;  // Of a pod: tasks of one number live and die together. 0: no pod's.
+    bool operator==(const Placement&) const = default;
+};
 
 /// What really happened, as only the simulator knows it, and which invariants it broke. Numbers are
 /// those of the reliability rules: I3 starts at most once and only what was launched; I5 terminal
 /// is final; I6 nothing runs without an owner.
 class GroundTruth {
 public:
-    /// A framework sent a launch of that task.
-    void launch_asked(const TaskKey& task);
+    /// A framework sent a launch of that task; `placement` for one with an executor.
+    void launch_asked(const TaskKey& task, std::optional<Placement> placement = std::nullopt);
     /// A process of that task began to run on a machine.
     void process_started(const TaskKey& task);
     void launch_failed(const TaskKey& task) { lives_[task].launch_failed = true; }
@@ -31,6 +41,15 @@ public:
     void machine_lost(const TaskKey& task) { lives_[task].machine_lost = true; }
     /// A framework sent a kill of it.
     void kill_asked(const TaskKey& task) { lives_[task].kill_asked = true; }
+    /// The agent has stored how a task of an executor ended.
+    void settled(const TaskKey& task) { lives_[task].settled = true; }
+    /// An executor's container is gone, or never came to be: its tasks of until now that are not
+    /// settled may fail with it.
+    void executor_ended(const ExecutorKey& executor, const AgentId& agent);
+    /// A framework asked for the end of an executor.
+    void shutdown_asked(const ExecutorKey& executor, const AgentId& agent);
+    /// An executor was told to end by its agent, which kills its tasks.
+    void told_to_end(const ExecutorKey& executor, const AgentId& agent);
     /// A framework was told a state. `lost_is_final`: whether TASK_LOST can only mean the task's
     /// end (to others it also means "lost from sight").
     void told(const TaskKey& task, const mesos::v1::TaskStatus& status, bool lost_is_final);
@@ -52,6 +71,9 @@ private:
         bool launch_failed = false;
         bool machine_lost = false;
         bool kill_asked = false;
+        std::optional<Placement> placement;
+        bool settled = false;
+        bool executor_ended = false;
         // Of updates with a uuid, which come from the agent and in order.
         std::string last_uuid;
         std::set<std::string> uuids;
@@ -59,9 +81,14 @@ private:
     };
     void check_order(const TaskKey& task, const mesos::v1::TaskStatus& status);
     /// Whether what happened can be reported so, by what is known until now.
-    bool fits(const Life& life, mesos::v1::TaskState state) const;
+    bool fits(const TaskKey& task, const Life& life, mesos::v1::TaskState state) const;
+    /// Whether another task of its group ended so that all have to.
+    bool sibling_ended(const TaskKey& task, const Life& life) const;
+    void each_placed(const ExecutorKey& executor, const AgentId& agent,
+                     const std::function<void(Life&)>& visit);
 
     std::set<TaskKey> asked_;
+    std::set<std::pair<ExecutorKey, AgentId>> shutdowns_;
     std::map<TaskKey, Life> lives_;
     std::map<TaskKey, mesos::v1::TaskState> terminal_;
     std::vector<std::string> breaches_;

@@ -182,6 +182,7 @@ private:
             truth_.breach(fmt::format("I14: {} is not connected at the master", agent.name()));
             return;
         }
+        check_executors(known->second, agent);
         for (const TaskKey& task : agent.running()) {
             const auto owner = agent.core().state().frameworks.find(task.first);
             if (owner == agent.core().state().frameworks.end() ||
@@ -194,6 +195,37 @@ private:
                                           agent.name(), task.second));
             }
         }
+    }
+
+    /// The executors that run are those the agent and the master know, and are charged for.
+    void check_executors(const master::Agent& known, const AgentNode& agent) {
+        std::set<ExecutorKey> running;
+        for (const auto& [key, launched_by] : agent.executors()) running.insert(key);
+        std::set<ExecutorKey> charged;
+        for (const auto& [framework, by_id] : known.executors) {
+            for (const auto& [id, executor] : by_id) charged.emplace(framework, id);
+        }
+        std::set<ExecutorKey> owned;
+        for (const auto& [framework, run] : agent.core().state().frameworks) {
+            for (const auto& [id, executor] : run.executors) {
+                if (executor.phase != agent::ExecutorPhase::ended) owned.emplace(framework, id);
+            }
+        }
+        const auto same = [&](const std::set<ExecutorKey>& other, const char* whose) {
+            for (const ExecutorKey& key : running) {
+                if (other.contains(key)) continue;
+                truth_.breach(fmt::format("I6: executor {} of {} runs on {}, but its {} does not "
+                                          "know it",
+                                          key.second, key.first, agent.name(), whose));
+            }
+            for (const ExecutorKey& key : other) {
+                if (running.contains(key)) continue;
+                truth_.breach(fmt::format("I9: the {} keeps executor {} of {} on {}, which is gone",
+                                          whose, key.second, key.first, agent.name()));
+            }
+        };
+        same(owned, "agent");
+        same(charged, "master");
     }
 
     /// Whether any machine goes by that id.
