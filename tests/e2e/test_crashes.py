@@ -229,6 +229,7 @@ def test_corrupt_checkpoint_drops_only_that_task(cluster):
     database.commit()
     database.close()
     assert damaged
+    agent.arguments.append("--strict=false")
     agent.start()
     wait_for(lambda: agent_knows_running(agent, "good"), "the good task to be adopted")
     cluster.wait_agents(1)

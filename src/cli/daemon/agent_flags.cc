@@ -31,9 +31,18 @@ FlagSet flags() {
     add(daemon_flag("Storage", "gc_delay", "DURATION", "1weeks",
                     "How long sandboxes of ended tasks are kept.",
                     duration_between(0s, Duration::max())));
-    add(daemon_switch("Storage", "strict", "false",
+    add(daemon_switch("Storage", "strict", "true",
                       "Do not start on a checkpoint that cannot be read. Otherwise what it was of "
                       "is given up, and named in the log."));
+    add(daemon_flag("Storage", "recover", "MODE", "reconnect",
+                    "reconnect takes over the tasks that an earlier agent with this work_dir left; "
+                    "cleanup ends them, and then the agent, whose next start is that of a new one.",
+                    one_of({"reconnect", "cleanup"})));
+    add(daemon_flag("Storage", "reconfiguration_policy", "POLICY", "equal",
+                    "How the agent may differ from what it was when it registered: equal is not at "
+                    "all; with additive resources and attributes may grow and be added, and a "
+                    "domain may be set.",
+                    one_of({"equal", "additive"})));
     add(daemon_flag("Resources", "resources", "RESOURCES", "",
                     "What is offered: cpus:4;mem:4096;disk:10000;ports:[31000-32000], reserved "
                     "with name(role):value, or "
@@ -178,6 +187,11 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
     options.task_environment =
         TEPUI_TRY(parse_environment(parsed.value("executor_environment_variables")));
     options.core.strict = parsed.enabled("strict");
+    options.core.recover = parsed.value("recover") == "cleanup" ? agent::RecoverMode::cleanup
+                                                                : agent::RecoverMode::reconnect;
+    options.core.reconfiguration = parsed.value("reconfiguration_policy") == "additive"
+                                       ? agent::ReconfigurationPolicy::additive
+                                       : agent::ReconfigurationPolicy::equal;
     options.containerizer.cgroups_enable_cfs = parsed.enabled("cgroups_enable_cfs");
     options.containerizer.switch_user = parsed.enabled("switch_user");
     options.core.switch_user = options.containerizer.switch_user;

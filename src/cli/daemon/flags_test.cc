@@ -51,6 +51,11 @@ TEST(MasterFlags, DefaultsAreThoseOfMesosButForTheAddress) {
               defaults.max_completed_tasks_per_framework);
     EXPECT_EQ(options->core.max_unreachable_tasks_per_framework,
               defaults.max_unreachable_tasks_per_framework);
+    EXPECT_EQ(options->core.agent_removal_rate_limit, std::nullopt);
+    EXPECT_EQ(options->core.recovery_agent_removal_limit, 1.0);
+    EXPECT_EQ(options->core.registry_gc_interval, defaults.registry_gc_interval);
+    EXPECT_EQ(options->core.registry_max_agent_age, defaults.registry_max_agent_age);
+    EXPECT_EQ(options->core.registry_max_agent_count, defaults.registry_max_agent_count);
     EXPECT_TRUE(options->core.root_submissions);
     EXPECT_TRUE(options->log.to_stderr);
 }
@@ -63,8 +68,15 @@ TEST(MasterFlags, EveryFlagArrives) {
          "--offer_timeout=30secs", "--max_completed_frameworks=1",
          "--max_completed_tasks_per_framework=2", "--max_unreachable_tasks_per_framework=3",
          "--quiet", "--logging_level=ERROR", "--allocation_interval=2secs", "--log_dir=/logs",
-         "--advertise_ip=192.0.2.1", "--advertise_port=9"});
+         "--advertise_ip=192.0.2.1", "--advertise_port=9", "--agent_removal_rate_limit=2/1hrs",
+         "--recovery_agent_removal_limit=50%", "--registry_gc_interval=1mins",
+         "--registry_max_agent_age=1days", "--registry_max_agent_count=7"});
     ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->core.agent_removal_rate_limit, (master::RemovalRate{2, 1h}));
+    EXPECT_EQ(options->core.recovery_agent_removal_limit, 0.5);
+    EXPECT_EQ(options->core.registry_gc_interval, Duration(1min));
+    EXPECT_EQ(options->core.registry_max_agent_age, Duration(24h));
+    EXPECT_EQ(options->core.registry_max_agent_count, 7U);
     EXPECT_EQ(options->registry, master::RegistryKind::in_memory);
     EXPECT_EQ(options->port, 7000);
     EXPECT_EQ(options->hostname, "h");
@@ -98,6 +110,8 @@ TEST(MasterFlags, Refusals) {
         {{"--work_dir=/w", "--zk=zk://h/mesos"}, "no election"},
         {{"--work_dir=/w", "--authenticate_frameworks"}, "nobody is authenticated"},
         {{"--work_dir=/w", "--agent_reregister_timeout=1mins"}, "10mins"},
+        {{"--work_dir=/w", "--agent_removal_rate_limit=10mins"}, "1/10mins"},
+        {{"--work_dir=/w", "--recovery_agent_removal_limit=2"}, "0% to 100%"},
         {{"--work_dir=/w", "--work_dri=/x"}, "--work_dir"},
         {{"--work_dir=/w", "--quorum=2"}, "--quorum"},
     };
@@ -137,7 +151,9 @@ TEST(AgentFlags, DefaultsKeepAgentsOfOneHostApart) {
     EXPECT_EQ(one->containerizer.isolation, containerizer::Options{}.isolation);
     EXPECT_EQ(one->containerizer.frameworks_home, "");
     EXPECT_TRUE(one->task_environment.empty());
-    EXPECT_FALSE(one->core.strict) << "what one task's damage costs is that task";
+    EXPECT_TRUE(one->core.strict);
+    EXPECT_EQ(one->core.recover, agent::RecoverMode::reconnect);
+    EXPECT_EQ(one->core.reconfiguration, agent::ReconfigurationPolicy::equal);
     EXPECT_EQ(one->log.directory, "");
     EXPECT_EQ(one->advertise_ip, "");
     EXPECT_EQ(one->advertise_port, 0);
@@ -164,7 +180,9 @@ TEST(AgentFlags, EveryFlagArrives) {
                        "--max_completed_executors_per_framework=4",
                        "--frameworks_home=/f",
                        "--executor_environment_variables={\"PATH\": \"/p\", \"A\": \"\"}",
-                       "--strict",
+                       "--strict=false",
+                       "--recover=cleanup",
+                       "--reconfiguration_policy=additive",
                        "--log_dir=/logs",
                        "--advertise_ip=192.0.2.1",
                        "--advertise_port=9"});
@@ -188,7 +206,9 @@ TEST(AgentFlags, EveryFlagArrives) {
     EXPECT_EQ(options->containerizer.frameworks_home, "/f");
     EXPECT_EQ(options->task_environment,
               (std::map<std::string, std::string>{{"PATH", "/p"}, {"A", ""}}));
-    EXPECT_TRUE(options->core.strict);
+    EXPECT_FALSE(options->core.strict);
+    EXPECT_EQ(options->core.recover, agent::RecoverMode::cleanup);
+    EXPECT_EQ(options->core.reconfiguration, agent::ReconfigurationPolicy::additive);
     EXPECT_EQ(options->log.directory, "/logs");
     EXPECT_EQ(options->advertise_ip, "192.0.2.1");
     EXPECT_EQ(options->advertise_port, 9);
@@ -203,7 +223,8 @@ TEST(AgentFlags, Refusals) {
         {{"--master=h:1", "--work_dir=/a", "--containerizers=docker,mesos"},
          "built-in containerizer"},
         {{"--master=h:1", "--work_dir=/a", "--ip=10.0.0.1"}, "--insecure_listen"},
-        {{"--master=h:1", "--work_dir=/a", "--recover=cleanup"}, "--recover"},
+        {{"--master=h:1", "--work_dir=/a", "--recover=all"}, "--recover"},
+        {{"--master=h:1", "--work_dir=/a", "--reconfiguration_policy=any"}, "additive"},
         {{"--master=h:1", "--work_dir=/a", "--executor_environment_variables=A=1"}, "JSON object"},
         {{"--master=h:1", "--work_dir=/a", "--executor_environment_variables={\"A\":1}"},
          "'A' is not a text"},

@@ -24,17 +24,15 @@ std::vector<ForeignFlag> foreign_master_flags() {
         {"zk_session_timeout", "zk"});
     add(flags, FlagKind::boolean, {"false"}, "Mesos has disabled it too", {"registry_strict"});
     add(flags, FlagKind::value, {}, "it has no counterpart in this version",
-        {"registry_fetch_timeout", "registry_store_timeout", "recovery_agent_removal_limit",
-         "recovery_slave_removal_limit", "webui_dir", "max_executors_per_agent",
+        {"registry_fetch_timeout", "registry_store_timeout", "webui_dir", "max_executors_per_agent",
          "max_executors_per_slave", "allocator_agent_recovery_factor", "allocator_recovery_timeout",
          "fair_sharing_excluded_resource_names", "min_allocatable_resources",
-         "max_operator_event_stream_subscribers", "registry_gc_interval", "registry_max_agent_age",
-         "registry_max_agent_count", "offer_constraints_re2_max_mem",
+         "max_operator_event_stream_subscribers", "offer_constraints_re2_max_mem",
          "offer_constraints_re2_max_program_size"});
     add(flags, FlagKind::boolean, {"true"}, "the registry is made when it is missing",
         {"log_auto_initialize"});
     add(flags, FlagKind::value, {}, "rate limits are not in this version",
-        {"agent_removal_rate_limit", "slave_removal_rate_limit", "rate_limits"});
+        {"rate_limits"});
     add(flags, FlagKind::value, {}, "all registered agents are offered", {"whitelist"});
     add(flags, FlagKind::value, {"drf"}, "roles share by DRF", {"role_sorter", "user_sorter"});
     add(flags, FlagKind::value, {"drf"}, "frameworks share by DRF", {"framework_sorter"});
@@ -131,12 +129,8 @@ std::vector<ForeignFlag> foreign_agent_flags() {
         {"gc_non_executor_container_sandboxes", "cgroups_limit_swap",
          "cgroups_cpu_enable_pids_and_tids_count", "check_agent_port_range_only",
          "enforce_container_disk_quota"});
-    add(flags, FlagKind::value, {"reconnect"},
-        "an agent always takes over what runs; SIGUSR1 cleans up", {"recover"});
     add(flags, FlagKind::value, {},
         "containers survive their agent without a limit in this version", {"recovery_timeout"});
-    add(flags, FlagKind::value, {"equal"}, "only an equal configuration is taken over",
-        {"reconfiguration_policy"});
     add(flags, FlagKind::value, {"/sys/fs/cgroup"},
         "the hierarchies are found where the machine mounted them", {"cgroups_hierarchy"});
     add(flags, FlagKind::value, {}, "GPUs are not isolated in this version",

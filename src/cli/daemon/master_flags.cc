@@ -5,6 +5,7 @@
 #include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
 #include "cli/flags/checks.h"
+#include "master/core/removal_rate.h"
 #include "resources/resources.h"
 
 namespace tepui::cli {
@@ -41,6 +42,18 @@ Result<std::map<std::string, double>> parse_weights(std::string_view text) {
 Result<void> check_weights(std::string_view text) {
     const auto weights = parse_weights(text);
     if (!weights) return std::unexpected(weights.error());
+    return {};
+}
+
+Result<void> check_removal_rate(std::string_view text) {
+    const auto rate = master::parse_removal_rate(text);
+    if (!rate) return std::unexpected(rate.error());
+    return {};
+}
+
+Result<void> check_share(std::string_view text) {
+    const auto share = master::parse_share(text);
+    if (!share) return std::unexpected(share.error());
     return {};
 }
 
@@ -81,6 +94,27 @@ FlagSet flags() {
                     "10mins.",
                     duration_between(10min, Duration::max())),
         {"slave_reregister_timeout"});
+    add(daemon_flag("Agents", "agent_removal_rate_limit", "NUMBER/DURATION", "",
+                    "How fast agents that failed are marked unreachable, as in 1/10mins; one that "
+                    "comes back while it waits is left alone. Without it: at once.",
+                    check_removal_rate),
+        {"slave_removal_rate_limit"});
+    add(daemon_flag("Agents", "recovery_agent_removal_limit", "PERCENT", "100%",
+                    "When a larger share of the agents in the registry is not back "
+                    "agent_reregister_timeout after this master began, it ends instead of marking "
+                    "them unreachable.",
+                    check_share),
+        {"recovery_slave_removal_limit"});
+    add(daemon_flag("Agents", "registry_gc_interval", "DURATION", "15mins",
+                    "How often unreachable and gone agents are looked through for those to forget.",
+                    duration_between(1s, Duration::max())));
+    add(daemon_flag("Agents", "registry_max_agent_age", "DURATION", "2weeks",
+                    "How long unreachable and gone agents are remembered.",
+                    duration_between(0s, Duration::max())));
+    add(daemon_flag("Agents", "registry_max_agent_count", "NUMBER", "102400",
+                    "How many unreachable agents, and as many gone ones, are remembered; the "
+                    "oldest are forgotten first.",
+                    whole_number_between(0, history_max)));
     add(daemon_flag("Offers", "allocation_interval", "DURATION", "1secs",
                     "The least time for which a refused offer is not made again. Offers themselves "
                     "go out as soon as "
@@ -161,6 +195,15 @@ Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
     options.core.max_agent_ping_timeouts =
         static_cast<std::uint32_t>(number_of(parsed, "max_agent_ping_timeouts"));
     options.core.agent_reregister_timeout = duration_of(parsed, "agent_reregister_timeout");
+    if (parsed.given("agent_removal_rate_limit")) {
+        options.core.agent_removal_rate_limit =
+            TEPUI_TRY(master::parse_removal_rate(parsed.value("agent_removal_rate_limit")));
+    }
+    options.core.recovery_agent_removal_limit =
+        TEPUI_TRY(master::parse_share(parsed.value("recovery_agent_removal_limit")));
+    options.core.registry_gc_interval = duration_of(parsed, "registry_gc_interval");
+    options.core.registry_max_agent_age = duration_of(parsed, "registry_max_agent_age");
+    options.core.registry_max_agent_count = number_of(parsed, "registry_max_agent_count");
     options.core.allocation_interval = duration_of(parsed, "allocation_interval");
     if (parsed.given("offer_timeout"))
         options.core.offer_timeout = duration_of(parsed, "offer_timeout");
