@@ -122,8 +122,14 @@ def mounts():
 
 def up(work_dir, agents):
     port = free_port()
+    reader, writer = os.pipe()
     done = subprocess.run([TEPUI, "up", "--detach", f"--agents={agents}", f"--port={port}", f"--work-dir={work_dir}"],
-                          capture_output=True, text=True, timeout=120, check=False)
+                          capture_output=True, text=True, timeout=120, check=False, pass_fds=[writer])
+    # Nothing that goes on holds what its starter had open: a script's pipe would never end.
+    os.close(writer)
+    os.set_blocking(reader, False)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"127.0.0.1:{port}" in done.stdout
     return port

@@ -48,6 +48,7 @@ public:
         constexpr int log_flags = O_WRONLY | O_CREAT | O_APPEND;
         posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), log_flags, 0644);
         posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+        posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
         posix_spawnattr_init(&attributes);
         sigset_t none;
         sigset_t all;

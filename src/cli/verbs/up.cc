@@ -119,6 +119,9 @@ Outcome supervise_detached(const Console& console, const Parsed& parsed, const C
         return code;
     }
     ::close(link[0]);
+    // What the caller had open, say a pipe of a script, would stay open as long as the cluster.
+    ::close_range(STDERR_FILENO + 1, link[1] - 1, 0);
+    ::close_range(link[1] + 1, ~0U, 0);
     const auto tell = [&link](unsigned char code) {
         (void)!::write(link[1], &code, 1);
         ::close(link[1]);
