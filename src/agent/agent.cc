@@ -6,8 +6,10 @@
 #include "agent/core_loop.h"
 #include "agent/detect.h"
 #include "agent/routes/routes.h"
+#include "agent/task_paths.h"
 #include "daemon/files.h"
 #include "daemon/log.h"
+#include "daemon/shared_routes.h"
 #include "daemon/version.h"
 #include "env/posix/worker_pool.h"
 #include "http/server.h"
@@ -96,11 +98,12 @@ public:
         for (const auto& [container, sandbox] : (*core)->state().sandboxes) {
             attach_sandbox(files_, options_.work_dir, sandbox.path);
         }
+        attach_pod_tasks(files_, options_.work_dir, (*core)->state());
         const auto expected = (*core)->expected_containers();
         outlets_ = std::make_unique<AgentOutlets>(AgentOutlets::Parts{
             *parts_.containerizer, files_, pool_, *log_, options_.work_dir,
             AgentAddress{reported_ip(options_), reported_port()}, options_.task_environment,
-            [this](const EndAgent& x) { end({x.why, x.failed}); }});
+            [this](const EndAgent& x) { end({x.why, x.failed}); }, backend_->executor_streams()});
         loop_ = std::make_unique<CoreLoop>(std::move(*core), std::move(parts_.store), *parts_.clock,
                                            *outlets_);
         link_ = std::make_shared<MasterLink>(
@@ -128,7 +131,9 @@ public:
         if (server_) server_->stop();
         if (backend_) backend_->set_loop(nullptr);
         if (loop_) loop_->stop();
+        if (backend_) backend_->executor_streams()->clear();
         if (link_) link_->stop();
+        if (outlets_) outlets_->stop();
         parts_.containerizer.reset();  // Its callbacks find a loop that takes nothing any more.
         pool_.stop();
         end({});
@@ -166,7 +171,9 @@ private:
         http.port = options_.port;
         backend_ = std::make_shared<Backend>(identity, files_, pool_, *parts_.clock,
                                              *parts_.containerizer);
-        server_ = std::make_unique<http::Server>(std::move(http), make_router(backend_));
+        http::Router router = make_router(backend_);
+        daemon::log_requests(router, backend_->log_level(), *parts_.clock, [this] { return log_; });
+        server_ = std::make_unique<http::Server>(std::move(http), std::move(router));
         TEPUI_CHECK_OK(server_->start());
         identity.port = reported_port();
         identity.flags = all_flags(options_, server_->port());

@@ -2,9 +2,35 @@
 
 #include <filesystem>
 
+#include "agent/task_paths.h"
+
 namespace tepui::agent {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Commands of checks, run beside the task by the containerizer.
+Prober::Commands probe_commands(containerizer::Containerizer& containerizer) {
+    const auto run = [&containerizer](const StartProbe& probe, Prober::Done done) {
+        const auto& target = std::get<CommandProbe>(probe.target);
+        containerizer.probe(
+            probe.container, {target.command, probe.timeout},
+            [done = std::move(done)](const Result<std::int32_t>& status) {
+                using Outcome = ProbeResult::Outcome;
+                if (status) return done(result_of_status(*status));
+                const Error& error = status.error();
+                done({error.code == Errc::timeout ? Outcome::timed_out : Outcome::failed, 0,
+                      error.text});
+            });
+    };
+    return {run, [&containerizer](const ContainerId& x) { containerizer.cancel_probes(x); }};
+}
+
+}  // namespace
+
+AgentOutlets::AgentOutlets(Parts parts)
+    : parts_(std::move(parts)), prober_(probe_commands(parts_.containerizer)) {}
 
 std::optional<Limitation> to_limitation(const std::optional<containerizer::LimitHit>& limit) {
     if (!limit) return std::nullopt;
@@ -12,6 +38,7 @@ std::optional<Limitation> to_limitation(const std::optional<containerizer::Limit
 }
 
 void attach_sandbox(daemon::Files& files, const std::string& work_dir, const std::string& sandbox) {
+    if (is_nested_sandbox(sandbox)) return;  // The pod's own is shown.
     files.attach(sandbox, sandbox);
     const std::string runs = sandbox.substr(0, sandbox.rfind('/'));
     files.attach(runs + "/latest", sandbox);
@@ -52,13 +79,27 @@ void AgentOutlets::send_to_master(const link::ToMaster& frame) { link_->send(fra
 void AgentOutlets::reconnect_master() { link_->reconnect(); }
 
 void AgentOutlets::launch(const LaunchContainer& launch) {
-    auto spec = make_launch_spec(launch, parts_.address, parts_.task_environment);
+    attach_pod_task(parts_.files, parts_.work_dir, launch.sandbox, launch.task.task_id().value());
+    launch_spec(launch.container,
+                make_launch_spec(launch, parts_.address, parts_.task_environment));
+}
+
+void AgentOutlets::launch_executor(const LaunchExecutor& launch) {
+    launch_spec(launch.container,
+                make_launch_spec(launch, parts_.address, parts_.task_environment));
+}
+
+void AgentOutlets::launch_pod(const LaunchPod& launch) {
+    launch_spec(launch.container, make_launch_spec(launch));
+}
+
+void AgentOutlets::launch_spec(const ContainerId& container,
+                               Result<containerizer::LaunchSpec> spec) {
     if (!spec) {
-        loop_->post(ContainerLaunchFailed{launch.container, spec.error()});
+        loop_->post(ContainerLaunchFailed{container, spec.error()});
         return;
     }
-    attach_sandbox(parts_.files, parts_.work_dir, launch.sandbox);
-    const ContainerId container = launch.container;
+    attach_sandbox(parts_.files, parts_.work_dir, spec->sandbox);
     parts_.containerizer.launch(
         std::move(*spec),
         [this, container](std::expected<containerizer::Started, containerizer::LaunchError> x) {
@@ -92,6 +133,27 @@ void AgentOutlets::destroy(const ContainerId& container) {
     parts_.containerizer.destroy(container);
 }
 
+void AgentOutlets::update(const UpdateContainer& update) {
+    // Few writes to files of the kernel, but not on the thread of the loop. The order of the
+    // updates of one container is kept by their sequence: the newest counts.
+    parts_.pool.post([this, update] {
+        const auto updated = parts_.containerizer.update(
+            update.container, {update.limits.cpus, update.limits.cpus_limit, update.limits.mem_mb},
+            update.sequence);
+        std::optional<Error> error;
+        if (!updated) error = updated.error();
+        loop_->post(ContainerUpdated{update.container, update.sequence, std::move(error)});
+    });
+}
+
+void AgentOutlets::send_to_executor(const SendToExecutor& send) {
+    parts_.executor_streams->send(send.connection, send.event);
+}
+
+void AgentOutlets::close_executor(std::uint64_t connection) {
+    parts_.executor_streams->close(connection);
+}
+
 void AgentOutlets::remove_sandbox(const std::string& path) {
     parts_.files.detach_real(path);
     parts_.pool.post([path, work_dir = parts_.work_dir, &text_log = parts_.text_log] {
@@ -100,6 +162,14 @@ void AgentOutlets::remove_sandbox(const std::string& path) {
         }
     });
 }
+
+void AgentOutlets::start_probe(const StartProbe& probe) {
+    prober_.start(probe, [this, id = probe.probe, container = probe.container](ProbeResult result) {
+        loop_->post(ProbeEnded{id, container, std::move(result)});
+    });
+}
+
+void AgentOutlets::stop_probes(const ContainerId& container) { prober_.cancel(container); }
 
 void AgentOutlets::log(Severity severity, const std::string& text) {
     parts_.text_log.write(severity, text);

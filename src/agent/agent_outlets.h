@@ -7,8 +7,10 @@
 #include <string>
 
 #include "agent/core_loop.h"
+#include "agent/executor_streams.h"
 #include "agent/launch_spec.h"
 #include "agent/master_link.h"
+#include "agent/prober.h"
 #include "containerizer/containerizer.h"
 #include "daemon/files.h"
 #include "daemon/log.h"
@@ -28,8 +30,9 @@ public:
         AgentAddress address;
         std::map<std::string, std::string> task_environment;  // Of every task.
         std::function<void(const EndAgent&)> on_end;
+        std::shared_ptr<ExecutorStreams> executor_streams;
     };
-    explicit AgentOutlets(Parts parts) : parts_(std::move(parts)) {}
+    explicit AgentOutlets(Parts parts);
 
     /// Where events go; before the loop starts.
     void connect(CoreLoop& loop, std::shared_ptr<MasterLink> link);
@@ -39,20 +42,32 @@ public:
     void launch(const LaunchContainer& launch) override;
     void signal(const ContainerId& container, int signal) override;
     void destroy(const ContainerId& container) override;
+    void launch_executor(const LaunchExecutor& launch) override;
+    void launch_pod(const LaunchPod& launch) override;
+    void update(const UpdateContainer& update) override;
+    void send_to_executor(const SendToExecutor& send) override;
+    void close_executor(std::uint64_t connection) override;
     void remove_sandbox(const std::string& path) override;
+    void start_probe(const StartProbe& probe) override;
+    void stop_probes(const ContainerId& container) override;
     void log(Severity severity, const std::string& text) override;
     void end(const EndAgent& end) override;
+
+    /// Ends what uses the containerizer, before that goes.
+    void stop() { prober_.stop(); }
 
     /// A container ended; any thread.
     void on_exited(const ContainerId& container, containerizer::Exited exited);
 
 private:
+    void launch_spec(const ContainerId& container, Result<containerizer::LaunchSpec> spec);
     void on_started(const ContainerId& container,
                     std::expected<containerizer::Started, containerizer::LaunchError> started);
 
     Parts parts_;
     CoreLoop* loop_ = nullptr;
     std::shared_ptr<MasterLink> link_;
+    Prober prober_;
 };
 
 std::optional<Limitation> to_limitation(const std::optional<containerizer::LimitHit>& limit);

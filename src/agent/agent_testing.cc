@@ -51,6 +51,14 @@ public:
         }
         machine_.exit(container, signal);
     }
+    Result<void> update(const ContainerId& container,
+                        const containerizer::ContainerResources& resources,
+                        std::uint64_t) override {
+        const std::scoped_lock lock(machine_.mutex_);
+        machine_.containers_.at(container).updates.push_back(resources);
+        machine_.changed_.notify_all();
+        return {};
+    }
     void destroy(const ContainerId& container) override { machine_.exit(container, SIGKILL); }
 
     Result<std::vector<containerizer::Found>> recover(
@@ -72,6 +80,22 @@ public:
             found.push_back(std::move(one));
         }
         return found;
+    }
+
+    void probe(const ContainerId& container, containerizer::ProbeSpec spec,
+               OnProbed done) override {
+        std::optional<std::int32_t> status;
+        {
+            const std::scoped_lock lock(machine_.mutex_);
+            machine_.containers_.at(container).probes.push_back(spec);
+            status = machine_.probe_status;
+        }
+        machine_.changed_.notify_all();
+        if (status) done(*status);
+    }
+    void cancel_probes(const ContainerId& container) override {
+        const std::scoped_lock lock(machine_.mutex_);
+        ++machine_.containers_.at(container).probes_cancelled;
     }
 
     Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) override {

@@ -32,6 +32,9 @@ public:
         std::optional<std::int32_t> status;
         std::function<void(containerizer::Exited)> on_exited;
         std::vector<int> signals;
+        std::vector<containerizer::ContainerResources> updates;
+        std::vector<containerizer::ProbeSpec> probes;
+        int probes_cancelled = 0;
     };
 
     /// A containerizer of this machine; one at a time, as there is one agent at a time.
@@ -44,6 +47,8 @@ public:
     int launches();
     /// Every launch fails with this.
     std::optional<containerizer::LaunchError> launch_error;
+    /// How every probe's command ends, at once; nothing: none ever does.
+    std::optional<std::int32_t> probe_status = 0;
 
 private:
     friend class FakeContainerizer;

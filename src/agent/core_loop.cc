@@ -72,7 +72,14 @@ void CoreLoop::perform(Effect& effect) {
                    [this](LaunchContainer& x) { outlets_.launch(x); },
                    [this](SignalContainer& x) { outlets_.signal(x.container, x.signal); },
                    [this](DestroyContainer& x) { outlets_.destroy(x.container); },
+                   [this](LaunchExecutor& x) { outlets_.launch_executor(x); },
+                   [this](LaunchPod& x) { outlets_.launch_pod(x); },
+                   [this](UpdateContainer& x) { outlets_.update(x); },
+                   [this](SendToExecutor& x) { outlets_.send_to_executor(x); },
+                   [this](CloseExecutor& x) { outlets_.close_executor(x.connection); },
                    [this](RemoveSandbox& x) { outlets_.remove_sandbox(x.path); },
+                   [this](StartProbe& x) { outlets_.start_probe(x); },
+                   [this](StopProbes& x) { outlets_.stop_probes(x.container); },
                    [this](LogLine& x) { outlets_.log(x.severity, x.text); },
                    [this](EndAgent& x) {
                        if (!std::exchange(ended_, true)) outlets_.end(x);

@@ -25,7 +25,14 @@ public:
     virtual void launch(const LaunchContainer& launch) = 0;
     virtual void signal(const ContainerId& container, int signal) = 0;
     virtual void destroy(const ContainerId& container) = 0;
+    virtual void launch_executor(const LaunchExecutor& launch) = 0;
+    virtual void launch_pod(const LaunchPod& launch) = 0;
+    virtual void update(const UpdateContainer& update) = 0;
+    virtual void send_to_executor(const SendToExecutor& send) = 0;
+    virtual void close_executor(std::uint64_t connection) = 0;
     virtual void remove_sandbox(const std::string& path) = 0;
+    virtual void start_probe(const StartProbe& probe) = 0;
+    virtual void stop_probes(const ContainerId& container) = 0;
     virtual void log(Severity severity, const std::string& text) = 0;
     /// The agent may not go on, or has left. Comes at most once.
     virtual void end(const EndAgent& end) = 0;

@@ -20,4 +20,12 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     const LaunchContainer& launch, const AgentAddress& address,
     const std::map<std::string, std::string>& variables = {});
 
+/// The same for a custom executor: its command, with the environment that Mesos gives executors.
+Result<containerizer::LaunchSpec> make_launch_spec(
+    const LaunchExecutor& launch, const AgentAddress& address,
+    const std::map<std::string, std::string>& variables = {});
+
+/// The same of a pod: no process, only the place where its tasks' containers are.
+containerizer::LaunchSpec make_launch_spec(const LaunchPod& launch);
+
 }  // namespace tepui::agent

@@ -49,6 +49,24 @@ struct LaunchSpec {
     std::optional<double> cpus_limit;                // Quota, when cfs is on.
     std::optional<double> mem_mb;                    // Hard limit.
     std::optional<mesos::v1::RLimitInfo> rlimits;
+
+    /// Runs no command: keeps a sandbox and cgroups for containers nested in it until destroyed.
+    bool hold = false;
+    /// The running container it is nested in. It ends before its parent does.
+    std::optional<ContainerId> parent;
+    /// Of a nested one: it lives in its parent's cgroups, whose limits are all that it has. Else it
+    /// has its own beneath them.
+    bool share_cgroups = true;
+    /// Of a nested one: a path in its parent's sandbox where a link leads to its own; empty: none.
+    std::string shown_as;
+};
+
+/// What a container may use.
+struct ContainerResources {
+    std::optional<double> cpus = std::nullopt;        // Request.
+    std::optional<double> cpus_limit = std::nullopt;  // Quota, when cfs is on.
+    std::optional<double> mem_mb = std::nullopt;      // Hard limit.
+    bool operator==(const ContainerResources&) const = default;
 };
 
 struct Started {
@@ -63,7 +81,8 @@ struct LimitHit {
 };
 
 struct Exited {
-    std::optional<std::int32_t> status;  // wait(2) status; nothing when the shim was lost.
+    /// wait(2) status; nothing when the shim was lost, or the container it was nested in.
+    std::optional<std::int32_t> status;
     std::optional<LimitHit> limit;
 };
 
@@ -80,6 +99,12 @@ struct LaunchError {
     bool sandbox_failed = false;
 };
 
+/// A command to run beside a container's task, with everything that the task has.
+struct ProbeSpec {
+    mesos::v1::CommandInfo command;  // Its user and URIs are not looked at.
+    Duration timeout{};
+};
+
 /// Launches containers, tells when they end, finds them again after a restart. All callbacks come
 /// on threads of its own; the shell posts them to its loop.
 class Containerizer {
@@ -88,13 +113,21 @@ public:
 
     using OnStarted = std::function<void(std::expected<Started, LaunchError>)>;
     using OnExited = std::function<void(Exited)>;
+    using OnProbed = std::function<void(Result<std::int32_t>)>;
 
     /// Begins a launch. `started` is called once; when it succeeded, `exited` is called once later,
-    /// after every process and cgroup of the container is gone.
+    /// after every process and cgroup of the container is gone, and of those nested in it. A parent
+    /// that does not run any more is an error of the launch.
     virtual void launch(LaunchSpec spec, OnStarted started, OnExited exited) = 0;
     /// Signals the container's task: SIGKILL ends every process in it. A container unknown or still
     /// being launched: SIGKILL cancels the launch, others are kept until it runs.
     virtual void signal(const ContainerId& container, int signal) = 0;
+    /// Gives a running container other limits; `sequence` grows from call to call, and a call that
+    /// is overtaken by a later one changes nothing. A limit that is absent stays as it was. Memory
+    /// that a container was given is not taken back while it runs: it may be in use. Blocks for a
+    /// few writes to cgroup files. Fails with not_found when the container does not run.
+    virtual Result<void> update(const ContainerId& container, const ContainerResources& resources,
+                                std::uint64_t sequence) = 0;
     /// Ends the container whatever it does; `exited` follows.
     virtual void destroy(const ContainerId& container) = 0;
     /// Called once, before any launch. The answer names every id of `expected`; one of which
@@ -108,6 +141,13 @@ public:
     /// removed. Without this call the end stays readable for a later agent (at most the newest
     /// 1,024 are kept).
     virtual void forget(const ContainerId& container) { (void)container; }
+    /// Runs a command in the container: its namespaces, cgroups, limits, user, working directory
+    /// and environment, with the command's own variables on top; what it writes goes nowhere.
+    /// `done` is called once, when nothing of it is left: with the wait(2) status, timeout, or why
+    /// it never ran. It ends with the container, and with this process.
+    virtual void probe(const ContainerId& container, ProbeSpec spec, OnProbed done) = 0;
+    /// Ends the container's probes. Those that had begun call nothing any more.
+    virtual void cancel_probes(const ContainerId& container) = 0;
     /// Usage now: cpu times, memory, processes. Blocks for a few reads of cgroup files.
     virtual Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) = 0;
     /// What this machine could not give of Options::isolation, a sentence each, for the log.

@@ -6,11 +6,13 @@
 #include <string>
 
 #include "agent/core_loop.h"
+#include "agent/executor_streams.h"
 #include "agent/routes/identity.h"
 #include "base/result.h"
 #include "containerizer/containerizer.h"
 #include "daemon/await_callback.h"
 #include "daemon/files.h"
+#include "daemon/log_level.h"
 #include "env/clock.h"
 #include "env/posix/worker_pool.h"
 
@@ -35,6 +37,14 @@ public:
     }
     /// From now on the state can be read; before, and after nullptr, routes answer 503.
     void set_loop(CoreLoop* loop) { loop_.store(loop); }
+    /// Hands an event to the core; false when there is none.
+    bool post(Event event) const {
+        CoreLoop* const loop = loop_.load();
+        if (loop == nullptr) return false;
+        loop->post(std::move(event));
+        return true;
+    }
+    const std::shared_ptr<ExecutorStreams>& executor_streams() const { return executor_streams_; }
     bool is_recovered() const { return loop_.load() != nullptr; }
 
     /// What `make` makes of the state, on the loop; unavailable while there is none.
@@ -57,6 +67,8 @@ public:
     env::WorkerPool& workers() const { return workers_; }
     containerizer::Containerizer& containerizer() const { return containerizer_; }
     WallTime now() const { return clock_.now().wall; }
+    const env::Clock& clock() const { return clock_; }
+    daemon::LogLevel& log_level() { return log_level_; }
 
 private:
     const Identity unbound_;  // Served until the port is known.
@@ -65,8 +77,11 @@ private:
     daemon::Files& files_;
     env::WorkerPool& workers_;
     const env::Clock& clock_;
+    daemon::LogLevel log_level_;
     containerizer::Containerizer& containerizer_;
     std::atomic<CoreLoop*> loop_{nullptr};
+    const std::shared_ptr<ExecutorStreams> executor_streams_ =
+        std::make_shared<ExecutorStreams>();
 };
 
 }  // namespace tepui::agent

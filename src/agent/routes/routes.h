@@ -13,11 +13,15 @@ http::Router make_router(std::shared_ptr<Backend> backend);
 
 /// POST /api/v1: the operator calls of mesos.v1.agent.
 void add_api_route(http::Router& router, std::shared_ptr<Backend> backend);
-/// GET /state, /containers, /monitor/statistics, /metrics/snapshot, /health, /version, /flags.
+/// POST /api/v1/executor: the calls of mesos.v1.executor. SUBSCRIBE opens a stream.
+void add_executor_route(http::Router& router, std::shared_ptr<Backend> backend);
+/// GET /state, /containers, /containerizer/debug, /monitor/statistics, /metrics/snapshot, /health,
+/// /version, /flags; with them what /help tells of all but the shared ones.
 void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend);
 
-/// The containers that run, with their usage where it can be read.
+/// The containers that run, with their usage where it can be read; `nested` as get_containers()
+/// takes it.
 asio::awaitable<Result<mesos::v1::agent::Response::GetContainers>> containers_with_usage(
-    std::shared_ptr<Backend> backend);
+    std::shared_ptr<Backend> backend, bool nested);
 
 }  // namespace tepui::agent

@@ -1,10 +1,9 @@
-#include <sys/sysinfo.h>
-
 #include "agent/routes/routes.h"
 #include "agent/routes/state_views.h"
-#include "daemon/file_routes.h"
+#include "daemon/json_response.h"
 #include "daemon/on_worker.h"
 #include "daemon/plain_json.h"
+#include "daemon/shared_routes.h"
 #include "daemon/version_info.h"
 #include "wire/json_writer.h"
 
@@ -14,19 +13,22 @@ namespace {
 using mesos::v1::agent::Response;
 using Containers = Response::GetContainers;
 
+const std::set<std::string> read_methods{"GET", "POST"};  // Some clients POST to read.
+
 http::Response not_recovered() {
     return http::Response::text(503, "The agent has not finished recovery; try again in a moment.");
 }
 
-asio::awaitable<http::Response> serve_state(std::shared_ptr<Backend> backend) {
-    std::function<std::string(const State&)> make = [backend](const State& state) {
-        return state_json(state, backend->identity());
-    };
+using StateJson = std::function<std::string(const State&)>;
+
+asio::awaitable<http::Response> serve_json(std::shared_ptr<Backend> backend, http::Request request,
+                                           StateJson make) {
     auto body = co_await backend->from_state<std::string>(std::move(make));
     if (!body) co_return not_recovered();
-    co_return http::Response::json(std::move(*body));
+    co_return daemon::json_response(request, std::move(*body));
 }
 
+using Sources = std::map<std::string, std::string>;
 using Metrics = std::map<std::string, double>;
 
 asio::awaitable<http::Response> serve_metrics(std::shared_ptr<Backend> backend,
@@ -41,18 +43,18 @@ asio::awaitable<http::Response> serve_metrics(std::shared_ptr<Backend> backend,
     };
     auto values = co_await backend->from_state<Metrics>(std::move(make));
     if (!values) co_return not_recovered();
-    co_return http::Response::json(daemon::metrics_json(*values));
+    co_return daemon::json_response(request, daemon::metrics_json(*values));
 }
 
 /// One entry of /containers and /monitor/statistics.
 void write_container(wire::JsonWriter& json, const Containers::Container& container,
-                     bool with_status) {
+                     const std::string& source, bool with_status) {
     json.begin_object();
     if (with_status) json.key("container_id").value(container.container_id().value());
     json.key("executor_id").value(container.executor_id().value());
     json.key("executor_name").value(container.executor_name());
     json.key("framework_id").value(container.framework_id().value());
-    json.key("source").value(container.executor_id().value());
+    json.key("source").value(source);
     if (container.has_resource_statistics()) {
         json.key("statistics").message(container.resource_statistics());
     }
@@ -86,51 +88,51 @@ asio::awaitable<http::Response> serve_containers(std::shared_ptr<Backend> backen
         co_return http::Response::text(
             400, "Give 'container_id', or 'framework_id' with or without 'executor_id'.");
     }
-    auto containers = co_await containers_with_usage(backend);
+    auto containers = co_await containers_with_usage(backend, false);
     if (!containers) co_return not_recovered();
+    std::function<Sources(const State&)> find_sources = container_sources;
+    auto sources = co_await backend->from_state<Sources>(std::move(find_sources));
+    if (!sources) co_return not_recovered();
     std::string out;
     wire::JsonWriter json(out);
     json.begin_array();
     for (const Containers::Container& container : containers->containers()) {
         if (!filter.admits(container)) continue;
         if (!with_status && !container.has_resource_statistics()) continue;
-        write_container(json, container, with_status);
+        write_container(json, container, (*sources)[container.container_id().value()], with_status);
     }
     json.end_array();
-    co_return http::Response::json(std::move(out));
+    co_return daemon::json_response(request, std::move(out));
 }
 
-std::string machine_json() {
-    struct sysinfo machine{};
-    sysinfo(&machine);
-    const auto load = [&](int i) {
-        return static_cast<double>(machine.loads[i]) / (1 << SI_LOAD_SHIFT);
-    };
-    std::string out;
-    wire::JsonWriter json(out);
-    json.begin_object();
-    json.key("avg_load_15min").value(load(2));
-    json.key("avg_load_1min").value(load(0));
-    json.key("avg_load_5min").value(load(1));
-    json.key("cpus_total").value(get_nprocs());
-    json.key("mem_free_bytes").value(std::uint64_t{machine.freeram} * machine.mem_unit);
-    json.key("mem_total_bytes").value(std::uint64_t{machine.totalram} * machine.mem_unit);
-    json.end_object();
-    return out;
-}
-
-void add_text(http::Router& router, std::string path, std::function<std::string()> make) {
-    router.add(std::move(path), {"GET"},
-               [make = std::move(make)](http::Request) -> asio::awaitable<http::Response> {
-                   co_return http::Response::json(make());
+/// A small answer that needs no state.
+void add_json(http::Router& router, std::string path, std::function<std::string()> make) {
+    router.add(std::move(path), read_methods,
+               [make = std::move(make)](http::Request request) -> asio::awaitable<http::Response> {
+                   co_return daemon::json_response(request, make());
                });
+}
+
+std::vector<daemon::HelpPage> help_pages() {
+    const std::string jsonp = "jsonp  a function's name that the answer is wrapped in\n";
+    return {
+        {"/api/v1", "POST", "The operator API: a mesos.v1.agent.Call in JSON or protobuf.", ""},
+        {"/state", "GET", "This agent, its frameworks, executors and tasks.", jsonp},
+        {"/containers", "GET", "The containers of executors with status and usage.",
+         "container_id  only this container\nframework_id  only of this framework\n"
+         "executor_id   only of this executor, together with framework_id\n" +
+             jsonp},
+        {"/containerizer/debug", "GET", "Launches that are under way.", jsonp},
+        {"/monitor/statistics", "GET", "The usage of executors' containers.", jsonp},
+    };
 }
 
 }  // namespace
 
-asio::awaitable<Result<Containers>> containers_with_usage(std::shared_ptr<Backend> backend) {
-    std::function<Containers(const State&)> make = [](const State& state) {
-        return get_containers(state);
+asio::awaitable<Result<Containers>> containers_with_usage(std::shared_ptr<Backend> backend,
+                                                          bool nested) {
+    std::function<Containers(const State&)> make = [nested](const State& state) {
+        return get_containers(state, nested);
     };
     auto containers = co_await backend->from_state<Containers>(std::move(make));
     if (!containers) co_return containers;
@@ -148,31 +150,36 @@ asio::awaitable<Result<Containers>> containers_with_usage(std::shared_ptr<Backen
 }
 
 void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend) {
-    router.add("/state", {"GET", "POST"},
-               [backend](http::Request) { return serve_state(backend); });
-    router.add("/metrics/snapshot", {"GET"}, [backend](http::Request request) {
+    router.add("/state", read_methods, [backend](http::Request request) {
+        return serve_json(backend, std::move(request), [backend](const State& state) {
+            return state_json(state, backend->identity());
+        });
+    });
+    router.add("/containerizer/debug", read_methods, [backend](http::Request request) {
+        return serve_json(backend, std::move(request), containerizer_debug_json);
+    });
+    router.add("/metrics/snapshot", read_methods, [backend](http::Request request) {
         return serve_metrics(backend, std::move(request));
     });
-    router.add("/containers", {"GET"}, [backend](http::Request request) {
+    router.add("/containers", read_methods, [backend](http::Request request) {
         return serve_containers(backend, std::move(request), true);
     });
-    router.add("/monitor/statistics", {"GET"}, [backend](http::Request request) {
+    router.add("/monitor/statistics", read_methods, [backend](http::Request request) {
         return serve_containers(backend, std::move(request), false);
     });
-    router.add("/health", {"GET"}, [](http::Request) -> asio::awaitable<http::Response> {
+    router.add("/health", read_methods, [](http::Request) -> asio::awaitable<http::Response> {
         co_return http::Response::empty(200);
     });
-    add_text(router, "/version", [] { return daemon::version_json(daemon::version_info()); });
-    add_text(router, "/flags", [backend] { return daemon::flags_json(backend->identity().flags); });
-    add_text(router, "/system/stats", [] { return machine_json(); });
+    add_json(router, "/version", [] { return daemon::version_json(daemon::version_info()); });
+    add_json(router, "/flags", [backend] { return daemon::flags_json(backend->identity().flags); });
 }
 
 http::Router make_router(std::shared_ptr<Backend> backend) {
     http::Router router({"/slave(1)"});
     add_state_routes(router, backend);
-    for (auto& [path, handler] : daemon::file_handlers(backend->files(), backend->workers())) {
-        router.add(path, {"GET"}, std::move(handler));
-    }
+    daemon::add_shared_routes(router, {backend->files(), backend->workers(), backend->log_level(),
+                                       backend->clock(), "slave(1)", help_pages()});
+    add_executor_route(router, backend);
     add_api_route(router, std::move(backend));
     return router;
 }

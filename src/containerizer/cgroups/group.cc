@@ -35,11 +35,16 @@ std::vector<std::string> child_directories(const std::string& directory) {
 Groups::Groups(Hierarchies hierarchies, std::string root, Isolation isolation)
     : hierarchies_(std::move(hierarchies)), root_(std::move(root)), isolation_(isolation) {}
 
-Result<void> Groups::prepare_v2(const std::string& mount) const {
+std::string Groups::controllers_v2() const {
     std::string controllers;
     for (const std::string& controller : needed_controllers(isolation_, Version::v2))
         if (hierarchies_.has(controller))
             controllers += (controllers.empty() ? "+" : " +") + controller;
+    return controllers;
+}
+
+Result<void> Groups::prepare_v2(const std::string& mount) const {
+    const std::string controllers = controllers_v2();
     std::string directory = mount;
     std::istringstream parts(root_);
     TEPUI_CHECK_OK(write_file(directory + "/cgroup.subtree_control", controllers));
@@ -94,7 +99,23 @@ std::string Groups::directory(const std::string& controller, const std::string& 
                                               : mount->second + "/" + root_ + "/" + name;
 }
 
+Result<void> Groups::hand_down(const std::string& parent) const {
+    if (hierarchies_.version == Version::v2) {
+        const std::string controllers = controllers_v2();
+        for (const std::string& directory : directories(parent))
+            TEPUI_CHECK_OK(write_file(directory + "/cgroup.subtree_control", controllers));
+        return {};
+    }
+    // What a child uses counts for its parent: always so since Linux 5.11, and refused by older
+    // ones only where it is so already.
+    if (const std::string memory = directory("memory", parent); !memory.empty())
+        (void)write_file(memory + "/memory.use_hierarchy", "1");
+    return {};
+}
+
 Result<void> Groups::create(const std::string& name, const Limits& limits) const {
+    if (const std::size_t slash = name.find('/'); slash != std::string::npos)
+        TEPUI_CHECK_OK(hand_down(name.substr(0, slash)));
     const auto give_up = [&](std::string text) -> Result<void> {
         destroy(name, std::chrono::milliseconds(0));
         return fail(Errc::io, "{}", text);
@@ -114,6 +135,14 @@ std::vector<std::string> Groups::names() const {
     std::set<std::string> names;
     for (const std::string& root : roots_)
         for (std::string& name : child_directories(root)) names.insert(std::move(name));
+    return {names.begin(), names.end()};
+}
+
+std::vector<std::string> Groups::names(const std::string& parent) const {
+    std::set<std::string> names;
+    for (const std::string& root : roots_)
+        for (const std::string& name : child_directories(root + "/" + parent))
+            names.insert(parent + "/" + name);
     return {names.begin(), names.end()};
 }
 

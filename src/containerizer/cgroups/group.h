@@ -21,14 +21,20 @@ public:
     /// on.
     std::vector<std::string> prepare();
 
-    /// Makes the container's cgroups with their limits. On failure what was made is removed again.
+    /// Makes the container's cgroups with their limits; "<parent>/<name>" makes them beneath those
+    /// of `parent`, which on v2 hold no process of their own from then on. On failure what was made
+    /// is removed again.
     Result<void> create(const std::string& name, const Limits& limits) const;
+    /// Gives a container's cgroups other limits. A memory limit is only ever raised.
+    Result<void> update(const std::string& name, const Limits& limits) const;
     /// The directories of a container, the one to be looked at for its processes first.
     std::vector<std::string> directories(const std::string& name) const;
     /// Its directory in the hierarchy of `controller`; empty when that is not in use.
     std::string directory(const std::string& controller, const std::string& name) const;
     /// Names of all containers that have a directory in some hierarchy.
     std::vector<std::string> names() const;
+    /// The same of those beneath container `parent`, as "<parent>/<name>".
+    std::vector<std::string> names(const std::string& parent) const;
 
     /// Kills every process in the container's cgroups (nested ones too) and removes them. Returns
     /// true when all is gone, false when something did not die within `patience`: call again.
@@ -45,6 +51,9 @@ public:
 
 private:
     Result<void> prepare_v2(const std::string& mount) const;
+    /// The controllers of v2, as "+cpu +memory".
+    std::string controllers_v2() const;
+    Result<void> hand_down(const std::string& parent) const;
 
     Hierarchies hierarchies_;
     std::string root_;
