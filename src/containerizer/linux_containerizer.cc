@@ -79,6 +79,7 @@ LinuxContainerizer::~LinuxContainerizer() {
     links_.stop();
     fetchers_.stop();
     workers_.stop();
+    probes_.stop();
 }
 
 Result<void> LinuxContainerizer::prepare_machine() {
@@ -111,7 +112,7 @@ void LinuxContainerizer::link(const Shared& container, Descriptor connection) {
     container->link = links_.add(
         std::move(connection),
         {[this, container](const shim_report& report) { on_report(container, report); },
-         [this, container] { workers_.submit([this, container] { finish(container); }); }});
+         [this, container] { workers_.submit([this, container] { on_closed(container); }); }});
     for (const int waiting : std::exchange(container->signals_waiting, {}))
         links_.send(container->link, waiting);
 }
@@ -143,7 +144,7 @@ void LinuxContainerizer::destroy(const ContainerId& container) { signal(containe
 
 void LinuxContainerizer::finish(const Shared& container) {
     await_exit(container->shim_pid);
-    if (!groups_.destroy(container->name, k_patience)) {
+    if (!container->cgroup.empty() && !groups_.destroy(container->cgroup, k_patience)) {
         // Something is stuck in the kernel. It stays accounted: the end is told when it is gone.
         workers_.submit([this, container] { finish(container); });
         return;
@@ -167,10 +168,14 @@ void LinuxContainerizer::finish(const Shared& container) {
         Error error{Errc::io, "the shim ended before the task ran"};
         if (status) error.text = failure_text(*status->failed_stage, status->failed_errno);
         started(std::unexpected(LaunchError{std::move(error), false}));
+        leave_parent(container);
         return;
     }
     if (started) started(Started{container->task_pid});
-    container->exited(status ? to_exited(*status) : Exited{});
+    Exited end = status ? to_exited(*status) : Exited{};
+    if (container->orphaned) end.status.reset();
+    container->exited(std::move(end));
+    leave_parent(container);  // After that: the end of the parent is told later than this one.
 }
 
 void LinuxContainerizer::remember_end(const std::string& name) {
@@ -204,12 +209,13 @@ Result<mesos::v1::ResourceStatistics> LinuxContainerizer::usage(const ContainerI
         const auto found = containers_.find(id);
         if (found == containers_.end() || found->second->link == 0)
             return fail(Errc::not_found, "container '{}' does not run", id);
-        name = found->second->name;
+        name = found->second->cgroup;
     }
     mesos::v1::ResourceStatistics statistics;
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     statistics.set_timestamp(std::chrono::duration<double>(now).count());
-    groups_.usage(name, statistics);
+    // One in its parent's cgroups is measured there, with the others.
+    if (!name.empty()) groups_.usage(name, statistics);
     return statistics;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "containerizer/containerizer.h"
 #include "containerizer/descriptor.h"
 #include "containerizer/launch_plan.h"
+#include "containerizer/nest.h"
+#include "containerizer/probes.h"
 #include "containerizer/shim_links.h"
 #include "containerizer/status_file.h"
 #include "containerizer/worker_pool.h"
@@ -29,11 +32,15 @@ public:
 
     void launch(LaunchSpec spec, OnStarted started, OnExited exited) override;
     void signal(const ContainerId& container, int signal) override;
+    Result<void> update(const ContainerId& container, const ContainerResources& resources,
+                        std::uint64_t sequence) override;
     void destroy(const ContainerId& container) override;
     Result<std::vector<Found>> recover(
         const std::vector<ContainerId>& expected,
         std::function<void(const ContainerId&, Exited)> exited) override;
     void forget(const ContainerId& container) override;
+    void probe(const ContainerId& container, ProbeSpec spec, OnProbed done) override;
+    void cancel_probes(const ContainerId& container) override;
     Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) override;
     std::vector<std::string> warnings() const override;
 
@@ -49,6 +56,12 @@ private:
         std::vector<int> signals_waiting;     // Until there is one.
         pid_t shim_pid = -1;
         std::int64_t task_pid = 0;
+        std::uint64_t update_sequence = 0;  // Of the last update().
+        std::shared_ptr<Container> parent;  // That it is nested in.
+        std::string cgroup;                 // Of its own; empty: it has none.
+        std::size_t nested = 0;             // Containers in it that have not ended.
+        bool closed = false;                // Its shim is gone: nothing is launched in it any more.
+        bool orphaned = false;              // It was ended because its parent did.
     };
     using Shared = std::shared_ptr<Container>;
 
@@ -64,10 +77,21 @@ private:
                        int sandbox_fd);
     void link(const Shared& container, Descriptor connection);
 
+    Result<void> try_probe(const ContainerId& id, const ProbeSpec& spec, const OnProbed& done);
+
     // What shims say, on the links' thread.
     void on_report(const Shared& container, const shim_report& report);
 
+    // Nesting.
+    Result<void> enter_parent(Container& container, const LaunchSpec& spec);
+    Result<void> write_nest(const Container& container) const;
+    void show_in_parent(const LaunchSpec& spec) const;
+    Nest read_nest(const std::string& name) const;
+    void kill_nested(const Shared& parent);
+    void leave_parent(const Shared& container);
+
     // Ends, on a worker.
+    void on_closed(const Shared& container);
     void finish(const Shared& container);
     void remember_end(const std::string& name);
 
@@ -77,8 +101,19 @@ private:
         Descriptor connection;
         std::optional<shim_report> report;
     };
+    /// What recover() works on.
+    struct Recovery {
+        std::function<void(const ContainerId&, Exited)> exited;
+        std::vector<Found> found;
+        std::vector<std::pair<Shared, Descriptor>> adopted;  // With their connections.
+        std::set<std::string> kept_groups;                   // Cgroups of those.
+        std::vector<Survivor> strangers;                     // To be ended.
+        std::set<ContainerId> orphans;                       // Of those, what ran without a parent.
+    };
     Survivor find_survivor(const std::string& name) const;
-    void sweep(std::vector<Survivor> strangers, const std::vector<std::string>& kept);
+    void recover_one(Recovery& recovery, const ContainerId& id, const Nest& nest);
+    void sweep(const Recovery& recovery);
+    void sweep_group(const std::string& name);
 
     std::string runtime_path(const std::string& name) const {
         return options_.runtime_dir + "/" + name;
@@ -93,12 +128,14 @@ private:
     Descriptor runtime_dir_;
     bool namespaces_ = true;  // Whether this process may make any.
 
+    std::mutex update_mutex_;   // Held while limits are written; taken before mutex_.
     mutable std::mutex mutex_;  // Of what follows.
     std::map<ContainerId, Shared> containers_;
     std::deque<std::string> ended_;  // Names whose status waits for forget(), oldest first.
     std::vector<std::string> warnings_;
 
     ShimLinks links_;
+    Probes probes_;
     WorkerPool workers_;
     WorkerPool fetchers_;  // Apart, because a slow download must not hold the launch of others.
 };

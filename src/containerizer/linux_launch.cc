@@ -44,16 +44,19 @@ void LinuxContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited exi
     container->name = short_name(spec.container);
     container->started = std::move(started);
     container->exited = std::move(exited);
-    bool known = false;
+    container->cgroup = container->name;
+    Result<void> taken;
     {
         const std::lock_guard lock(mutex_);
-        known = !containers_.emplace(spec.container, container).second;
+        if (containers_.contains(spec.container))
+            taken = fail(Errc::conflict, "container '{}' exists already", spec.container);
+        else
+            taken = enter_parent(*container, spec);
+        if (taken) containers_.emplace(spec.container, container);
     }
-    if (known) {
-        workers_.submit([container] {
-            container->started(std::unexpected(LaunchError{
-                {Errc::conflict, "container '" + container->id.value + "' exists already"},
-                false}));
+    if (!taken) {
+        workers_.submit([container, error = taken.error()] {
+            container->started(std::unexpected(LaunchError{error, false}));
         });
         return;
     }
@@ -71,6 +74,7 @@ void LinuxContainerizer::run_launch(const Shared& container, const LaunchSpec& s
         started = std::exchange(container->started, nullptr);
     }
     if (started) started(std::unexpected(std::move(launched).error()));
+    leave_parent(container);
 }
 
 std::expected<void, LaunchError> LinuxContainerizer::try_launch(const Shared& container,
@@ -91,6 +95,7 @@ std::expected<void, LaunchError> LinuxContainerizer::try_launch(const Shared& co
     const User* user = plan->user ? &*plan->user : nullptr;
     Result<Descriptor> sandbox = make_sandbox(spec, user);
     if (!sandbox) return std::unexpected(LaunchError{sandbox.error(), true});
+    if (!spec.shown_as.empty()) show_in_parent(spec);
     if (!spec.command.uris().empty()) {
         const fetcher::FetchOptions options{options_.frameworks_home, options_.fetch_stall_timeout,
                                             options_.fetch_bytes_max, options_.fetch_link_local};
@@ -113,16 +118,30 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
         return fail(Errc::invalid_argument, "the container id is too long");
     LaunchPlan plan;
     plan.container = spec.container.value;
-    plan.argv = TEPUI_TRY(plan_argv(spec.command));
-    plan.environment = TEPUI_TRY(plan_environment(spec.environment, spec.command));
+    if (spec.hold) {
+        plan.argv = {"hold", "hold"};  // The shim's config names a program in any case.
+    } else {
+        plan.argv = TEPUI_TRY(plan_argv(spec.command));
+        plan.environment = TEPUI_TRY(plan_environment(spec.environment, spec.command));
+    }
     if (spec.rlimits) plan.rlimits = TEPUI_TRY(plan_rlimits(*spec.rlimits));
     const Isolation& isolation = groups_.isolation();
     if (namespaces_ && isolation.pid_namespace) plan.flags |= SHIM_NEW_PID_NS;
     if (namespaces_ && isolation.mount_namespace) plan.flags |= SHIM_NEW_MOUNT_NS;
     if (groups_.version() == cgroups::Version::v2) plan.flags |= SHIM_CGROUP_V2;
-    plan.cgroups = groups_.directories(container.name);
-    plan.memory_cgroup = groups_.directory("memory", container.name);
-    plan.pids_cgroup = groups_.directory("pids", container.name);
+    const bool shares = container.cgroup.empty();
+    const std::string& cgroup = shares ? container.parent->cgroup : container.cgroup;
+    plan.memory_cgroup = groups_.directory("memory", cgroup);
+    if (spec.hold) {
+        plan.flags &= ~static_cast<std::uint32_t>(SHIM_NEW_PID_NS | SHIM_NEW_MOUNT_NS);
+        plan.flags |= SHIM_HOLD;
+    } else {
+        plan.cgroups = groups_.directories(cgroup);
+        if (shares)
+            plan.flags |= SHIM_SHARED_CGROUP;
+        else
+            plan.pids_cgroup = groups_.directory("pids", cgroup);
+    }
     plan.log_bytes_max = options_.log_bytes_max;
     plan.log_files_max = static_cast<std::uint32_t>(
         std::clamp<std::size_t>(options_.log_files_max, 1, k_log_files_max));
@@ -150,17 +169,21 @@ Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec
         return fail(Errc::io, "cannot make runtime directory '{}': {}", runtime_path(name),
                     errno_text());
     const auto give_up = [&](const Error& error) -> Result<void> {
-        groups_.destroy(name, std::chrono::milliseconds(100));
+        if (!container->cgroup.empty())
+            groups_.destroy(container->cgroup, std::chrono::milliseconds(100));
         remove_runtime(name);
         return std::unexpected(error);
     };
     const Result<Descriptor> runtime =
         open_beneath(runtime_dir_.get(), name, O_RDONLY | O_DIRECTORY);
     if (!runtime) return give_up(runtime.error());
+    if (Result<void> wrote = write_nest(*container); !wrote) return give_up(wrote.error());
     cgroups::Limits limits{spec.cpus, std::nullopt, spec.mem_mb, options_.pids_max};
     if (options_.cgroups_enable_cfs)
         limits.cpus_limit = spec.cpus_limit ? spec.cpus_limit : spec.cpus;
-    if (Result<void> made = groups_.create(name, limits); !made) return give_up(made.error());
+    if (!container->cgroup.empty())
+        if (Result<void> made = groups_.create(container->cgroup, limits); !made)
+            return give_up(made.error());
     Result<Spawned> spawned =
         spawn_shim(options_.shim_path, plan, runtime_path(name), runtime->get(), sandbox_fd);
     if (!spawned) return give_up(spawned.error());

@@ -70,9 +70,47 @@ LinuxContainerizer::Survivor LinuxContainerizer::find_survivor(const std::string
     return survivor;
 }
 
+void LinuxContainerizer::recover_one(Recovery& recovery, const ContainerId& id, const Nest& nest) {
+    const std::string name = short_name(id);
+    Survivor survivor = find_survivor(name);
+    const bool ours = survivor.report && survivor.report->container == id.value;
+    const bool runs = ours && survivor.report->state == SHIM_RUNNING;
+    const auto parent = std::ranges::find_if(
+        containers_, [&](const auto& each) { return each.second->name == nest.parent; });
+    const bool orphaned = !nest.parent.empty() && parent == containers_.end();
+    if (!runs || orphaned) {
+        // It ended, or it never ran, or what answers is not what the name says; or its parent is
+        // gone, and then how it ends says nothing about it.
+        recovery.strangers.push_back(std::move(survivor));
+        recovery.found.push_back({id, 0, false, std::nullopt});
+        if (runs) recovery.orphans.insert(id);
+        return;
+    }
+    auto container = std::make_shared<Container>();
+    container->id = id;
+    container->name = name;
+    container->cgroup = nest.cgroup;
+    container->exited = [exited = recovery.exited, id](Exited end) { exited(id, std::move(end)); };
+    container->shim_pid = static_cast<pid_t>(survivor.report->shim_pid);
+    container->task_pid = survivor.report->task_pid;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!nest.parent.empty()) {
+            container->parent = parent->second;
+            ++container->parent->nested;
+        }
+        containers_.insert_or_assign(id, container);
+    }
+    if (!nest.cgroup.empty()) recovery.kept_groups.insert(nest.cgroup);
+    recovery.found.push_back({id, container->task_pid, true, std::nullopt});
+    recovery.adopted.emplace_back(container, std::move(survivor.connection));
+}
+
 Result<std::vector<Found>> LinuxContainerizer::recover(
     const std::vector<ContainerId>& expected,
     std::function<void(const ContainerId&, Exited)> exited) {
+    Recovery recovery;
+    recovery.exited = std::move(exited);
     std::set<std::string> unclaimed;
     std::error_code error;
     for (fs::directory_iterator it(options_.runtime_dir, error), end; !error && it != end;
@@ -80,56 +118,42 @@ Result<std::vector<Found>> LinuxContainerizer::recover(
         unclaimed.insert(it->path().filename().string());
     if (error) return fail(Errc::io, "cannot list '{}': {}", options_.runtime_dir, error.message());
 
-    std::vector<Found> found;
-    std::vector<std::string> kept;
-    std::vector<Survivor> strangers;
+    // Parents first: what is nested in one that is gone can't live on.
+    std::vector<std::pair<ContainerId, Nest>> nested;
     for (const ContainerId& id : expected) {
         const std::string name = short_name(id);
         if (unclaimed.erase(name) == 0) {
-            found.push_back({id, 0, false, Exited{}});
+            recovery.found.push_back({id, 0, false, Exited{}});
             continue;
         }
-        Survivor survivor = find_survivor(name);
-        const bool ours = survivor.report && survivor.report->container == id.value;
-        if (!ours || survivor.report->state != SHIM_RUNNING) {
-            // It ended, or it never ran, or what answers is not what the name says.
-            strangers.push_back(std::move(survivor));
-            found.push_back({id, 0, false, std::nullopt});
-            continue;
-        }
-        auto container = std::make_shared<Container>();
-        container->id = id;
-        container->name = name;
-        container->exited = [exited, id](Exited end) { exited(id, std::move(end)); };
-        container->shim_pid = static_cast<pid_t>(survivor.report->shim_pid);
-        container->task_pid = survivor.report->task_pid;
-        {
-            const std::lock_guard lock(mutex_);
-            containers_.insert_or_assign(id, container);
-        }
-        kept.push_back(name);
-        found.push_back({id, container->task_pid, true, std::nullopt});
-        link(container, std::move(survivor.connection));
+        Nest nest = read_nest(name);
+        if (nest.parent.empty())
+            recover_one(recovery, id, nest);
+        else
+            nested.emplace_back(id, std::move(nest));
     }
-    for (const std::string& name : unclaimed) strangers.push_back(find_survivor(name));
-    sweep(std::move(strangers), kept);
-    for (Found& one : found) {
+    for (const auto& [id, nest] : nested) recover_one(recovery, id, nest);
+    for (const std::string& name : unclaimed) recovery.strangers.push_back(find_survivor(name));
+    sweep(recovery);
+    for (Found& one : recovery.found) {
         if (one.running || one.exited) continue;
         // Read after the sweep: whoever was still writing is gone.
         const std::string name = short_name(one.container);
         const Result<Status> status = read_status(name);
         one.exited = status ? to_exited(*status) : Exited{};
+        if (recovery.orphans.contains(one.container)) one.exited->status.reset();
         remember_end(name);
     }
     for (const std::string& name : unclaimed) remove_runtime(name);
-    return found;
+    // Last: a parent whose connection closes looks for those that are nested in it.
+    for (auto& [container, connection] : recovery.adopted) link(container, std::move(connection));
+    return std::move(recovery.found);
 }
 
-void LinuxContainerizer::sweep(std::vector<Survivor> strangers,
-                               const std::vector<std::string>& kept) {
-    for (const Survivor& stranger : strangers)
+void LinuxContainerizer::sweep(const Recovery& recovery) {
+    for (const Survivor& stranger : recovery.strangers)
         if (stranger.connection) send_signal(stranger.connection.get(), SIGKILL);
-    for (const Survivor& stranger : strangers) {
+    for (const Survivor& stranger : recovery.strangers) {
         if (!stranger.connection) continue;
         const auto ended = [](const shim_report&) { return false; };  // Until it hangs up.
         const auto last = await_report(stranger.connection.get(), ended);
@@ -141,10 +165,18 @@ void LinuxContainerizer::sweep(std::vector<Survivor> strangers,
             ::kill(static_cast<pid_t>(report->shim_pid), SIGKILL);
     }
     for (const std::string& name : groups_.names()) {
-        if (std::ranges::find(kept, name) != kept.end()) continue;
-        if (!groups_.destroy(name, k_patience))
-            warn("processes of the former container '" + name + "' do not end; its cgroup stays");
+        if (!recovery.kept_groups.contains(name)) {
+            sweep_group(name);
+            continue;
+        }
+        for (const std::string& nested : groups_.names(name))
+            if (!recovery.kept_groups.contains(nested)) sweep_group(nested);
     }
+}
+
+void LinuxContainerizer::sweep_group(const std::string& name) {
+    if (!groups_.destroy(name, k_patience))
+        warn("processes of the former container '" + name + "' do not end; its cgroup stays");
 }
 
 }  // namespace tepui::containerizer

@@ -40,7 +40,8 @@ size_t tree_signal(const struct plan* plan, int signal) {
     static pid_t pids[PIDS_MAX];
     static char text[65536];
     size_t count = 0;
-    if (plan->head->cgroups_count > 0) {
+    const bool shared = (plan->head->flags & SHIM_SHARED_CGROUP) != 0;
+    if (plan->head->cgroups_count > 0 && !shared) {
         if (file_read(plan->cgroups[0], "cgroup.procs", text, sizeof text) > 0)
             count = parse_pids(text, pids, 0);
     } else {

@@ -112,7 +112,8 @@ std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string&
                       .message = with_departure(task, message)};
 }
 
-/// Without what it means for the others of its pod.
+}  // namespace
+
 void finish_alone(Context& context, TaskRun& task, const UpdateSpec& last) {
     task.phase = Phase::ended;
     stop_checks(context, task);
@@ -131,8 +132,6 @@ void finish_alone(Context& context, TaskRun& task, const UpdateSpec& last) {
     if (last.state == v1::TASK_LOST || last.state == v1::TASK_DROPPED) ++counters.tasks_lost;
     report(context, task, {last});
 }
-
-}  // namespace
 
 void finish_task(Context& context, TaskRun& task, const UpdateSpec& last) {
     const TaskKey key = key_of(task);

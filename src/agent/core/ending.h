@@ -36,6 +36,8 @@ Duration default_grace(const State& state, const TaskRun& task);
 /// A task is over: its phase, its timers and counters, and its last update; when its framework is
 /// shutting down it is forgotten instead.
 void finish_task(Context& context, TaskRun& task, const UpdateSpec& last);
+/// The same without what it means for the others of its pod: settle_pod() is left to the caller.
+void finish_alone(Context& context, TaskRun& task, const UpdateSpec& last);
 
 /// The container is gone: decides and reports the last state.
 void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t> wait_status,

@@ -1,0 +1,563 @@
+#include "agent/core/pods.h"
+
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/core/core_testing.h"
+
+namespace tepui::agent {
+namespace {
+
+namespace v1 = mesos::v1;
+using testing::World;
+using Status = v1::TaskStatus;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using States = std::vector<v1::TaskState>;
+
+const States starting_running{v1::TASK_STARTING, v1::TASK_RUNNING};
+
+v1::Resource scalar(const std::string& name, double value) {
+    v1::Resource resource;
+    resource.set_name(name);
+    resource.set_type(v1::Value::SCALAR);
+    resource.mutable_scalar()->set_value(value);
+    return resource;
+}
+
+v1::ExecutorInfo pod_info(const std::string& id = "pod") {
+    v1::ExecutorInfo info;
+    info.set_type(v1::ExecutorInfo::DEFAULT);
+    info.mutable_executor_id()->set_value(id);
+    *info.add_resources() = scalar("cpus", 0.5);
+    *info.add_resources() = scalar("mem", 32);
+    return info;
+}
+
+struct Group {
+    std::vector<v1::TaskInfo> tasks;
+    v1::ExecutorInfo executor = pod_info();
+    v1::FrameworkInfo framework = testing::framework_info("f1");
+};
+
+v1::TaskInfo task(const std::string& id) {
+    v1::TaskInfo info = testing::task_info(id);
+    *info.add_resources() = scalar("mem", 64);
+    return info;
+}
+
+void run(World& world, const Group& group) {
+    link::ToAgent frame;
+    link::RunTaskGroup& message = *frame.mutable_run_task_group();
+    *message.mutable_framework() = group.framework;
+    *message.mutable_executor() = group.executor;
+    for (const v1::TaskInfo& each : group.tasks) *message.mutable_task_group()->add_tasks() = each;
+    world.send(std::move(frame));
+}
+
+void run(World& world, const std::vector<std::string>& ids) {
+    Group group;
+    for (const std::string& id : ids) group.tasks.push_back(task(id));
+    run(world, group);
+}
+
+void shutdown_executor(World& world, const std::string& executor) {
+    link::ToAgent frame;
+    frame.mutable_shutdown_executor()->mutable_framework_id()->set_value("f1");
+    frame.mutable_shutdown_executor()->mutable_executor_id()->set_value(executor);
+    world.send(std::move(frame));
+}
+
+const ExecutorRun* pod(const World& world, const std::string& id = "pod") {
+    const auto framework = world.core->state().frameworks.find(FrameworkId{"f1"});
+    if (framework == world.core->state().frameworks.end()) return nullptr;
+    const auto it = framework->second.executors.find(ExecutorId{id});
+    return it == framework->second.executors.end() ? nullptr : &it->second;
+}
+
+/// ExecutorExited as the master got them: the executor and its status.
+std::vector<std::pair<std::string, int>> exits(const World& world) {
+    std::vector<std::pair<std::string, int>> list;
+    for (const auto& frame : world.sent) {
+        if (!frame.has_executor_exited()) continue;
+        list.emplace_back(frame.executor_exited().executor_id().value(),
+                          frame.executor_exited().status());
+    }
+    return list;
+}
+
+/// Nothing is left of anything: no record, no container.
+void expect_over(const World& world) {
+    EXPECT_TRUE(world.core->state().frameworks.empty());
+    EXPECT_TRUE(world.core->state().streams.empty());
+    EXPECT_TRUE(world.core->state().executor_containers.empty());
+    EXPECT_TRUE(world.core->state().containers.empty());
+    for (const auto& [id, container] : world.containers)
+        EXPECT_FALSE(container.running) << id.value;
+    for (const auto& [key, value] : world.disk) {
+        EXPECT_TRUE(key == "identity" || key.starts_with("sandboxes/")) << key;
+    }
+}
+
+v1::TaskStatus last(const World& world, const std::string& id) {
+    const auto all = world.updates(id);
+    return all.empty() ? v1::TaskStatus() : all.back();
+}
+
+TEST(Pods, TasksOfAGroupLiveInThePodAndEndByThemselves) {
+    World world;
+    world.start();
+    run(world, {"a", "b"});
+    ASSERT_EQ(world.pod_launches.size(), 1u);
+    EXPECT_EQ(world.pod_launches[0].limits, (ContainerLimits{2.5, 2.5, 160}));
+    EXPECT_EQ(world.states("a"), starting_running);
+    EXPECT_EQ(world.states("b"), starting_running);
+    const ExecutorRun& run = *pod(world);
+    EXPECT_EQ(world.containers.at(world.container_of("a")).parent, run.container);
+    EXPECT_EQ(world.containers.at(world.container_of("a")).sandbox,
+              run.sandbox + "/containers/" + world.container_of("a").value);
+
+    world.exit_task("a", testing::exited(0));
+    EXPECT_EQ(last(world, "a").state(), v1::TASK_FINISHED);
+    EXPECT_EQ(world.states("b"), starting_running) << "FINISHED ends nobody else";
+    EXPECT_TRUE(exits(world).empty());
+    world.exit_task("b", testing::exited(0));
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_FINISHED);
+    EXPECT_THAT(exits(world), ElementsAre(std::pair<std::string, int>("pod", 0)));
+    expect_over(world);
+    ASSERT_EQ(world.core->state().completed_frameworks.size(), 1u);
+    const Framework& over = world.core->state().completed_frameworks[0];
+    ASSERT_EQ(over.completed_executors.size(), 1u);
+    EXPECT_EQ(over.completed_executors[0].completed.size(), 2u);
+    EXPECT_TRUE(over.completed.empty());
+}
+
+TEST(Pods, UpdatesNameThePodAndTheNestedContainer) {
+    World world;
+    world.start();
+    run(world, {"a"});
+    const ContainerId own = world.container_of("a");
+    const ContainerId parent = pod(world)->container;
+    world.exit_task("a", testing::exited(0));
+    for (const v1::TaskStatus& status : world.updates("a")) {
+        EXPECT_EQ(status.executor_id().value(), "pod");
+        EXPECT_EQ(status.source(), Status::SOURCE_EXECUTOR);
+        EXPECT_EQ(status.container_status().container_id().value(), own.value);
+        EXPECT_EQ(status.container_status().container_id().parent().value(), parent.value);
+        // As recorded: only of a task that runs.
+        const bool runs = status.state() == v1::TASK_RUNNING;
+        EXPECT_EQ(status.container_status().has_executor_pid(), runs);
+        EXPECT_EQ(status.container_status().network_infos_size(), runs ? 1 : 0);
+    }
+    EXPECT_EQ(world.last_message("a"), "Command exited with status 0");
+}
+
+TEST(Pods, FailureOfOneKillsItsSiblings) {
+    World world;
+    world.start();
+    run(world, {"a", "b", "c"});
+    world.exit_task("b", testing::exited(3));
+    EXPECT_EQ(world.states("b"), (States{v1::TASK_STARTING, v1::TASK_RUNNING, v1::TASK_FAILED}));
+    for (const char* id : {"a", "c"}) {
+        EXPECT_EQ(world.states(id),
+                  (States{v1::TASK_STARTING, v1::TASK_RUNNING, v1::TASK_KILLING, v1::TASK_KILLED}));
+        EXPECT_EQ(world.last_message(id), "Command terminated with signal Terminated");
+    }
+    EXPECT_EQ(exits(world).size(), 1u);
+    expect_over(world);
+}
+
+TEST(Pods, KillOfOneKillsItsGroupEachWithItsGrace) {
+    World world;
+    world.start();
+    world.ignores_term = true;
+    Group group{{task("a"), task("b")}};
+    group.tasks[1].mutable_kill_policy()->mutable_grace_period()->set_nanoseconds(
+        Duration{7s}.count());
+    run(world, group);
+    world.kill("a", 2s);
+    const ContainerId a = world.container_of("a");
+    const ContainerId b = world.container_of("b");
+    EXPECT_EQ(world.signals,
+              (std::vector<std::pair<ContainerId, int>>{{a, SIGTERM}, {b, SIGTERM}}));
+    world.advance(2s);
+    EXPECT_EQ(last(world, "a").state(), v1::TASK_KILLED);
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_KILLING);
+    world.advance(5s);
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_KILLED);
+    expect_over(world);
+}
+
+TEST(Pods, SecondGroupGoesIntoTheSamePodWhenThatHasItsResources) {
+    World world;
+    world.start();
+    run(world, {"a"});
+    world.containers_update = false;
+    run(world, {"b", "c"});
+    EXPECT_EQ(world.pod_launches.size(), 1u);
+    ASSERT_EQ(world.container_updates.size(), 1u);
+    EXPECT_EQ(world.container_updates[0].limits, (ContainerLimits{3.5, 3.5, 224}));
+    EXPECT_TRUE(world.states("b").empty()) << "it has to wait for its resources";
+    world.feed(ContainerUpdated{pod(world)->container, world.container_updates[0].sequence, {}});
+    EXPECT_EQ(world.states("b"), starting_running);
+    EXPECT_EQ(world.states("c"), starting_running);
+    // Another group's failure is none of ours.
+    world.exit_task("c", testing::exited(1));
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_KILLED);
+    EXPECT_EQ(world.states("a"), starting_running);
+    // What they had is given back.
+    EXPECT_EQ(world.container_updates.back().limits, (ContainerLimits{1.5, 1.5, 96}));
+    world.exit_task("a", testing::exited(0));
+    expect_over(world);
+}
+
+TEST(Pods, UpdateThatFailsEndsThatGroupAlone) {
+    World world;
+    world.start();
+    run(world, {"a"});
+    world.update_fails = true;
+    run(world, {"b", "c"});
+    for (const char* id : {"b", "c"}) {
+        EXPECT_EQ(world.states(id), (States{v1::TASK_GONE}));
+        EXPECT_EQ(last(world, id).reason(), Status::REASON_CONTAINER_UPDATE_FAILED);
+    }
+    EXPECT_EQ(world.states("a"), starting_running);
+    EXPECT_EQ(world.launches(), 2);
+}
+
+TEST(Pods, LaunchFailureOfOneFailsTheGroup) {
+    World world;
+    world.start();
+    world.containers_start = false;
+    run(world, {"a", "b"});
+    world.containers.at(pod(world)->container).running = true;
+    world.feed(ContainerStarted{pod(world)->container, 7});
+    EXPECT_EQ(world.states("a"), (States{v1::TASK_STARTING}));
+    const ContainerId b = world.container_of("b");
+    world.feed(ContainerLaunchFailed{world.container_of("a"), Error{Errc::io, "no such file"}});
+    EXPECT_EQ(last(world, "a").state(), v1::TASK_FAILED);
+    EXPECT_EQ(last(world, "a").reason(), Status::REASON_CONTAINER_LAUNCH_FAILED);
+    EXPECT_EQ(world.destroyed, std::vector<ContainerId>{b});
+    world.feed(ContainerLaunchFailed{b, Error{Errc::cancelled, "cancelled"}});
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_KILLED);
+    EXPECT_EQ(last(world, "b").reason(), Status::REASON_TASK_KILLED_DURING_LAUNCH);
+    expect_over(world);
+}
+
+TEST(Pods, KilledDuringLaunchTheWholeGroupIs) {
+    struct Row {
+        const char* name;
+        bool stored;
+    };
+    for (const Row& row : {Row{"before it was stored", false}, Row{"before the pod ran", true}}) {
+        SCOPED_TRACE(row.name);
+        World world;
+        world.start();
+        world.store_answers = row.stored;
+        world.containers_start = false;
+        run(world, {"a", "b"});
+        const ContainerId container = pod(world)->container;
+        world.kill("b");
+        world.write_all();
+        world.store_answers = true;
+        if (row.stored) {
+            EXPECT_EQ(world.destroyed, std::vector<ContainerId>{container});
+            world.feed(ContainerLaunchFailed{container, Error{Errc::cancelled, "cancelled"}});
+        }
+        for (const char* id : {"a", "b"}) {
+            EXPECT_EQ(world.states(id), (States{v1::TASK_KILLED}));
+            EXPECT_EQ(last(world, id).reason(), Status::REASON_TASK_KILLED_DURING_LAUNCH);
+        }
+        EXPECT_EQ(world.launches(), row.stored ? 1 : 0);
+        EXPECT_EQ(exits(world).size(), 1u) << "the master gives its resources back";
+        expect_over(world);
+    }
+}
+
+TEST(Pods, PodThatCantBeMadeFailsItsTasks) {
+    World world;
+    world.start();
+    world.containers_start = false;
+    run(world, {"a", "b"});
+    world.feed(ContainerLaunchFailed{pod(world)->container, Error{Errc::io, "disk full"}});
+    for (const char* id : {"a", "b"}) {
+        EXPECT_EQ(world.states(id), (States{v1::TASK_FAILED}));
+        EXPECT_EQ(last(world, id).reason(), Status::REASON_CONTAINER_LAUNCH_FAILED);
+        EXPECT_THAT(world.last_message(id), HasSubstr("disk full"));
+    }
+    expect_over(world);
+}
+
+TEST(Pods, MemoryOfThePodFailsAllItsTasks) {
+    World world;
+    world.start();
+    world.ignores_term = true;
+    run(world, {"a", "b"});
+    Limitation limit{Status::REASON_CONTAINER_LIMITATION_MEMORY, "Memory limit exceeded", {}};
+    const ContainerId b = world.container_of("b");
+    const ContainerId parent = pod(world)->container;
+    world.exit_container(world.container_of("a"), testing::signalled(SIGKILL), limit);
+    // It was told to end as a sibling meanwhile, but that is not why it did.
+    world.exit_container(b, testing::signalled(SIGKILL), limit);
+    world.exit_container(parent, testing::signalled(SIGKILL), limit);
+    for (const char* id : {"a", "b"}) {
+        EXPECT_EQ(last(world, id).state(), v1::TASK_FAILED) << id;
+        EXPECT_EQ(last(world, id).reason(), Status::REASON_CONTAINER_LIMITATION_MEMORY);
+    }
+    expect_over(world);
+}
+
+TEST(Pods, LossOfThePodFailsAllItsTasks) {
+    World world;
+    world.start();
+    world.ignores_term = true;
+    run(world, {"a", "b"});
+    world.exit_container(pod(world)->container, std::nullopt);
+    for (const char* id : {"a", "b"}) {
+        EXPECT_EQ(last(world, id).state(), v1::TASK_FAILED) << id;
+        EXPECT_EQ(last(world, id).reason(), Status::REASON_EXECUTOR_TERMINATED);
+    }
+    expect_over(world);
+}
+
+TEST(Pods, CompletionTimeOfOneEndsTheGroup) {
+    World world;
+    world.start();
+    Group group{{task("a"), task("b")}};
+    group.tasks[0].mutable_max_completion_time()->set_nanoseconds(Duration{5s}.count());
+    run(world, group);
+    world.advance(5s);
+    EXPECT_EQ(last(world, "a").state(), v1::TASK_FAILED);
+    EXPECT_EQ(last(world, "a").reason(), Status::REASON_MAX_COMPLETION_TIME_REACHED);
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_KILLED);
+    expect_over(world);
+}
+
+TEST(Pods, ShutdownEndsAllGroupsWithinTheExecutorsGrace) {
+    World world;
+    world.start();
+    world.ignores_term = true;
+    Group group{{task("a")}};
+    group.executor.mutable_shutdown_grace_period()->set_nanoseconds(Duration{2s}.count());
+    run(world, group);
+    group.tasks = {task("b")};
+    run(world, group);
+    shutdown_executor(world, "pod");
+    run(world, {"late"});
+    EXPECT_EQ(last(world, "late").state(), v1::TASK_DROPPED);
+    EXPECT_EQ(last(world, "late").reason(), Status::REASON_EXECUTOR_TERMINATED);
+    world.advance(2s);
+    for (const char* id : {"a", "b"}) EXPECT_EQ(last(world, id).state(), v1::TASK_KILLED);
+    EXPECT_EQ(exits(world).size(), 1u);
+    expect_over(world);
+}
+
+TEST(Pods, EndOfTheFrameworkEndsThemUntold) {
+    World world;
+    world.start();
+    run(world, {"a", "b"});
+    world.sent.clear();
+    world.shutdown_framework();
+    EXPECT_TRUE(world.updates("a").empty());
+    expect_over(world);
+}
+
+TEST(Pods, LeavingAgentEndsThem) {
+    World world;
+    world.start();
+    run(world, {"a", "b"});
+    world.feed(DepartureRequested{});
+    world.advance(10s);
+    EXPECT_EQ(last(world, "a").state(), v1::TASK_KILLED);
+    ASSERT_TRUE(world.ended);
+    EXPECT_FALSE(world.end_failed);
+    for (const auto& [id, container] : world.containers) EXPECT_FALSE(container.running);
+}
+
+TEST(Pods, RepeatedGroupIsLaunchedOnce) {
+    World world;
+    world.start();
+    run(world, {"a", "b"});
+    run(world, {"a", "b"});
+    run(world, {"b", "c"});
+    EXPECT_EQ(world.launches(), 3);
+    EXPECT_TRUE(world.updates("c").empty());
+}
+
+TEST(Pods, BadGroupIsRefusedAsAWhole) {
+    struct Row {
+        const char* name;
+        std::function<void(Group&)> spoil;
+        const char* message;
+    };
+    const Row rows[] = {
+        {"no command", [](Group& group) { group.tasks[1].clear_command(); }, "'command'"},
+        {"odd id", [](Group& group) { group.executor.mutable_executor_id()->set_value("a/b"); },
+         "file names"},
+        {"odd task id", [](Group& group) { group.tasks[1].mutable_task_id()->set_value(".."); },
+         "file names"},
+        {"twice", [](Group& group) { group.tasks[1] = group.tasks[0]; }, "twice"},
+        {"another executor",
+         [](Group& group) { *group.tasks[0].mutable_executor() = pod_info("x"); },
+         "another executor"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        World world;
+        world.start();
+        Group group{{task("a"), task("b")}};
+        row.spoil(group);
+        run(world, group);
+        EXPECT_EQ(world.launches(), 0);
+        EXPECT_EQ(world.states("a"), (States{v1::TASK_ERROR}));
+        EXPECT_EQ(last(world, "a").reason(), Status::REASON_TASK_GROUP_INVALID);
+        EXPECT_THAT(world.last_message("a"), HasSubstr(row.message));
+        EXPECT_EQ(exits(world).size(), 1u);
+    }
+}
+
+TEST(Pods, RestartedAgentAdoptsPodAndTasks) {
+    World world;
+    world.start();
+    run(world, {"a", "b"});
+    const std::int64_t pid = world.containers.at(world.container_of("a")).pid;
+    const ContainerId parent = pod(world)->container;
+    world.crash();
+    world.sent.clear();
+    world.start();
+    EXPECT_EQ(world.launches(), 3) << "nothing was launched twice";
+    ASSERT_NE(pod(world), nullptr);
+    EXPECT_EQ(pod(world)->container, parent);
+    EXPECT_EQ(pod(world)->phase, ExecutorPhase::running);
+    EXPECT_EQ(world.containers.at(world.container_of("a")).pid, pid);
+    const auto again = std::find_if(world.sent.begin(), world.sent.end(),
+                                    [](const auto& frame) { return frame.has_reregister_agent(); });
+    ASSERT_NE(again, world.sent.end());
+    ASSERT_EQ(again->reregister_agent().executors_size(), 1);
+    EXPECT_EQ(again->reregister_agent().executors(0).executor_id().value(), "pod");
+    ASSERT_EQ(again->reregister_agent().tasks_size(), 2);
+    EXPECT_EQ(again->reregister_agent().tasks(0).executor_id().value(), "pod");
+    // A third one gets a group of its own.
+    run(world, {"c"});
+    EXPECT_EQ(last(world, "c").state(), v1::TASK_RUNNING);
+    world.exit_task("c", testing::exited(1));
+    EXPECT_TRUE(world.updates("a").empty());
+    world.exit_task("a", testing::exited(2));
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_KILLED);
+    expect_over(world);
+}
+
+TEST(Pods, WhatEndedMeanwhileTakesItsSiblings) {
+    World world;
+    world.start();
+    run(world, {"a", "b", "c"});
+    const ContainerId a = world.container_of("a");
+    const ContainerId b = world.container_of("b");
+    world.crash();
+    world.exit_container(a, testing::exited(0));
+    world.exit_container(b, testing::exited(1));
+    world.start();
+    EXPECT_EQ(last(world, "a").state(), v1::TASK_FINISHED) << "it ended by itself";
+    EXPECT_EQ(last(world, "b").state(), v1::TASK_FAILED);
+    EXPECT_EQ(last(world, "c").state(), v1::TASK_KILLED);
+    expect_over(world);
+}
+
+TEST(Pods, AfterABootAllIsGone) {
+    World world;
+    world.start();
+    run(world, {"a", "b"});
+    world.crash();
+    world.machine_booted = true;
+    world.start();
+    for (const char* id : {"a", "b"}) {
+        EXPECT_EQ(last(world, id).state(), v1::TASK_FAILED);
+        EXPECT_EQ(last(world, id).reason(), Status::REASON_EXECUTOR_TERMINATED);
+    }
+    expect_over(world);
+}
+
+TEST(Pods, WithoutCheckpointTheyGoWithTheAgent) {
+    World world;
+    world.start();
+    Group group{{task("a")}};
+    group.framework = testing::framework_info("f1", /*checkpoint=*/false);
+    run(world, group);
+    EXPECT_EQ(world.states("a"), starting_running);
+    world.crash();
+    world.start();
+    EXPECT_TRUE(world.core->state().frameworks.empty());
+    for (const auto& [id, container] : world.containers) EXPECT_FALSE(container.running);
+}
+
+/// Kills the agent before its nth effect of a pod's life, and looks at what comes of it.
+class PodCrash : public ::testing::TestWithParam<int> {};
+
+/// States of a task as a framework sees them; false when a life can't go that way.
+bool fits(const States& states) {
+    bool terminal = false;
+    v1::TaskState before = v1::TASK_STAGING;
+    for (const v1::TaskState state : states) {
+        if (terminal) return state == before;
+        const bool back = state == v1::TASK_STARTING && before != v1::TASK_STAGING;
+        if (back || (state == v1::TASK_RUNNING && before == v1::TASK_KILLING)) return false;
+        terminal =
+            state != v1::TASK_STARTING && state != v1::TASK_RUNNING && state != v1::TASK_KILLING;
+        before = state;
+    }
+    return true;
+}
+
+TEST_P(PodCrash, NothingIsLaunchedTwiceAndNobodyIsLeftAlone) {
+    const int steps = GetParam();
+    World world;
+    world.start();
+    world.crash_before_effect = steps;
+    const auto back = [&] {
+        if (!world.alive()) world.start();
+    };
+    const auto kill_if_known = [&](const char* id) {
+        const auto framework = world.core->state().frameworks.find(FrameworkId{"f1"});
+        if (framework == world.core->state().frameworks.end()) return;
+        // What the agent does not know it tells as lost: nothing of ours.
+        if (framework->second.tasks.contains(TaskId{id})) world.kill(id);
+        back();
+    };
+    run(world, {"a", "b"});
+    back();
+    if (!world.states("a").empty() && last(world, "a").state() == v1::TASK_RUNNING) {
+        run(world, {"c"});
+        back();
+        // The pod's own tasks end: one group by failure, one by a kill.
+        if (pod(world) != nullptr && last(world, "a").state() == v1::TASK_RUNNING) {
+            world.exit_task("a", testing::exited(1));
+        }
+        back();
+        kill_if_known("c");
+    } else {
+        kill_if_known("b");
+    }
+    world.crash_before_effect.reset();
+    world.advance(1h);
+    for (const auto& [id, container] : world.containers)
+        EXPECT_LE(container.launches, 1) << id.value;
+    for (const char* id : {"a", "b", "c"}) {
+        const States states = world.states(id);
+        EXPECT_TRUE(fits(states)) << id << ": " << ::testing::PrintToString(states);
+    }
+    // One of a group never outlives the other.
+    for (const char* id : {"a", "b"}) {
+        if (world.states("a").empty() && world.states("b").empty()) break;
+        const v1::TaskState state = last(world, id).state();
+        EXPECT_TRUE(state != v1::TASK_STARTING && state != v1::TASK_RUNNING &&
+                    state != v1::TASK_KILLING)
+            << id << " is " << v1::TaskState_Name(state);
+    }
+    expect_over(world);
+}
+INSTANTIATE_TEST_SUITE_P(EveryEffect, PodCrash, ::testing::Range(0, 60));
+
+}  // namespace
+}  // namespace tepui::agent
