@@ -132,7 +132,9 @@ void Files::detach(const std::string& virtual_path) {
 
 void Files::detach_real(const std::string& real) {
     const std::scoped_lock lock(mutex_);
-    std::erase_if(attached_, [&](const auto& each) { return each.second == real; });
+    std::erase_if(attached_, [&](const auto& each) {
+        return each.second == real || each.second.starts_with(real + "/");
+    });
 }
 
 std::map<std::string, std::string> Files::attached() const {

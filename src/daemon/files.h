@@ -42,7 +42,7 @@ public:
     /// Shows `real` (absolute) as `virtual_path`; one attached twice is replaced.
     void attach(std::string virtual_path, std::string real);
     void detach(const std::string& virtual_path);
-    /// Detaches every virtual path of `real`.
+    /// Detaches every virtual path of `real` and of what lies in it.
     void detach_real(const std::string& real);
     std::map<std::string, std::string> attached() const;
 

@@ -127,9 +127,12 @@ TEST_F(Box, ALinkThatIsExchangedMeanwhileNeverLeaksTheSecret) {
 
 TEST_F(Box, DetachedIsGone) {
     files.attach("/again", root());
+    files.attach("/beside", root() + "2");
     files.detach_real(root());
     EXPECT_EQ(code("/box/stdout"), Errc::not_found);
     EXPECT_EQ(code("/again/stdout"), Errc::not_found);
+    EXPECT_EQ(code("/log"), Errc::not_found) << "it lies in what was detached";
+    EXPECT_EQ(code("/beside/other"), Errc::internal);
     EXPECT_EQ(files.attached().size(), 1U);
 }
 
