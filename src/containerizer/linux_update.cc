@@ -1,0 +1,26 @@
+#include "containerizer/linux_containerizer.h"
+
+namespace tepui::containerizer {
+
+Result<void> LinuxContainerizer::update(const ContainerId& id, const ContainerResources& resources,
+                                        std::uint64_t sequence) {
+    // One at a time, so that what is written last is what was asked for last.
+    const std::lock_guard updating(update_mutex_);
+    std::string name;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = containers_.find(id);
+        if (found == containers_.end() || found->second->link == 0)
+            return fail(Errc::not_found, "container '{}' does not run", id);
+        if (sequence < found->second->update_sequence) return {};
+        found->second->update_sequence = sequence;
+        name = found->second->cgroup;
+    }
+    if (name.empty()) return {};  // Its parent's limits are all that it has.
+    cgroups::Limits limits{resources.cpus, std::nullopt, resources.mem_mb, std::nullopt};
+    if (options_.cgroups_enable_cfs)
+        limits.cpus_limit = resources.cpus_limit ? resources.cpus_limit : resources.cpus;
+    return groups_.update(name, limits);
+}
+
+}  // namespace tepui::containerizer
