@@ -98,6 +98,68 @@ TEST(AgentRegistration, BadOnesAreToldToStop) {
     EXPECT_TRUE(shell.state().agents.empty());
 }
 
+TEST(AgentRegistration, OfOldVersionsIsRefused) {
+    FakeShell shell;
+    for (const char* version : {"0.28.2", "", "1", "x.y"}) {
+        SCOPED_TRACE(version);
+        const LinkId link = shell.open_link();
+        link::ToMaster frame = register_frame(agent_info());
+        frame.mutable_register_agent()->set_version(version);
+        shell.frame(link, frame);
+        const auto frames = shell.take_frames(link);
+        ASSERT_EQ(frames.size(), 1u);
+        EXPECT_THAT(frames[0].shutdown_agent().message(), HasSubstr("1."));
+    }
+    // One that has tasks keeps them.
+    FakeAgent agent = register_agent(shell);
+    link::ToMaster frame;
+    *frame.mutable_reregister_agent()->mutable_agent() = agent.info;
+    frame.mutable_reregister_agent()->set_version("0.28.2");
+    agent.take();
+    agent.send(frame);
+    EXPECT_TRUE(agent.take().empty());
+    EXPECT_TRUE(shell.logged("0.28.2"));
+}
+
+TEST(Reregistration, TheAddressThatTheAgentTellsCounts) {
+    struct Row {
+        const char* name;
+        std::string first;
+        std::string second;
+        bool refused;
+    };
+    const Row rows[] = {
+        {"the same", "10.0.0.5", "10.0.0.5", false},
+        {"a copy at another address of the machine", "10.0.0.5", "10.0.0.6", true},
+        {"not told", "", "", false},
+        {"not an address", "no address!", "nor this", false},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        FakeShell shell;
+        const LinkId link = shell.open_link();
+        link::ToMaster first = register_frame(agent_info());
+        if (!row.first.empty()) first.mutable_register_agent()->set_ip(row.first);
+        shell.frame(link, first);
+        FakeAgent agent{shell, link, shell.state().agents.begin()->first, agent_info()};
+        agent.info.mutable_id()->set_value(agent.id.value);
+        FakeAgent copy = agent;
+        copy.link = shell.open_link();
+        link::ToMaster second;
+        *second.mutable_reregister_agent()->mutable_agent() = agent.info;
+        second.mutable_reregister_agent()->set_version("1.12.0");
+        if (!row.second.empty()) second.mutable_reregister_agent()->set_ip(row.second);
+        copy.send(second);
+        const auto frames = copy.take();
+        ASSERT_FALSE(frames.empty());
+        EXPECT_EQ(frames[0].has_shutdown_agent(), row.refused);
+        EXPECT_EQ(shell.state().agents.at(agent.id).link, row.refused ? agent.link : copy.link);
+        if (row.refused) {
+            EXPECT_THAT(frames[0].shutdown_agent().message(), HasSubstr("is a copy"));
+        }
+    }
+}
+
 TEST(AgentRegistration, ReplacesTheOneAtItsAddress) {
     FakeShell shell;
     FakeAgent old = register_agent(shell);

@@ -24,6 +24,7 @@ public:
         CoreConfig config = {};
         bool persist_at_once = true;  // Else persist() completes the writes.
         bool led = true;              // The epoch is made durable at once.
+        bool check_ledger = true;     // After each step; costs as much as the cluster is large.
     };
 
     FakeShell();
