@@ -1,0 +1,264 @@
+#include "agent/probe_network.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
+#include <boost/asio.hpp>
+#include <boost/asio/ssl.hpp>
+
+#include "agent/probe_url.h"
+#include "http/parser.h"
+
+namespace tepui::agent {
+
+class ProbeTls {
+public:
+    ProbeTls() { context.set_verify_mode(asio::ssl::verify_none); }
+    asio::ssl::context context{asio::ssl::context::tls_client};
+};
+
+std::shared_ptr<ProbeTls> make_probe_tls() { return std::make_shared<ProbeTls>(); }
+
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+using Outcome = ProbeResult::Outcome;
+using Tls = asio::ssl::stream<tcp::socket&>;
+
+constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
+
+constexpr int redirects_max = 50;
+constexpr std::size_t head_bytes_max = std::size_t{64} << 10;
+// Of a body; the status is known by then, and the rest would only cost.
+constexpr std::size_t body_bytes_max = std::size_t{1} << 20;
+// Timeouts of the wire reach beyond what clocks can count.
+constexpr Duration timeout_max = std::chrono::hours{24 * 365};
+
+ProbeResult answered(std::int32_t value) { return {Outcome::answered, value, {}}; }
+
+/// What both kinds have: a socket and a deadline that closes it.
+class Probe : public NetworkProbe, public std::enable_shared_from_this<Probe> {
+public:
+    Probe(const asio::any_io_executor& executor, Duration timeout)
+        : socket_(executor),
+          resolver_(executor),
+          timer_(executor),
+          timeout_(std::clamp(timeout, Duration::zero(), timeout_max)) {}
+
+    asio::awaitable<ProbeResult> run() final {
+        const auto self = shared_from_this();
+        timer_.expires_after(timeout_);
+        timer_.async_wait([self](const error_code& error) {
+            if (!error) self->expire();
+        });
+        ProbeResult result = co_await look();
+        timer_.cancel();
+        error_code ignored;
+        socket_.close(ignored);
+        if (expired_) {
+            co_return ProbeResult{Outcome::timed_out, 0,
+                                  "no answer within " + format_duration(timeout_)};
+        }
+        co_return result;
+    }
+
+    void cancel() final {
+        timer_.cancel();
+        expire();
+    }
+
+protected:
+    virtual asio::awaitable<ProbeResult> look() = 0;
+
+    asio::awaitable<error_code> connect(tcp::endpoint endpoint) {
+        error_code error;
+        socket_.close(error);
+        if (expired_) co_return error_code(asio::error::operation_aborted);
+        socket_.open(endpoint.protocol(), error);
+        if (error) co_return error;
+        std::tie(error) = co_await socket_.async_connect(endpoint, as_tuple);
+        if (error) co_return error;
+        // To a port of the range that clients get theirs from, with nobody listening, a socket may
+        // by chance be connected with itself.
+        const tcp::endpoint here = socket_.local_endpoint(error);
+        if (!error && here == endpoint) co_return error_code(asio::error::connection_refused);
+        co_return error_code{};
+    }
+
+    tcp::socket socket_;
+    tcp::resolver resolver_;
+    bool expired_ = false;
+
+private:
+    void expire() {
+        expired_ = true;
+        resolver_.cancel();
+        error_code ignored;
+        socket_.close(ignored);
+    }
+
+    asio::steady_timer timer_;
+    const Duration timeout_;
+};
+
+tcp::endpoint loopback(bool ipv6, std::uint16_t port) {
+    if (ipv6) return {asio::ip::address_v6::loopback(), port};
+    return {asio::ip::address_v4::loopback(), port};
+}
+
+bool is_own_fault(const error_code& error) {
+    return error == boost::system::errc::too_many_files_open ||
+           error == boost::system::errc::too_many_files_open_in_system ||
+           error == boost::system::errc::address_not_available;
+}
+
+class TcpLook final : public Probe {
+public:
+    TcpLook(const asio::any_io_executor& executor, TcpProbe target, Duration timeout)
+        : Probe(executor, timeout), target_(target) {}
+
+private:
+    asio::awaitable<ProbeResult> look() override {
+        const error_code error = co_await connect(loopback(target_.ipv6, target_.port));
+        if (is_own_fault(error)) co_return ProbeResult{Outcome::failed, 0, error.message()};
+        ProbeResult result = answered(error ? 0 : 1);
+        if (error) result.why = error.message();
+        co_return result;
+    }
+
+    const TcpProbe target_;
+};
+
+bool is_redirect(unsigned status) {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+class HttpLook final : public Probe {
+public:
+    HttpLook(const asio::any_io_executor& executor, std::shared_ptr<ProbeTls> tls, HttpProbe target,
+             Duration timeout)
+        : Probe(executor, timeout), tls_(std::move(tls)), target_(std::move(target)) {}
+
+private:
+    struct Answer {
+        unsigned status = 0;
+        std::optional<std::string> location;
+    };
+
+    asio::awaitable<ProbeResult> look() override {
+        ProbeUrl url{target_.scheme == "https", target_.ipv6 ? "::1" : "127.0.0.1", target_.port,
+                     target_.path};
+        for (int redirects = 0; redirects <= redirects_max; ++redirects) {
+            const Result<Answer> answer = co_await ask(url);
+            if (!answer) co_return ProbeResult{Outcome::failed, 0, answer.error().text};
+            if (!is_redirect(answer->status) || !answer->location) {
+                const auto status = static_cast<std::int32_t>(answer->status);
+                co_return ProbeResult{Outcome::answered, status,
+                                      fmt::format("the status is {}", status)};
+            }
+            Result<ProbeUrl> next = follow_redirect(url, *answer->location);
+            if (!next) co_return ProbeResult{Outcome::failed, 0, next.error().text};
+            url = std::move(*next);
+        }
+        co_return ProbeResult{Outcome::failed, 0,
+                              fmt::format("more than {} redirects", redirects_max)};
+    }
+
+    asio::awaitable<Result<Answer>> ask(ProbeUrl url) {
+        const Result<void> reached = co_await reach(url);
+        if (!reached) co_return std::unexpected<Error>(reached.error());
+        if (!url.tls) {
+            Result<Answer> answer = co_await exchange(socket_, url);
+            co_return answer;
+        }
+        Tls stream(socket_, tls_->context);
+        if (url.host.find_first_not_of("0123456789.:abcdefABCDEF") != std::string::npos) {
+            SSL_set_tlsext_host_name(stream.native_handle(), url.host.c_str());
+        }
+        const auto [error] =
+            co_await stream.async_handshake(asio::ssl::stream_base::client, as_tuple);
+        if (error) co_return fail(Errc::io, "speaking TLS: {}", error.message());
+        Result<Answer> answer = co_await exchange(stream, url);
+        co_return answer;
+    }
+
+    asio::awaitable<Result<void>> reach(ProbeUrl url) {
+        error_code error;
+        const auto address = asio::ip::make_address(url.host, error);
+        if (!error) {
+            const tcp::endpoint endpoint(address, url.port);
+            error = co_await connect(endpoint);
+            if (error) co_return fail(Errc::io, "connecting: {}", error.message());
+            co_return Result<void>{};
+        }
+        auto [failure, found] =
+            co_await resolver_.async_resolve(url.host, std::to_string(url.port), as_tuple);
+        if (failure) co_return fail(Errc::io, "finding '{}': {}", url.host, failure.message());
+        for (const auto& entry : found) {
+            failure = co_await connect(entry.endpoint());
+            if (!failure) co_return Result<void>{};
+        }
+        co_return fail(Errc::io, "connecting to '{}': {}", url.host, failure.message());
+    }
+
+    template <typename Stream>
+    asio::awaitable<Result<Answer>> exchange(Stream& stream, ProbeUrl url) {
+        const std::string request = fmt::format(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: tepui-probe\r\nAccept: */*\r\n"
+            "Connection: close\r\n\r\n",
+            url.target, host_field(url));
+        const auto [unsent, sent] =
+            co_await asio::async_write(stream, asio::buffer(request), as_tuple);
+        if (unsent) co_return fail(Errc::io, "asking: {}", unsent.message());
+        http::ResponseParser parser({head_bytes_max, std::numeric_limits<std::size_t>::max()});
+        parser.reset(false);
+        std::string received;
+        std::array<char, 4096> buffer;
+        std::size_t body_bytes = 0;
+        while (!parser.done() && !parser.failure() && body_bytes < body_bytes_max) {
+            const auto [error, count] =
+                co_await stream.async_read_some(asio::buffer(buffer), as_tuple);
+            if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
+                parser.feed_end();
+                break;
+            }
+            if (error) co_return fail(Errc::io, "reading: {}", error.message());
+            received.append(buffer.data(), count);
+            received.erase(0, parser.feed(received));
+            while (parser.done() && parser.status() < 200) {  // "Continue": the answer comes yet.
+                parser.reset(false);
+                received.erase(0, parser.feed(received));
+            }
+            body_bytes += parser.body().size();
+            parser.body().clear();
+        }
+        if (parser.failure()) {
+            co_return fail(Errc::io, "reading: {}", parser.failure()->text);
+        }
+        Answer answer;
+        answer.status = parser.status();
+        if (const auto location = parser.headers().find("Location")) answer.location = *location;
+        co_return answer;
+    }
+
+    const std::shared_ptr<ProbeTls> tls_;
+    const HttpProbe target_;
+};
+
+}  // namespace
+
+std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
+                                                 std::shared_ptr<ProbeTls> tls, HttpProbe target,
+                                                 Duration timeout) {
+    return std::make_shared<HttpLook>(executor, std::move(tls), std::move(target), timeout);
+}
+
+std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
+                                                 TcpProbe target, Duration timeout) {
+    return std::make_shared<TcpLook>(executor, target, timeout);
+}
+
+}  // namespace tepui::agent

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <variant>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include "agent/core/check_probe.h"
+
+namespace tepui::agent {
+
+namespace asio = boost::asio;
+
+/// What all HTTPS probes share: a context that verifies nothing.
+class ProbeTls;
+std::shared_ptr<ProbeTls> make_probe_tls();
+
+/// One HTTP or TCP probe: sockets of this process alone, nothing that blocks. Everything runs on
+/// the executor given, which has one thread.
+class NetworkProbe {
+public:
+    virtual ~NetworkProbe() = default;
+    /// The whole look; ends at `timeout` at the latest. Once.
+    virtual asio::awaitable<ProbeResult> run() = 0;
+    /// Makes run() end soon, with any result.
+    virtual void cancel() = 0;
+};
+
+std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
+                                                 std::shared_ptr<ProbeTls> tls, HttpProbe target,
+                                                 Duration timeout);
+std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
+                                                 TcpProbe target, Duration timeout);
+
+}  // namespace tepui::agent
