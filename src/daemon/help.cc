@@ -81,6 +81,7 @@ std::vector<HelpPage> shared_help() {
         {"/flags", "GET", "The flags this daemon runs with, those left at their defaults too.", ""},
         {"/metrics/snapshot", "GET", "Every metric by its name, as numbers.",
          "timeout  a duration (5secs); what is not measured in time is left out\n"},
+        {"/metrics", "GET", "The same metrics in Prometheus' text format, with labels.", ""},
         {"/logging/toggle", "GET",
          "The level of the log as text, or, with both parameters, raises it for a while.",
          "level     from 1 on each request is a line of the log\n"

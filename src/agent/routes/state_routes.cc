@@ -3,6 +3,7 @@
 #include "daemon/json_response.h"
 #include "daemon/on_worker.h"
 #include "daemon/plain_json.h"
+#include "daemon/prometheus.h"
 #include "daemon/shared_routes.h"
 #include "daemon/version_info.h"
 #include "wire/json_writer.h"
@@ -44,6 +45,15 @@ asio::awaitable<http::Response> serve_metrics(std::shared_ptr<Backend> backend,
     auto values = co_await backend->from_state<Metrics>(std::move(make));
     if (!values) co_return not_recovered();
     co_return daemon::json_response(request, daemon::metrics_json(*values));
+}
+
+asio::awaitable<http::Response> serve_prometheus(std::shared_ptr<Backend> backend) {
+    std::function<Metrics(const State&)> make = [backend](const State& state) {
+        return metrics(state, backend->identity(), backend->now());
+    };
+    auto values = co_await backend->from_state<Metrics>(std::move(make));
+    if (!values) co_return not_recovered();
+    co_return daemon::prometheus_response(*values);
 }
 
 /// One entry of /containers and /monitor/statistics.
@@ -141,7 +151,11 @@ asio::awaitable<Result<Containers>> containers_with_usage(std::shared_ptr<Backen
             const auto usage =
                 backend->containerizer().usage(ContainerId{container.container_id().value()});
             // One that has just ended has none.
-            if (usage) *container.mutable_resource_statistics() = *usage;
+            if (usage) {
+                container.mutable_resource_statistics()->MergeFrom(*usage);
+            } else {
+                container.clear_resource_statistics();
+            }
         }
         return Result<Containers>(std::move(found));
     };
@@ -161,6 +175,8 @@ void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend) {
     router.add("/metrics/snapshot", read_methods, [backend](http::Request request) {
         return serve_metrics(backend, std::move(request));
     });
+    router.add("/metrics", {"GET"},
+               [backend](http::Request) { return serve_prometheus(backend); });
     router.add("/containers", read_methods, [backend](http::Request request) {
         return serve_containers(backend, std::move(request), true);
     });

@@ -5,6 +5,7 @@
 #include "daemon/await_callback.h"
 #include "daemon/json_response.h"
 #include "daemon/plain_json.h"
+#include "daemon/prometheus.h"
 #include "master/snapshot/legacy_views.h"
 #include "master/snapshot/registry_view.h"
 
@@ -74,6 +75,7 @@ void LegacyRoutes::add_to(http::Router& router, const std::function<http::Handle
     });
     add("/tasks", read, std::mem_fn(&LegacyRoutes::tasks));
     add("/metrics/snapshot", read, std::mem_fn(&LegacyRoutes::metrics));
+    add("/metrics", get, std::mem_fn(&LegacyRoutes::prometheus));
     for (const char* path : {"/registrar/registry", "/registrar(1)/registry"})
         add(path, read, whole_of("/registrar/registry", render_registry));
     add("/weights", {"GET", "PUT"}, std::mem_fn(&LegacyRoutes::weights));
@@ -118,6 +120,11 @@ asio::awaitable<Response> LegacyRoutes::metrics(Request request) {
     }
     const auto metrics = co_await reader_.metrics();
     co_return daemon::json_response(request, daemon::metrics_json(metrics));
+}
+
+asio::awaitable<Response> LegacyRoutes::prometheus(Request) {
+    const auto metrics = co_await reader_.metrics();
+    co_return daemon::prometheus_response(metrics);
 }
 
 asio::awaitable<Response> LegacyRoutes::weights(Request request) {

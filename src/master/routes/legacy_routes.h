@@ -29,6 +29,7 @@ private:
                                                              const std::optional<std::string>&));
     asio::awaitable<Response> tasks(Request request);
     asio::awaitable<Response> metrics(Request request);
+    asio::awaitable<Response> prometheus(Request request);
     asio::awaitable<Response> redirect(Request request);
     asio::awaitable<Response> weights(Request request);
     asio::awaitable<Response> teardown(Request request);
