@@ -12,6 +12,9 @@ struct Console {
     std::function<void(std::string_view)> out;
     std::function<void(std::string_view)> err;
     std::function<std::optional<std::string>(const std::string&)> environment;
+    /// A line of standard input without its end; what came before its end where that is missing.
+    std::function<std::string()> read_line;
+    bool in_is_terminal = false;
     bool out_is_terminal = false;
     bool err_is_terminal = false;
     bool color = false;  // Terminal on standard output, and NO_COLOR is unset or empty.

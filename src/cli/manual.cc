@@ -59,7 +59,17 @@ void append_flags(std::string& page, const FlagSet& set, std::size_t width) {
 
 void append_exit_status(std::string& page, const Manual& manual) {
     page += "EXIT STATUS\n";
-    const std::pair<std::string_view, std::string_view> common[] = {
+    for (const auto& [code, meaning] : common_exit_status())
+        page += fmt::format("  {:<8}{}\n", code, meaning);
+    for (const auto& [code, meaning] : manual.exit_status) {
+        page += fmt::format("  {:<8}{}\n", code, meaning);
+    }
+}
+
+}  // namespace
+
+std::span<const std::pair<std::string_view, std::string_view>> common_exit_status() {
+    static constexpr std::pair<std::string_view, std::string_view> common[] = {
         {"0", "success"},
         {"1", "the work failed"},
         {"2", "the command line is wrong"},
@@ -67,13 +77,8 @@ void append_exit_status(std::string& page, const Manual& manual) {
         {"4", "a deadline passed"},
         {"5", "the cluster denied it"},
     };
-    for (const auto& [code, meaning] : common) page += fmt::format("  {:<8}{}\n", code, meaning);
-    for (const auto& [code, meaning] : manual.exit_status) {
-        page += fmt::format("  {:<8}{}\n", code, meaning);
-    }
+    return common;
 }
-
-}  // namespace
 
 std::string wrap(std::string_view text, std::size_t indent, std::size_t width) {
     std::string lines;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,9 @@ struct Manual {
 /// defaults and environment names, EXIT STATUS, EXAMPLES; lines of at most `width` columns where
 /// words allow.
 std::string render_manual(const Manual& manual, const FlagSet& flags, std::size_t width = 92);
+
+/// The exit status that all verbs share: code and meaning.
+std::span<const std::pair<std::string_view, std::string_view>> common_exit_status();
 
 /// Breaks text into lines of at most `width` columns, each with `indent` spaces in front.
 std::string wrap(std::string_view text, std::size_t indent, std::size_t width);

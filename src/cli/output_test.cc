@@ -71,8 +71,9 @@ protected:
         console_.out = [this](std::string_view text) { out_ += text; };
         console_.err = [this](std::string_view text) { err_ += text; };
         console_.environment = [](const std::string&) { return std::nullopt; };
-        verbs_ = {version_verb(), get_verb(), run_verb(), logs_verb(),
-                  kill_verb(),    up_verb(),  down_verb()};
+        verbs_ = {version_verb(), get_verb(),   run_verb(),  logs_verb(),     kill_verb(),
+                  up_verb(),      down_verb(),  top_verb(),  describe_verb(), events_verb(),
+                  wait_verb(),    files_verb(), gone_verb(), teardown_verb()};
     }
     int run(std::vector<std::string> arguments) { return run_program(verbs_, arguments, console_); }
 
@@ -115,6 +116,19 @@ TEST_F(Program, UsageErrorsNameTheMistake) {
         {{"up", "--agents=0"}, "--agents"},
         {{"up", "--port=70000"}, "--port"},
         {{"get", "tasks", "--master", "a:b:c"}, "a:b:c"},
+        {{"get", "tasks", "-o", "jsonpath={.a[}"}, "column 5"},
+        {{"describe"}, "name a kind"},
+        {{"describe", "task"}, "name the task"},
+        {{"wait", "task", "x"}, "--for"},
+        {{"wait", "--for", "flying", "task", "x"}, "flying"},
+        {{"wait", "--for", "running", "--timeout", "soon", "task", "x"}, "soon"},
+        {{"events", "--kind", "weather"}, "weather"},
+        {{"top", "--sort", "age"}, "age"},
+        {{"files"}, "ls, cat or get"},
+        {{"files", "get"}, "name the task"},
+        {{"files", "ls", "x", "y"}, "'y' is too much"},
+        {{"teardown"}, "name the framework"},
+        {{"gone"}, "name the agent"},
     };
     for (const auto& [arguments, hint] : cases) {
         err_.clear();
@@ -142,15 +156,44 @@ TEST_F(Program, EveryVerbHasAWholePage) {
     }
 }
 
-TEST_F(Program, CompletionKnowsVerbsAndFlags) {
+TEST_F(Program, EveryVerbHasAManPage) {
+    for (const Verb& verb : verbs_) {
+        out_.clear();
+        EXPECT_EQ(run({"man", verb.manual.name}), 0);
+        for (const std::string part : {".TH ", ".SH NAME", ".SH EXAMPLES\n.TP"}) {
+            EXPECT_THAT(out_, HasSubstr(part)) << verb.manual.name;
+        }
+    }
+    EXPECT_EQ(run({"man"}), 0);
+    EXPECT_EQ(run({"man", "nothing"}), 2);
+}
+
+TEST_F(Program, BuiltinVerbsHavePages) {
+    for (const std::string name : {"help", "man", "completion"}) {
+        out_.clear();
+        EXPECT_EQ(run({"help", name}), 0);
+        EXPECT_THAT(out_, HasSubstr("EXAMPLES"));
+        const std::string page = out_;
+        out_.clear();
+        EXPECT_EQ(run({name, "--help"}), 0);
+        EXPECT_EQ(out_, page);
+    }
+}
+
+TEST_F(Program, CompletionAsksTheProgramItself) {
     EXPECT_EQ(run({"completion", "bash"}), 0);
-    EXPECT_THAT(out_, HasSubstr("--instances"));
-    EXPECT_THAT(out_, HasSubstr("agents frameworks tasks"));
+    EXPECT_THAT(out_, HasSubstr("complete -o default -F _tepui tepui"));
     out_.clear();
     EXPECT_EQ(run({"completion", "zsh"}), 0);
     EXPECT_THAT(out_, HasSubstr("#compdef tepui"));
     EXPECT_EQ(run({"completion", "fish"}), 2);
     EXPECT_THAT(err_, HasSubstr("fish"));
+    out_.clear();
+    EXPECT_EQ(run({"__complete", "--", "run", "--inst"}), 0);
+    EXPECT_EQ(out_, "--instances\n");
+    out_.clear();
+    EXPECT_EQ(run({"__complete", "--", "get", ""}), 0);
+    EXPECT_EQ(out_, "agents\nframeworks\ntasks\nexecutors\noffers\nroles\n");
 }
 
 }  // namespace

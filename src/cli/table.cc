@@ -3,27 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "cli/view/text.h"
+
 namespace tepui::cli {
 
 namespace {
-
-std::string printable(std::string text) {
-    for (char& c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) c = '?';
-    }
-    return text;
-}
-
-std::string_view escape_of(Table::Tone tone) {
-    switch (tone) {
-        case Table::Tone::plain: return "";
-        case Table::Tone::good: return "\033[32m";
-        case Table::Tone::warning: return "\033[33m";
-        case Table::Tone::bad: return "\033[31m";
-    }
-    return "";
-}
 
 void append_cell(std::string& line, const std::string& text, std::string_view escape,
                  std::size_t width, Table::Align align, bool last) {
@@ -43,6 +27,16 @@ std::size_t display_width(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xc0) != 0x80;  // Not a continuation byte.
     }));
+}
+
+std::string_view Table::escape_of(Tone tone) {
+    switch (tone) {
+        case Tone::plain: return "";
+        case Tone::good: return "\033[32m";
+        case Tone::warning: return "\033[33m";
+        case Tone::bad: return "\033[31m";
+    }
+    return "";
 }
 
 void Table::add(std::vector<Cell> row) {

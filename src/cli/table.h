@@ -29,6 +29,8 @@ public:
 
     /// A row with fewer cells than columns is filled with empty ones; more are cut.
     void add(std::vector<Cell> row);
+    /// What a terminal needs to show a tone; empty for plain.
+    static std::string_view escape_of(Tone tone);
     bool empty() const { return rows_.empty(); }
     /// Control characters of cells are shown as '?', so that a task's name cannot steer a terminal.
     std::string render(bool color) const;

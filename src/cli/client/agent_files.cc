@@ -108,6 +108,36 @@ asio::awaitable<Result<FilePart>> AgentFiles::read(std::string path, std::uint64
     co_return part;
 }
 
+asio::awaitable<Result<JsonValue>> AgentFiles::get(std::string target) {
+    http::ClientRequest request;
+    request.url.target = target;
+    auto response = co_await ask(std::move(request));
+    if (!response) co_return std::unexpected(response.error());
+    auto value = parse_json(response->body ? std::string_view(*response->body) : "");
+    if (!value) {
+        co_return fail_with(fmt::format("the answer of agent {} to {}", agent_, target),
+                            value.error());
+    }
+    co_return value;
+}
+
+asio::awaitable<Result<std::vector<RemoteFile>>> AgentFiles::list(std::string path) {
+    auto answer = co_await get("/files/browse?path=" + http::percent_encode(path));
+    if (!answer) co_return std::unexpected(answer.error());
+    std::vector<RemoteFile> files;
+    for (const JsonValue& entry : answer->items) {
+        RemoteFile file;
+        file.path = entry.text_of("path");
+        file.mode = entry.text_of("mode");
+        file.owner = entry.text_of("uid");
+        file.group = entry.text_of("gid");
+        file.size = static_cast<std::uint64_t>(std::max(0.0, entry.number_of("size")));
+        file.modified = entry.number_of("mtime");
+        files.push_back(std::move(file));
+    }
+    co_return files;
+}
+
 asio::awaitable<Result<void>> follow_file(AgentFiles& files, std::string path,
                                           FollowOptions options,
                                           std::function<void(std::string_view)> sink) {

@@ -3,7 +3,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "cli/output/json_value.h"
 #include "http/client.h"
 
 namespace tepui::cli {
@@ -13,6 +15,20 @@ namespace asio = boost::asio;
 struct FilePart {
     std::uint64_t size = 0;  // Of the whole file, when it was read.
     std::string data;
+};
+
+/// One entry of a folder, as /files/browse tells it.
+struct RemoteFile {
+    std::string path;  // As it must be given to read it.
+    std::string mode;  // "-rw-r--r--"; the first letter is 'd' for folders.
+    std::string owner;
+    std::string group;
+    std::uint64_t size = 0;
+    double modified = 0;  // Seconds since the epoch.
+
+    bool is_folder() const { return mode.starts_with('d'); }
+    bool is_file() const { return mode.starts_with('-'); }
+    std::string name() const { return path.substr(path.rfind('/') + 1); }
 };
 
 /// Reads files of sandboxes through an agent's HTTP API: READ_FILE of /api/v1, whose bytes are
@@ -27,6 +43,10 @@ public:
     /// agent cannot be reached.
     asio::awaitable<Result<FilePart>> read(std::string path, std::uint64_t offset,
                                            std::uint64_t length);
+    /// What a folder holds, in the agent's order; not_found for a file as well as for nothing.
+    asio::awaitable<Result<std::vector<RemoteFile>>> list(std::string path);
+    /// A GET endpoint that answers JSON, for instance "/state".
+    asio::awaitable<Result<JsonValue>> get(std::string target);
 
 private:
     asio::awaitable<Result<FilePart>> read_by_call(std::string path, std::uint64_t offset,

@@ -29,7 +29,10 @@ struct Flag {
     std::string group = "Options";
     char letter = 0;
     std::vector<std::string> older_names;  // Accepted, not shown.
-    std::string environment;               // A variable of its own, besides FlagSet's prefixes.
+    /// What completion offers for its value; "@tasks", "@agents", "@frameworks" and "@roles" stand
+    /// for the names that there are.
+    std::vector<std::string> offers;
+    std::string environment;  // A variable of its own, besides FlagSet's prefixes.
     /// Judges a value; the error's text is shown after the flag's name.
     std::function<Result<void>(std::string_view)> check;
 };

@@ -37,6 +37,7 @@ Flag output_flag() {
     flag.help =
         "table, wide (more columns), json, yaml, name (ids only), or jsonpath=TEMPLATE as kubectl "
         "knows it, for instance jsonpath='{range [*]}{.task_id.value}{\"\\n\"}{end}'.";
+    flag.offers = {"table", "wide", "json", "yaml", "name", "jsonpath="};
     flag.check = [](std::string_view text) -> Result<void> {
         TEPUI_TRY(OutputFormat::parse(text));
         return {};

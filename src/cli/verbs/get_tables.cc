@@ -2,11 +2,8 @@
 
 #include <algorithm>
 
-#include <fmt/chrono.h>
-#include <fmt/ranges.h>
-
-#include "base/quantity.h"
 #include "cli/client/find_task.h"
+#include "cli/view/text.h"
 #include "resources/task_state.h"
 #include "wire/json.h"
 
@@ -15,75 +12,14 @@ namespace tepui::cli {
 namespace {
 
 using Align = Table::Align;
-using Tone = Table::Tone;
 using Cells = std::vector<Table::Cell>;
-using ResourceList = google::protobuf::RepeatedPtrField<mesos::v1::Resource>;
-
-std::string number(double value) { return to_string(Quantity::from_double(value)); }
 
 std::string share(const ResourceList& used, const ResourceList& total, std::string_view name) {
     const double a = scalar_sum(used, name);
     const double b = scalar_sum(total, name);
     const bool size = name == "mem" || name == "disk";
-    return size ? format_megabytes(a) + "/" + format_megabytes(b) : number(a) + "/" + number(b);
-}
-
-std::string ports(const ResourceList& resources) {
-    std::string text;
-    for (const auto& resource : resources) {
-        if (resource.name() != "ports") continue;
-        for (const auto& range : resource.ranges().range()) {
-            text += fmt::format("{}{}-{}", text.empty() ? "" : ",", range.begin(), range.end());
-        }
-    }
-    return text;
-}
-
-std::string attribute_text(const mesos::v1::Attribute& attribute) {
-    if (attribute.has_text()) return attribute.name() + "=" + attribute.text().value();
-    if (attribute.has_scalar()) return attribute.name() + "=" + number(attribute.scalar().value());
-    return attribute.name();
-}
-
-std::string attributes(const google::protobuf::RepeatedPtrField<mesos::v1::Attribute>& list) {
-    std::string text;
-    for (const auto& attribute : list)
-        text += (text.empty() ? "" : ",") + attribute_text(attribute);
-    return text;
-}
-
-std::string time_text(double seconds_since_epoch) {
-    if (seconds_since_epoch <= 0) return "";
-    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                       fmt::gmtime(static_cast<std::time_t>(seconds_since_epoch)));
-}
-
-double seconds_of(const mesos::v1::TimeInfo& time) {
-    return static_cast<double>(time.nanoseconds()) / 1e9;
-}
-
-std::string roles_of(const mesos::v1::FrameworkInfo& info) {
-    // A framework without MULTI_ROLE has its role in a field that is deprecated and must be shown.
-    const auto* legacy = info.GetDescriptor()->FindFieldByName("role");
-    if (info.roles_size() == 0) return info.GetReflection()->GetString(info, legacy);
-    return fmt::format("{}", fmt::join(info.roles().begin(), info.roles().end(), ","));
-}
-
-Table::Cell task_state(mesos::v1::TaskState state) {
-    const std::string name = mesos::v1::TaskState_Name(state);
-    const auto tone = [&] {
-        switch (state) {
-            case mesos::v1::TASK_RUNNING: return Tone::good;
-            case mesos::v1::TASK_STAGING:
-            case mesos::v1::TASK_STARTING:
-            case mesos::v1::TASK_KILLING:
-            case mesos::v1::TASK_UNREACHABLE: return Tone::warning;
-            case mesos::v1::TASK_FINISHED:
-            case mesos::v1::TASK_KILLED: return Tone::plain;
-            default: return Tone::bad;
-        }
-    }();
-    return {name.substr(name.find('_') + 1), tone};
+    return size ? format_megabytes(a) + "/" + format_megabytes(b)
+                : number_text(a) + "/" + number_text(b);
 }
 
 std::string hostname_of(const ClusterView& view, const std::string& agent_id) {
@@ -119,28 +55,7 @@ Listing listing(std::vector<Table::Column> columns, bool wide,
     return Listing{std::move(columns), {}};
 }
 
-Table::Cell agent_state(const mesos::v1::master::Response::GetAgents::Agent& agent) {
-    if (agent.has_drain_info())
-        return {mesos::v1::DrainState_Name(agent.drain_info().state()), Tone::warning};
-    if (agent.deactivated()) return {"DEACTIVATED", Tone::warning};
-    return agent.active() ? Table::Cell{"ACTIVE", Tone::good}
-                          : Table::Cell{"DISCONNECTED", Tone::bad};
-}
-
 }  // namespace
-
-std::string format_megabytes(double megabytes) {
-    constexpr double terabyte = 1024.0 * 1024.0;
-    const auto shown = [](double value, std::string_view unit) {
-        // One decimal is enough for people; JSON has the exact number.
-        const double rounded =
-            static_cast<double>(static_cast<std::int64_t>(value * 10 + 0.5)) / 10;
-        return number(rounded) + std::string(unit);
-    };
-    if (megabytes >= terabyte) return shown(megabytes / terabyte, "TB");
-    if (megabytes >= 1024) return shown(megabytes / 1024, "GB");
-    return shown(megabytes, "MB");
-}
 
 Listing list_agents(const ClusterView& view, bool wide) {
     Listing result = listing({{"ID"},
@@ -162,10 +77,10 @@ Listing list_agents(const ClusterView& view, bool wide) {
             agent.total_resources_size() > 0 ? agent.total_resources() : info.resources();
         const auto& used = agent.allocated_resources();
         Cells row = {info.id().value(),         info.hostname(),
-                     agent_state(agent),        share(used, total, "cpus"),
+                     agent_state_cell(agent),   share(used, total, "cpus"),
                      share(used, total, "mem"), share(used, total, "disk")};
         widen(row, wide,
-              {share(used, total, "gpus"), ports(total), attributes(info.attributes()),
+              {share(used, total, "gpus"), ports_text(total), attributes_text(info.attributes()),
                agent.pid().substr(agent.pid().rfind('@') + 1), agent.version(),
                time_text(seconds_of(agent.registered_time()))});
         result.items.push_back(listed(info.id().value(), info.hostname(), std::move(row), agent));
@@ -187,17 +102,14 @@ Listing list_frameworks(const ClusterView& view, bool wide, bool all) {
     for (const auto& task : view.tasks.get_tasks().tasks()) ++running[task.framework_id().value()];
     const auto add = [&](const auto& framework, bool completed) {
         const auto& info = framework.framework_info();
-        Table::Cell state = completed                ? Table::Cell{"COMPLETED"}
-                            : !framework.connected() ? Table::Cell{"DISCONNECTED", Tone::bad}
-                            : framework.active()     ? Table::Cell{"ACTIVE", Tone::good}
-                                                     : Table::Cell{"INACTIVE", Tone::warning};
+        Table::Cell state = framework_state_cell(framework, completed);
         const auto& used = framework.allocated_resources();
         Cells row = {info.id().value(),
                      info.name(),
-                     roles_of(info),
+                     roles_text(info),
                      std::move(state),
                      std::to_string(running[info.id().value()]),
-                     number(scalar_sum(used, "cpus")),
+                     number_text(scalar_sum(used, "cpus")),
                      format_megabytes(scalar_sum(used, "mem"))};
         widen(row, wide,
               {info.user(), info.principal(), info.hostname(),
@@ -235,14 +147,14 @@ Listing list_tasks(const ClusterView& view, bool wide, bool all) {
         }
         Cells row = {task.task_id().value(),
                      task.name(),
-                     task_state(task.state()),
+                     task_state_cell(task.state()),
                      framework_name(view, task.framework_id().value()),
                      hostname_of(view, task.agent_id().value()),
-                     number(scalar_sum(task.resources(), "cpus")),
+                     number_text(scalar_sum(task.resources(), "cpus")),
                      format_megabytes(scalar_sum(task.resources(), "mem"))};
         widen(row, wide,
               {format_megabytes(scalar_sum(task.resources(), "disk")),
-               number(scalar_sum(task.resources(), "gpus")), task.user(), time_text(updated),
+               number_text(scalar_sum(task.resources(), "gpus")), task.user(), time_text(updated),
                message});
         result.items.push_back(listed(task.task_id().value(), task.name(), std::move(row), task));
     }
@@ -265,10 +177,10 @@ Listing list_offers(const ClusterView& view, bool wide) {
                          framework.framework_info().name(),
                          hostname_of(view, offer.agent_id().value()),
                          offer.allocation_info().role(),
-                         number(scalar_sum(resources, "cpus")),
+                         number_text(scalar_sum(resources, "cpus")),
                          format_megabytes(scalar_sum(resources, "mem")),
                          format_megabytes(scalar_sum(resources, "disk"))};
-            widen(row, wide, {number(scalar_sum(resources, "gpus")), ports(resources)});
+            widen(row, wide, {number_text(scalar_sum(resources, "gpus")), ports_text(resources)});
             result.items.push_back(listed(offer.id().value(), framework.framework_info().name(),
                                           std::move(row), offer));
         }
@@ -285,11 +197,49 @@ Listing list_roles(const ClusterView& view, bool wide) {
                              wide, {{"DISK", Align::right}, {"GPUS", Align::right}});
     for (const auto& role : view.roles.get_roles().roles()) {
         const auto& used = role.resources();
-        Cells row = {role.name(), number(role.weight()), std::to_string(role.frameworks_size()),
-                     number(scalar_sum(used, "cpus")), format_megabytes(scalar_sum(used, "mem"))};
+        Cells row = {role.name(), number_text(role.weight()),
+                     std::to_string(role.frameworks_size()), number_text(scalar_sum(used, "cpus")),
+                     format_megabytes(scalar_sum(used, "mem"))};
         widen(row, wide,
-              {format_megabytes(scalar_sum(used, "disk")), number(scalar_sum(used, "gpus"))});
+              {format_megabytes(scalar_sum(used, "disk")), number_text(scalar_sum(used, "gpus"))});
         result.items.push_back(listed(role.name(), "", std::move(row), role));
+    }
+    return result;
+}
+
+Listing list_executors(const ClusterView& view, bool wide) {
+    Listing result = listing({{"ID"},
+                              {"NAME"},
+                              {"TYPE"},
+                              {"FRAMEWORK"},
+                              {"AGENT"},
+                              {"TASKS", Align::right},
+                              {"CPUS", Align::right},
+                              {"MEM", Align::right}},
+                             wide, {{"DISK", Align::right}, {"COMMAND"}});
+    std::map<std::pair<std::string, std::string>, int> tasks;
+    for (const auto& task : view.tasks.get_tasks().tasks()) {
+        if (is_terminal(task.state())) continue;
+        const std::string& executor = task.executor_id().value();
+        ++tasks[{task.framework_id().value(),
+                 executor.empty() ? task.task_id().value() : executor}];
+    }
+    for (const auto& executor : view.executors.get_executors().executors()) {
+        const auto& info = executor.executor_info();
+        const std::string& id = info.executor_id().value();
+        const std::string type =
+            info.has_type() ? mesos::v1::ExecutorInfo::Type_Name(info.type()) : "CUSTOM";
+        Cells row = {id,
+                     info.name(),
+                     type,
+                     framework_name(view, info.framework_id().value()),
+                     hostname_of(view, executor.agent_id().value()),
+                     std::to_string(tasks[{info.framework_id().value(), id}]),
+                     number_text(scalar_sum(info.resources(), "cpus")),
+                     format_megabytes(scalar_sum(info.resources(), "mem"))};
+        widen(row, wide,
+              {format_megabytes(scalar_sum(info.resources(), "disk")), info.command().value()});
+        result.items.push_back(listed(id, info.name(), std::move(row), executor));
     }
     return result;
 }

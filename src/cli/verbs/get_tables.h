@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "cli/table.h"
+#include "cli/view/text.h"
 #include "mesos/v1/master/master.pb.h"
 
 namespace tepui::cli {
@@ -16,6 +17,7 @@ struct ClusterView {
     mesos::v1::master::Response frameworks;
     mesos::v1::master::Response tasks;
     mesos::v1::master::Response roles;
+    mesos::v1::master::Response executors;
 };
 
 /// One object of a kind: its id (for `-o name` and to select by), row and JSON.
@@ -38,13 +40,11 @@ Listing list_frameworks(const ClusterView& view, bool wide, bool all);
 Listing list_tasks(const ClusterView& view, bool wide, bool all);
 Listing list_offers(const ClusterView& view, bool wide);
 Listing list_roles(const ClusterView& view, bool wide);
+Listing list_executors(const ClusterView& view, bool wide);
 
 /// Leaves the items whose id begins with, or whose name is, one of `wanted`; all if that is empty.
 /// Fails with not_found, naming the first word that selects nothing.
 Result<Listing> select(Listing listing, const std::vector<std::string>& wanted,
                        const std::string& kind);
-
-/// 1536 MB as "1.5GB"; without a fraction where there is none.
-std::string format_megabytes(double megabytes);
 
 }  // namespace tepui::cli

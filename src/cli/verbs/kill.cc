@@ -77,6 +77,7 @@ Verb kill_verb() {
     verb.manual.examples = {{"tepui kill web-1f", "the beginning of an id is enough"}};
     verb.flags.flags = {master_flag()};
     verb.flags.words_max = 1;
+    verb.offers = {{"@tasks"}};
     verb.run = run;
     return verb;
 }

@@ -3,6 +3,7 @@
 #include "cli/client/agent_files.h"
 #include "cli/client/find_task.h"
 #include "cli/client/master_api.h"
+#include "cli/verbs/common.h"
 #include "cli/verbs/verbs.h"
 #include "resources/task_state.h"
 
@@ -11,16 +12,6 @@ namespace tepui::cli {
 namespace {
 
 using Call = mesos::v1::master::Call;
-
-/// A pod's task has a folder of its own in its executor's sandbox; a command task is its sandbox.
-std::string log_path(const mesos::v1::Task& task, std::string_view file) {
-    const std::string id = task.task_id().value();
-    const std::string executor =
-        task.executor_id().value().empty() ? id : task.executor_id().value();
-    const std::string sandbox = sandbox_path(task.framework_id().value(), executor);
-    if (executor == id) return fmt::format("{}/{}", sandbox, file);
-    return fmt::format("{}/tasks/{}/{}", sandbox, id, file);
-}
 
 /// Asks the master every now and then whether the task has ended, and remembers it in `ended`.
 asio::awaitable<void> watch_task(MasterApi& master, std::string task_id,
@@ -50,7 +41,8 @@ asio::awaitable<Outcome> show(http::Client& client, MasterApi& master, const Con
     if (!address) co_return give_up("logs", address.error(), "tepui get agents");
 
     AgentFiles files(client, *address);
-    const std::string path = log_path(*task, parsed.enabled("stderr") ? "stderr" : "stdout");
+    const std::string path =
+        fmt::format("{}/{}", task_sandbox(*task), parsed.enabled("stderr") ? "stderr" : "stdout");
     auto ended = std::make_shared<bool>(is_terminal(task->state()));
     FollowOptions options;
     options.follow = parsed.enabled("follow");
@@ -107,6 +99,7 @@ Verb logs_verb() {
     errors.help = "Standard error instead of standard output.";
     verb.flags.flags = {follow, errors, master_flag()};
     verb.flags.words_max = 1;
+    verb.offers = {{"@tasks"}};
     verb.run = run;
     return verb;
 }

@@ -7,7 +7,7 @@
 
 #include "cli/client/find_task.h"
 #include "cli/client/master_api.h"
-#include "cli/verbs/get_tables.h"
+#include "cli/verbs/get_query.h"
 #include "cli/verbs/local_cluster.h"
 #include "http/server.h"
 #include "wire/media.h"
@@ -221,7 +221,7 @@ protected:
     FakeMaster() {
         http::Router router;
         router.add("/api/v1", {"POST"},
-                   [](http::Request request) -> asio::awaitable<http::Response> {
+                   [this](http::Request request) -> asio::awaitable<http::Response> {
                        co_return answer(request);
                    });
         router.add("/tepui/kill-task", {"POST"},
@@ -251,10 +251,16 @@ protected:
         };
     }
 
-    static http::Response answer(const http::Request& request) {
+    http::Response answer(const http::Request& request) {
         mesos::v1::master::Call call;
         EXPECT_TRUE(wire::decode(wire::Media::protobuf, request.body, call));
         const ClusterView all = view();
+        if (call.type() == mesos::v1::master::Call::TEARDOWN) {
+            torn_down_ = call.teardown().framework_id().value() == "F";
+        }
+        if (call.type() == mesos::v1::master::Call::MARK_AGENT_GONE) {
+            gone_ = call.mark_agent_gone().agent_id().value();
+        }
         mesos::v1::master::Response message;
         if (call.type() == mesos::v1::master::Call::GET_AGENTS) message = all.agents;
         if (call.type() == mesos::v1::master::Call::GET_TASKS) message = all.tasks;
@@ -274,7 +280,8 @@ protected:
     }
 
     int run(std::vector<std::string> arguments) {
-        const std::vector<Verb> verbs = {get_verb(), kill_verb(), logs_verb(), run_verb()};
+        const std::vector<Verb> verbs = {get_verb(),      kill_verb(), logs_verb(),    run_verb(),
+                                         describe_verb(), gone_verb(), teardown_verb()};
         return run_program(verbs, arguments, console_);
     }
 
@@ -284,6 +291,8 @@ protected:
     std::string out_;
     std::string err_;
     std::string killed_;
+    std::atomic<bool> torn_down_ = false;
+    std::string gone_;
 };
 
 TEST_F(FakeMaster, GetFollowsTheRedirectToTheLeader) {
@@ -323,6 +332,74 @@ TEST_F(FakeMaster, NobodyThereIsSaidWithTheAddress) {
     EXPECT_EQ(run({"get", "agents"}), 1);
     EXPECT_THAT(err_, HasSubstr("127.0.0.1"));
     EXPECT_THAT(err_, HasSubstr("  try: tepui up"));
+}
+
+TEST_F(FakeMaster, GetAsYamlAndJsonPath) {
+    EXPECT_EQ(run({"get", "tasks", "-o", "jsonpath={[*].task_id.value}"}), 0) << err_;
+    EXPECT_EQ(out_, "web-1\n");
+    out_.clear();
+    EXPECT_EQ(run({"get", "agents", "-o", "yaml"}), 0) << err_;
+    EXPECT_THAT(out_, testing::StartsWith("- agent_info:\n    hostname: box\n"));
+}
+
+TEST_F(FakeMaster, DescribeFindsByPrefixAndNameAndSaysWhatIsMissing) {
+    EXPECT_EQ(run({"describe", "task", "web"}), 0) << err_;
+    EXPECT_THAT(out_, HasSubstr("Framework:  marathon (F)"));
+    EXPECT_THAT(out_, HasSubstr("its agent does not answer"));
+    out_.clear();
+    EXPECT_EQ(run({"describe", "agent", "box", "-o", "name"}), 0) << err_;
+    EXPECT_EQ(out_, "S1\n");
+    EXPECT_EQ(run({"describe", "framework", "marathn"}), 3);
+    EXPECT_THAT(err_, HasSubstr("did you mean 'marathon'?"));
+}
+
+TEST_F(FakeMaster, TeardownAsksFirst) {
+    EXPECT_EQ(run({"teardown", "marathon"}), 2);
+    EXPECT_THAT(err_, HasSubstr("no terminal to ask; say --yes"));
+    console_.in_is_terminal = true;
+    std::string answer = "n";
+    console_.read_line = [&answer] { return answer; };
+    err_.clear();
+    EXPECT_EQ(run({"teardown", "marathon"}), 1);
+    EXPECT_THAT(err_, HasSubstr("Remove framework marathon (F) and kill its 1 task?"));
+    EXPECT_THAT(err_, HasSubstr("nothing was done"));
+    EXPECT_FALSE(torn_down_);
+    answer = "y";
+    EXPECT_EQ(run({"teardown", "marathon"}), 0);
+    EXPECT_TRUE(torn_down_);
+    EXPECT_EQ(out_, "F\n");
+}
+
+TEST_F(FakeMaster, GoneSaysThatItIsForEver) {
+    console_.in_is_terminal = true;
+    console_.read_line = [] { return "yes"; };
+    EXPECT_EQ(run({"gone", "box"}), 0) << err_;
+    EXPECT_THAT(err_, HasSubstr("gone for ever?"));
+    EXPECT_EQ(gone_, "S1");
+    EXPECT_EQ(run({"gone", "--yes", "nobody"}), 3);
+    EXPECT_EQ(run({"gone", "--yes", "e1e2-S7"}), 0) << err_;
+    EXPECT_EQ(gone_, "e1e2-S7");
+}
+
+TEST(WatchedRows, PrintsWhatIsNewOrChanged) {
+    GetQuery query;
+    query.kind = "tasks";
+    WatchedRows rows(query);
+    ClusterView now = view();
+    const auto ids = [](const Result<Listing>& listing) {
+        std::vector<std::string> list;
+        for (const Listed& item : listing->items) list.push_back(item.id);
+        return list;
+    };
+    EXPECT_THAT(ids(rows.changed(now)), ElementsAre("web-1"));
+    EXPECT_THAT(ids(rows.changed(now)), testing::IsEmpty());
+    // A task that was seen alive is shown once more when it has ended; old ones never are.
+    auto* tasks = now.tasks.mutable_get_tasks();
+    *tasks->add_completed_tasks() = task("web-1", "web", mesos::v1::TASK_KILLED);
+    tasks->clear_tasks();
+    *tasks->add_tasks() = task("web-2", "web", mesos::v1::TASK_STAGING);
+    EXPECT_THAT(ids(rows.changed(now)), ElementsAre("web-2", "web-1"));
+    EXPECT_THAT(ids(rows.changed(now)), testing::IsEmpty());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ Verb version_verb() {
     verb.manual.synopsis = {"version"};
     verb.manual.description = {
         "Prints the version of this program and of the Mesos API it speaks."};
+    verb.manual.examples = {{"tepui version", "what is this?"}};
     verb.run = [](const Console& console, const Parsed&) -> Outcome {
         console.out(
             fmt::format("tepui {} (Mesos API {})\n", daemon::product_version, daemon::api_version));
