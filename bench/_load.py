@@ -29,6 +29,21 @@ def load(command, *, deadline=120, **options):
 
 
 @contextlib.contextmanager
+def held_load(command, *, deadline=120, **options):
+    """The same for a load that stays as it is until the block ends; gives what it found."""
+    arguments = [LOAD, command, f"--deadline={deadline}", "--hold"]
+    arguments += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    with subprocess.Popen([str(a) for a in arguments], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            line = running.stdout.readline()
+            if not line:
+                raise RuntimeError(f"tepui-load {command} failed")
+            yield json.loads(line)
+        finally:
+            running.send_signal(signal.SIGTERM)
+
+
+@contextlib.contextmanager
 def simulated_agents(master, **options):
     """Agents without containers, registered when the block begins."""
     arguments = [LOAD, "simulate-agents", f"--master={master}"]

@@ -29,6 +29,7 @@ struct Options {
     double agent_cpus = 10;
     double agent_mem_mb = 10'000;
     bool tasks_stay = false;
+    bool hold = false;
     pid_t master_pid = 0;
     std::size_t frameworks = 1;
     unsigned floor_count = 400;
@@ -79,11 +80,25 @@ int simulate_agents(const Options& options, const http::Url& master) {
     return status;
 }
 
+/// Keeps what is open until a signal comes: frameworks stay connected, and their tasks run.
+void hold_until_signal() {
+    std::fflush(stdout);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+}
+
 int tasks(const Options& options, const http::Url& master) {
     asio::io_context io(1);
     TasksLoad load(io, {master, options.master_pid, options.tasks, options.frameworks,
                         options.connections, options.shape});
-    return drive(io, load, options);
+    const int status = drive(io, load, options);
+    if (status == 0 && options.hold) hold_until_signal();
+    return status;
 }
 
 std::string floor_name() { return fmt::format("tepui-load-{}", ::getpid()); }
@@ -139,6 +154,7 @@ int run(int argc, char** argv) {
         app.add_subcommand("tasks", "Tasks from ACCEPT to TASK_RUNNING acknowledged");
     tasks_command->add_option("--master-pid", options.master_pid, "Whose CPU time is counted")
         ->required();
+    tasks_command->add_flag("--hold", options.hold, "Stay connected afterwards, until a signal");
     tasks_command->add_option("--frameworks", options.frameworks, "How many share the tasks");
     auto* start_command =
         app.add_subcommand("start", "One task at a time, and the floor beside it");

@@ -3,6 +3,7 @@ finished one, a pod of two, a custom executor with two tasks (one killed), frame
 import contextlib
 import json
 import shlex
+import signal
 import sys
 import urllib.parse
 
@@ -50,6 +51,7 @@ def scalars(cpus=0.1, mem=32, **more):
 class Golden(contextlib.AbstractContextManager):
     """Plays the scenario up to the point where the recording was made."""
 
+    MASTER_FLAGS = {"weights": "gold=2.5"}
     AGENT_FLAGS = {"attributes": "rack:r1;ssd:1", "resources": "cpus:8;mem:16384;disk:20000;ports:[31000-32000]"}
 
     def __init__(self, cluster):
@@ -57,13 +59,15 @@ class Golden(contextlib.AbstractContextManager):
         self.scheduler = None
         try:
             self._completed_frameworks()
+            self._command_with_everything()
             self.scheduler = Scheduler(cluster.port, "golden", roles=["*", "gold"], failover_timeout=3600.0, capabilities=(
                 "MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "RESERVATION_REFINEMENT"))
+            self._rescind()
             self._command_tasks()
             self._pod()
             self._custom_executor()
             self._reconcile()
-            self.scheduler.wait_offer()  # So that an offer is outstanding.
+            self.offer_of("gold")  # Stays outstanding, the only one.
         except BaseException:
             self.__exit__()
             raise
@@ -74,29 +78,66 @@ class Golden(contextlib.AbstractContextManager):
             self.scheduler.close()
 
     def _completed_frameworks(self):
-        """One with a finished task, one with a health check, one with a pod that failed."""
+        """One that failed over, with a finished task, one with a health check and a pod that failed."""
         scheduler = Scheduler(self.cluster.port, "golden-completed", capabilities=("MULTI_ROLE", "PARTITION_AWARE"), roles=["*"])
-        scheduler.run("done", "true")
+        scheduler.close()
+        scheduler = Scheduler(self.cluster.port, "golden-completed", framework_id=scheduler.id,
+                              capabilities=("MULTI_ROLE", "PARTITION_AWARE"), roles=["*"])
+        scheduler.run("done", "true", kill_policy={"grace_period": {"nanoseconds": 10**9}})
         check = {"type": "COMMAND", "command": {"value": "true"}, "interval_seconds": 0.1, "timeout_seconds": 5.0,
                  "delay_seconds": 0.0, "grace_period_seconds": 0.0, "consecutive_failures": 100}
         scheduler.run("healthy", "sleep 1000", health_check=check)
         wait_for(lambda: any(u.get("healthy") for u in scheduler.updates), "a healthy task")
-        self._launch_group(scheduler, scheduler.wait_offer(), "failing-pod", {"pod-ok": "true", "pod-bad": "exit 3"})
+        self._launch_group(scheduler, scheduler.wait_offer(1), "failing-pod", {"pod-ok": "true", "pod-bad": "exit 3"})
         scheduler.wait_state("pod-bad", "TASK_FAILED")
         scheduler.wait_state("done", "TASK_FINISHED")
         scheduler.teardown()
         scheduler.close()
 
+    def _command_with_everything(self):
+        """A framework that is over, with a custom executor whose command has arguments and an environment."""
+        scheduler = Scheduler(self.cluster.port, "golden-executor", capabilities=("MULTI_ROLE", "PARTITION_AWARE"), roles=["*"])
+        executor = {"type": "CUSTOM", "executor_id": {"value": "arguments"}, "framework_id": {"value": scheduler.id},
+                    "name": "with arguments", "resources": scalars(), "shutdown_grace_period": {"nanoseconds": 10**9},
+                    "command": {"shell": False, "value": sys.executable, "arguments": [sys.executable, "-c", EXECUTOR],
+                                "environment": {"variables": [{"name": "K", "type": "VALUE", "value": "v"}]}}}
+        offer = scheduler.wait_offer(1)
+        task = scheduler.task(offer, "with-arguments", "", executor=executor)
+        del task["command"]
+        scheduler.accept(offer, [task])
+        scheduler.wait_state("with-arguments", "TASK_RUNNING")
+        scheduler.kill("with-arguments", agent_id=offer["agent_id"])
+        scheduler.wait_state("with-arguments", "TASK_KILLED")
+        scheduler.teardown()
+        scheduler.close()
+
+    def _rescind(self):
+        """An agent leaves while its resources are offered."""
+        agent = self.cluster.add_agent(**self.AGENT_FLAGS)
+        self.cluster.wait_agents(2)
+
+        def offered():
+            leaving = [a for a in self.cluster.active_agents() if a["agent_info"]["port"] == agent.port]
+            return leaving and any(offer["agent_id"] == leaving[0]["agent_info"]["id"]
+                                   for offer in list(self.scheduler.offers.values()))
+        wait_for(offered, "an offer of the second agent")
+        self.cluster.agents.remove(agent)
+        agent.end(signal.SIGUSR1)
+        self.scheduler.wait_event("RESCIND")
+
     def offer_of(self, role):
-        """An offer of that role; those of the other one are declined for a while."""
+        """A big offer of that role; those of the other one are declined for a while."""
         scheduler = self.scheduler
 
         def find():
             for offer in list(scheduler.offers.values()):
-                if offer["allocation_info"]["role"] == role:
+                cpus = sum(r["scalar"]["value"] for r in offer["resources"] if r["name"] == "cpus")
+                has_disk = any(r["name"] == "disk" for r in offer["resources"])
+                if offer["allocation_info"]["role"] == role and cpus >= 1 and has_disk:
                     return offer
                 scheduler.offers.pop(offer["id"]["value"])
-                scheduler.call("DECLINE", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 3.0}})
+                refuse = 0.0 if offer["allocation_info"]["role"] == role else 3.0
+                scheduler.call("DECLINE", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": refuse}})
             return None
         return wait_for(find, f"an offer of role {role}")
 
@@ -132,10 +173,10 @@ class Golden(contextlib.AbstractContextManager):
         scheduler = self.scheduler
         executor = {"type": "CUSTOM", "executor_id": {"value": "custom-executor"}, "framework_id": {"value": scheduler.id},
                     "name": "golden executor", "resources": scalars(),
-                    "command": {"value": f"{shlex.quote(sys.executable)} -c {shlex.quote(EXECUTOR)}"}}
+                    "command": {"shell": True, "value": f"{shlex.quote(sys.executable)} -c {shlex.quote(EXECUTOR)}"}}
         for name in ("custom-task", "custom-task-2"):
             offer = self.offer_of("*")
-            task = scheduler.task(offer, name, "", executor=executor)
+            task = scheduler.task(offer, name, "", executor=executor, data="dGFzayBkYXRh")
             del task["command"]
             scheduler.accept(offer, [task])
             scheduler.wait_state(name, "TASK_RUNNING")

@@ -121,6 +121,8 @@ std::string executor_name(const v1::TaskInfo& task) {
 v1::Task completed_message(const State& state, const ExecutorView& executor,
                            const CompletedTask& task) {
     v1::Task message = task_message(state, executor.framework, task);
+    message.set_status_update_state(task.state);
+    if (!task.statuses.empty()) message.set_status_update_uuid(task.statuses.back().uuid());
     if (!executor.is_command) *message.mutable_executor_id() = executor.info.executor_id();
     return message;
 }

@@ -17,6 +17,16 @@ void add_completed(const State& state, const ExecutorView& executor, Response::G
         *tasks.add_completed_tasks() = completed_message(state, executor, *task);
 }
 
+/// What a pod's task may use, as far as its usage does not tell it.
+void add_limits(const v1::TaskInfo& task, Response::GetContainers::Container& container) {
+    const Resources resources = read_resources(task.resources());
+    v1::ResourceStatistics& statistics = *container.mutable_resource_statistics();
+    statistics.set_cpus_soft_limit(resources.scalar("cpus").to_double());
+    const double mem_bytes = resources.scalar("mem").to_double() * 1024 * 1024;
+    statistics.set_mem_limit_bytes(static_cast<std::uint64_t>(mem_bytes));
+    statistics.set_mem_soft_limit_bytes(static_cast<std::uint64_t>(mem_bytes));
+}
+
 void add_container(Response::GetContainers& containers, const ContainerId& id,
                    const ContainerId* parent, std::int64_t pid) {
     auto& container = *containers.add_containers();
@@ -163,6 +173,7 @@ Response::GetContainers get_containers(const State& state, bool nested) {
         for (const TaskRun* task : executor.tasks) {
             if (task->phase != Phase::running) continue;
             add_container(containers, task->container, &executor.container, task->pid);
+            add_limits(task->info, *containers.mutable_containers()->rbegin());
         }
     };
     for (const auto& [id, framework] : state.frameworks) visit_executors(framework, add);

@@ -134,6 +134,8 @@ TEST_F(ViewsTest, NestedContainersAreShownWhenAsked) {
     EXPECT_THAT(names(all), ElementsAre("/c-custom", "/c-pod", "c-pod/c-member", "/c-command"));
     EXPECT_FALSE(all.containers(2).has_executor_id());
     EXPECT_EQ(all.containers(2).container_status().executor_pid(), 7U);
+    EXPECT_EQ(all.containers(2).resource_statistics().cpus_soft_limit(), 0.5);
+    EXPECT_FALSE(all.containers(0).has_resource_statistics()) << "its usage is read";
     EXPECT_EQ(all.containers(0).executor_name(), "named");
 }
 
