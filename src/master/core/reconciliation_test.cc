@@ -74,7 +74,7 @@ struct Cluster {
     void restart() {
         mesos::v1::FrameworkInfo info = *shell.state().frameworks.at(scheduler.id).info;
         shell.crash_and_restart();
-        scheduler = subscribe(shell, info);
+        scheduler.stream = shell.subscribe(info);
     }
 
     FakeShell shell;
