@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+import yaml
 
 from harness.cluster import TEPUI, Cluster
 from harness.scheduler import Scheduler
@@ -84,7 +85,6 @@ def test_output_formats(running):
     assert cluster.tepui("get", "frameworks", "-o", "name").stdout == framework.id + "\n"
     text = cluster.tepui("get", "agents", "-o", "yaml").stdout
     expected = json.loads(cluster.tepui("get", "agents", "-o", "json").stdout)
-    yaml = pytest.importorskip("yaml")
     assert yaml.safe_load(text) == expected
 
 
@@ -257,7 +257,7 @@ def test_man_pages_without_warnings():
     assert {"run", "describe", "events", "man", "master"} <= set(verbs)
     for arguments in [[], *([verb] for verb in verbs)]:
         page = subprocess.run([TEPUI, "man", *arguments], capture_output=True, text=True, check=True).stdout
-        shown = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-rLL=92n"], input=page, capture_output=True, text=True,
+        shown = subprocess.run(["groff", "-man", "-Tutf8", "-P-cbou", "-ww", "-rLL=92n"], input=page, capture_output=True, text=True,
                                check=True)
         assert shown.stderr == "", (arguments, shown.stderr)
         for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "EXAMPLES"]:

@@ -78,16 +78,27 @@ std::unexpected<Failure> failed(const std::string& verb, const Place& place, con
                    fmt::format("tepui files ls {}", place.task));
 }
 
+/// The file at the place, as its folder lists it; nothing when it is a folder. What an agent
+/// answers to a listing of a file is an empty list, so the folder around is asked.
+asio::awaitable<std::optional<RemoteFile>> find_file(AgentFiles& files, Place place) {
+    if (place.inner.empty()) co_return std::nullopt;
+    while (place.path.ends_with('/')) place.path.pop_back();
+    auto around = co_await files.list(place.path.substr(0, place.path.rfind('/')));
+    if (!around) co_return std::nullopt;
+    const std::string name = last_part(place.inner);
+    for (const RemoteFile& file : *around) {
+        if (file.name() == name && !file.is_folder()) co_return file;
+    }
+    co_return std::nullopt;
+}
+
 asio::awaitable<Outcome> list(AgentFiles& files, Place place, const Console& console) {
-    auto entries = co_await files.list(place.path);
-    if (!entries && entries.error().code == Errc::not_found && !place.inner.empty()) {
-        // It may be a file: then its folder has it.
-        auto around = co_await files.list(place.path.substr(0, place.path.rfind('/')));
-        if (around) {
-            const std::string name = last_part(place.inner);
-            std::erase_if(*around, [&](const RemoteFile& file) { return file.name() != name; });
-            if (!around->empty()) entries = std::move(around);
-        }
+    auto file = co_await find_file(files, place);
+    Result<std::vector<RemoteFile>> entries;
+    if (file) {
+        entries = std::vector{*file};
+    } else {
+        entries = co_await files.list(place.path);
     }
     if (!entries) co_return failed("ls", place, entries.error());
     Table table(
@@ -122,19 +133,20 @@ asio::awaitable<Outcome> fetch(AgentFiles& files, Place place, const Console& co
     DownloadOptions options;
     options.force = force;
     options.say = [&console](const std::string& text) { console.err("tepui: " + text + '\n'); };
-    auto listed = co_await files.list(place.path);
+    auto file = co_await find_file(files, place);
     Result<Downloaded> got;
-    if (listed) {
+    if (file) {
+        got = co_await download_file(files, place.path, *folder, last_part(place.inner), options);
+    } else {
+        // A folder that is not there leaves nothing here.
+        auto listed = co_await files.list(place.path);
+        if (!listed) co_return failed("get", place, listed.error());
         // A folder is copied as a folder of its name, a sandbox as one of its task's.
         std::string name = place.inner.empty() ? place.task : last_part(place.inner);
         if (!is_safe_name(name)) name = "sandbox";
         const auto inner = folder->folder(name);
         if (!inner) co_return failed("get", place, inner.error());
         got = co_await download_folder(files, place.path, *inner, 0, options);
-    } else if (listed.error().code == Errc::not_found && !place.inner.empty()) {
-        got = co_await download_file(files, place.path, *folder, last_part(place.inner), options);
-    } else {
-        got = std::unexpected(listed.error());
     }
     if (!got) co_return failed("get", place, got.error());
     console.err(fmt::format("tepui: {} file{}, {}\n", got->files, got->files == 1 ? "" : "s",
