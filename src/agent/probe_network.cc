@@ -168,6 +168,7 @@ private:
     }
 
     asio::awaitable<Result<Answer>> ask(ProbeUrl url) {
+        if (!is_clean_target(url.target)) co_return fail(Errc::invalid_argument, "a bad path");
         const Result<void> reached = co_await reach(url);
         if (!reached) co_return std::unexpected<Error>(reached.error());
         if (!url.tls) {

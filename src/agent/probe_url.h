@@ -17,6 +17,9 @@ struct ProbeUrl {
     bool operator==(const ProbeUrl&) const = default;
 };
 
+/// Whether it can stand in the first line of a request: no spaces, no control characters.
+bool is_clean_target(std::string_view text);
+
 /// As a Host field has it: the port only where it is not the scheme's own.
 std::string host_field(const ProbeUrl& url);
 

@@ -6,16 +6,15 @@
 #include <string>
 
 #include "base/quantity.h"
+#include "master/core/check_validation.h"
 #include "resources/id_validation.h"
 
 namespace tepui::master {
 
 namespace {
 
-using mesos::v1::CheckInfo;
 using mesos::v1::CommandInfo;
 using mesos::v1::ContainerInfo;
-using mesos::v1::HealthCheck;
 using mesos::v1::TaskInfo;
 
 template <typename... Args>
@@ -69,70 +68,6 @@ Result<void> validate_container(const ContainerInfo& container) {
 }
 
 namespace {
-
-Result<void> validate_seconds(std::string_view what, double value) {
-    if (std::isnan(value) || value < 0) return invalid("Expecting '{}' to be non-negative", what);
-    return {};
-}
-
-Result<void> validate_health_check(const HealthCheck& check) {
-    // Without a type it is what is there, as before there were types.
-    const auto type = check.has_type()      ? check.type()
-                      : check.has_command() ? HealthCheck::COMMAND
-                      : check.has_http()    ? HealthCheck::HTTP
-                                            : HealthCheck::UNKNOWN;
-    switch (type) {
-        case HealthCheck::COMMAND:
-            if (!check.has_command())
-                return invalid("Expecting 'command' to be set for COMMAND health check");
-            TEPUI_CHECK_OK(validate_command(check.command(), false));
-            break;
-        case HealthCheck::HTTP:
-            if (!check.has_http())
-                return invalid("Expecting 'http' to be set for HTTP health check");
-            if (check.http().has_scheme() && check.http().scheme() != "http" &&
-                check.http().scheme() != "https") {
-                return invalid("Unsupported HTTP health check scheme: '{}'", check.http().scheme());
-            }
-            if (check.http().has_path() && !check.http().path().starts_with('/')) {
-                return invalid("The path '{}' of HTTP health check must start with '/'",
-                               check.http().path());
-            }
-            break;
-        case HealthCheck::TCP:
-            if (!check.has_tcp()) return invalid("Expecting 'tcp' to be set for TCP health check");
-            break;
-        default: return invalid("HealthCheck must specify 'type'");
-    }
-    TEPUI_CHECK_OK(validate_seconds("delay_seconds", check.delay_seconds()));
-    TEPUI_CHECK_OK(validate_seconds("interval_seconds", check.interval_seconds()));
-    TEPUI_CHECK_OK(validate_seconds("timeout_seconds", check.timeout_seconds()));
-    return validate_seconds("grace_period_seconds", check.grace_period_seconds());
-}
-
-Result<void> validate_check(const CheckInfo& check) {
-    switch (check.type()) {
-        case CheckInfo::COMMAND:
-            if (!check.has_command())
-                return invalid("Expecting 'command' to be set for COMMAND check");
-            TEPUI_CHECK_OK(validate_command(check.command().command(), false));
-            break;
-        case CheckInfo::HTTP:
-            if (!check.has_http()) return invalid("Expecting 'http' to be set for HTTP check");
-            if (check.http().has_path() && !check.http().path().starts_with('/')) {
-                return invalid("The path '{}' of HTTP check must start with '/'",
-                               check.http().path());
-            }
-            break;
-        case CheckInfo::TCP:
-            if (!check.has_tcp()) return invalid("Expecting 'tcp' to be set for TCP check");
-            break;
-        default: return invalid("CheckInfo must specify 'type'");
-    }
-    TEPUI_CHECK_OK(validate_seconds("delay_seconds", check.delay_seconds()));
-    TEPUI_CHECK_OK(validate_seconds("interval_seconds", check.interval_seconds()));
-    return validate_seconds("timeout_seconds", check.timeout_seconds());
-}
 
 Result<void> validate_limits(const TaskInfo& task) {
     for (const auto& [name, limit] : task.limits()) {
