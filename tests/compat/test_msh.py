@@ -34,3 +34,21 @@ def test_several_at_once(shared_cluster, run):
                 for i in range(4)]
     statuses = [child.wait(60) for child in children]
     assert [status == 0 for status in statuses] == [True, False, True, False], (run, statuses)
+
+
+def test_runs_a_pod_to_its_end(shared_cluster):
+    marker = shared_cluster.folder / "msh-pod-was-here"
+    done = msh(shared_cluster, "-pod", "-task_name", "msh-pod", "-cpus", "0.1", "-memory", "32", "--", "touch", str(marker))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert marker.exists()
+    task = next(t for t in shared_cluster.tasks()["completed_tasks"] if t["name"] == "msh-pod")
+    assert task["state"] == "TASK_FINISHED"
+    # A pod: its executor is not named as the task, and its container is nested.
+    assert task["executor_id"]["value"] != task["task_id"]["value"]
+    assert task["statuses"][-1]["container_status"]["container_id"]["parent"]["value"]
+
+
+def test_tells_the_failure_of_a_pod(shared_cluster):
+    done = msh(shared_cluster, "-pod", "-cpus", "0.1", "-memory", "32", "--", "sh", "-c", "exit 3")
+    assert done.returncode != 0
+    assert "TASK_FAILED" in done.stdout + done.stderr
