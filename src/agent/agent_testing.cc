@@ -121,8 +121,10 @@ ContainerId FakeMachine::wait_for_launch(const std::string& task) {
     ContainerId found;
     const bool came = changed_.wait_for(lock, wait_max, [&] {
         for (const auto& [id, container] : containers_) {
-            const auto it = container.spec.environment.find("MESOS_TASK_ID");
-            if (it == container.spec.environment.end() || it->second != task) continue;
+            const auto& variables = container.spec.environment;
+            auto it = variables.find("MESOS_TASK_ID");
+            if (it == variables.end()) it = variables.find("MESOS_EXECUTOR_ID");
+            if (it == variables.end() || it->second != task) continue;
             found = id;
             return true;
         }

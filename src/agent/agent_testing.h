@@ -40,7 +40,7 @@ public:
     /// A containerizer of this machine; one at a time, as there is one agent at a time.
     std::unique_ptr<containerizer::Containerizer> containerizer();
 
-    /// Waits for a launch of the task; its container's id.
+    /// Waits for a launch of the task, or of the custom executor of that name; its container's id.
     ContainerId wait_for_launch(const std::string& task);
     void exit(const ContainerId& container, std::int32_t status);
     Container get(const ContainerId& container);
