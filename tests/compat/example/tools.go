@@ -1,0 +1,9 @@
+//go:build tools
+
+// Pins the third-party programs that the compatibility tests build and run, unmodified.
+package tools
+
+import (
+	_ "github.com/mesos/mesos-go/api/v1/cmd/example-executor"
+	_ "github.com/mesos/mesos-go/api/v1/cmd/example-scheduler"
+)
