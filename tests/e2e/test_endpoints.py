@@ -6,6 +6,7 @@ import urllib.parse
 import pytest
 
 from harness.cluster import call, request
+from harness.golden import launch_group
 from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
@@ -207,6 +208,29 @@ def test_a_sandbox_has_short_paths(running):
     listed = call(port, {"type": "LIST_FILES", "list_files": {"path": short}})["list_files"]["file_infos"]
     assert {info["path"].rpartition("/")[2] for info in listed} == names
     assert short in get_json(port, "/files/debug")
+
+
+def test_a_pods_task_has_a_path_of_its_own(running):
+    port, scheduler = running.agents[0].port, running.scheduler
+    launch_group(scheduler, scheduler.wait_offer(1), "pod", {"left": "echo from left; sleep 1000", "right": "sleep 1000"})
+    scheduler.wait_state("left", "TASK_RUNNING")
+    scheduler.wait_state("right", "TASK_RUNNING")
+    path = f"/frameworks/{scheduler.id}/executors/pod/runs/latest/tasks/left/stdout"
+    query = urllib.parse.urlencode({"path": path, "offset": 0, "length": 100})
+    wait_for(lambda: "from left" in json.loads(request(port, "GET", "/files/read?" + query)[2])["data"], "the task's output")
+
+    def containers(**show):
+        found = call(port, {"type": "GET_CONTAINERS", "get_containers": show})["get_containers"]["containers"]
+        return [c for c in found if "parent" in c["container_status"]["container_id"]], found
+    nested, every = containers(show_nested=True)
+    assert len(nested) == 2 and not containers()[0]
+    parent, = {c["container_status"]["container_id"]["parent"]["value"] for c in nested}
+    pod = next(c for c in every if c["container_id"]["value"] == parent)
+    assert pod["executor_id"]["value"] == "pod" and all("executor_id" not in c for c in nested)
+    scheduler.kill("left")
+    scheduler.wait_state("left", "TASK_KILLED")
+    scheduler.kill("right")
+    scheduler.wait_state("right", "TASK_KILLED")
 
 
 def test_teardown_by_form(running):

@@ -48,6 +48,17 @@ def scalars(cpus=0.1, mem=32, **more):
     return [{"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in amounts.items()]
 
 
+def launch_group(scheduler, offer, executor_id, commands):
+    """Launches a pod: a task for each of `commands` (by task id)."""
+    scheduler.offers.pop(offer["id"]["value"], None)
+    executor = {"type": "DEFAULT", "executor_id": {"value": executor_id}, "framework_id": {"value": scheduler.id},
+                "resources": scalars(disk=32)}
+    tasks = [{"name": name, "task_id": {"value": name}, "agent_id": offer["agent_id"], "resources": scalars(),
+              "command": {"value": command}} for name, command in commands.items()]
+    scheduler.call("ACCEPT", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0.0}, "operations": [
+        {"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": tasks}}}]})
+
+
 class Golden(contextlib.AbstractContextManager):
     """Plays the scenario up to the point where the recording was made."""
 
@@ -88,7 +99,7 @@ class Golden(contextlib.AbstractContextManager):
                  "delay_seconds": 0.0, "grace_period_seconds": 0.0, "consecutive_failures": 100}
         scheduler.run("healthy", "sleep 1000", health_check=check)
         wait_for(lambda: any(u.get("healthy") for u in scheduler.updates), "a healthy task")
-        self._launch_group(scheduler, scheduler.wait_offer(1), "failing-pod", {"pod-ok": "true", "pod-bad": "exit 3"})
+        launch_group(scheduler, scheduler.wait_offer(1), "failing-pod", {"pod-ok": "true", "pod-bad": "exit 3"})
         scheduler.wait_state("pod-bad", "TASK_FAILED")
         scheduler.wait_state("done", "TASK_FINISHED")
         scheduler.teardown()
@@ -154,18 +165,8 @@ class Golden(contextlib.AbstractContextManager):
         scheduler.wait_state("failed-task", "TASK_FAILED")
         scheduler.wait_state("finished-task", "TASK_FINISHED")
 
-    @staticmethod
-    def _launch_group(scheduler, offer, executor_id, commands):
-        scheduler.offers.pop(offer["id"]["value"], None)
-        executor = {"type": "DEFAULT", "executor_id": {"value": executor_id}, "framework_id": {"value": scheduler.id},
-                    "resources": scalars(disk=32)}
-        tasks = [{"name": name, "task_id": {"value": name}, "agent_id": offer["agent_id"], "resources": scalars(),
-                  "command": {"value": command}} for name, command in commands.items()]
-        scheduler.call("ACCEPT", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0.0}, "operations": [
-            {"type": "LAUNCH_GROUP", "launch_group": {"executor": executor, "task_group": {"tasks": tasks}}}]})
-
     def _pod(self):
-        self._launch_group(self.scheduler, self.offer_of("gold"), "pod-executor", {"pod-a": "sleep 1000", "pod-b": "sleep 1000"})
+        launch_group(self.scheduler, self.offer_of("gold"), "pod-executor", {"pod-a": "sleep 1000", "pod-b": "sleep 1000"})
         for name in ("pod-a", "pod-b"):
             self.scheduler.wait_state(name, "TASK_RUNNING")
 
