@@ -65,7 +65,7 @@ void FrameworkNode::add_pod(const mesos::v1::Offer& offer, double cpus,
     executor.mutable_executor_id()->set_value(fmt::format("p{}", timeline_.prng().below(2)));
     add_scalar(*executor.mutable_resources(), "cpus", executor_cpus);
     add_scalar(*executor.mutable_resources(), "mem", 32);
-    add_scalar(*executor.mutable_resources(), "disk", 32);
+    add_scalar(*executor.mutable_resources(), "disk", pod_disk_mb);
     launch.mutable_task_group();
     const int group = next_group_++;
     const std::uint64_t count = 1 + timeline_.prng().below(3);

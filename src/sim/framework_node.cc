@@ -130,10 +130,12 @@ void FrameworkNode::accept(const mesos::v1::Offer& offer) {
     accept.mutable_filters()->set_refuse_seconds(timeline_.chance(0.5) ? 0 : 2);
     auto& operation = *accept.add_operations();
     double cpus = 0;
+    double disk = 0;
     for (const auto& resource : offer.resources()) {
         if (resource.name() == "cpus") cpus += resource.scalar().value();
+        if (resource.name() == "disk") disk += resource.scalar().value();
     }
-    if (timeline_.chance(scenario_.pod_share)) {
+    if (disk >= pod_disk_mb && timeline_.chance(scenario_.pod_share)) {
         add_pod(offer, cpus, operation);
     } else {
         add_tasks(offer, cpus, operation);

@@ -46,6 +46,7 @@ public:
     AgentId agent_of(const TaskId& task) const;
 
 private:
+    static constexpr double pod_disk_mb = 32;
     struct Task {
         std::optional<mesos::v1::TaskState> state;  // As told last.
         mesos::v1::AgentID agent;

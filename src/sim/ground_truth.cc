@@ -64,7 +64,12 @@ void GroundTruth::told(const TaskKey& task, const mesos::v1::TaskStatus& status,
     const mesos::v1::TaskState state = status.state();
     if (status.has_uuid()) check_order(task, status);
     const auto ended = terminal_.find(task);
-    if (ended != terminal_.end() && !is_terminal(state) && state != mesos::v1::TASK_UNKNOWN) {
+    // A RECONCILE that crosses the word of a refused launch is answered by its agent's state.
+    const bool crossed = state == mesos::v1::TASK_UNREACHABLE &&
+                         status.reason() == mesos::v1::TaskStatus::REASON_RECONCILIATION &&
+                         !started(task);
+    if (ended != terminal_.end() && !is_terminal(state) && state != mesos::v1::TASK_UNKNOWN &&
+        !crossed) {
         if (lost_is_final || ended->second != mesos::v1::TASK_LOST) {
             breach(fmt::format("I5: {} of {} went from {} to {}", task.second, task.first,
                                mesos::v1::TaskState_Name(ended->second),

@@ -55,7 +55,9 @@ TEST(Sim, SameSeedSameRun) {
 TEST(Sim, AQuietWorldRunsEverythingItAccepts) {
     Scenario scenario;
     scenario.faults = Faults::none();
-    const Outcome outcome = run(42, scenario);
+    std::function<void(const std::string&)> trace;
+    if (tell_story) trace = [](const std::string& line) { std::cout << line << '\n'; };
+    const Outcome outcome = run(42, scenario, trace);
     EXPECT_TRUE(outcome.breaches.empty());
     EXPECT_EQ(outcome.tasks_started, outcome.tasks_asked);
     EXPECT_GT(outcome.tasks_started, 20);

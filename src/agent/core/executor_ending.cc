@@ -261,13 +261,18 @@ void finish_executor(Context& context, const ExecutorKey& key,
 void tell_executor_exited(Context& context, const ExecutorKey& key,
                           std::optional<std::int32_t> wait_status) {
     // A master that is away learns it at the next registration: the executor is not listed.
-    if (context.state.registration.phase != RegistrationPhase::registered) return;
+    Registration& registration = context.state.registration;
+    if (registration.phase == RegistrationPhase::disconnected) return;
     link::ToMaster frame;
     link::ExecutorExited& exited = *frame.mutable_executor_exited();
     exited.mutable_framework_id()->set_value(key.first.value);
     exited.mutable_executor_id()->set_value(key.second.value);
     exited.set_status(wait_status.value_or(-1));
-    send_to_master(context, std::move(frame));
+    if (registration.phase == RegistrationPhase::registering) {
+        registration.late_exits.push_back(std::move(frame));
+    } else {
+        send_to_master(context, std::move(frame));
+    }
 }
 
 }  // namespace tepui::agent

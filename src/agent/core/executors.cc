@@ -26,6 +26,7 @@ struct Order {
     const v1::ExecutorInfo& executor;
     Tasks tasks;
     bool group;
+    bool is_new;  // The master counts the executor as launched by this.
 
     ExecutorKey key() const {
         return {FrameworkId{framework.id().value()}, ExecutorId{executor.executor_id().value()}};
@@ -68,8 +69,11 @@ void report_all_unrun(Context& context, const Order& order, UpdateSpec spec) {
     for (const v1::TaskInfo* task : order.tasks) {
         report_unrun(context, {order.key().first, TaskId{task->task_id().value()}}, spec);
     }
-    // The master charges for an executor that it believes to be launched with them.
-    if (find_executor(context.state, order.key()) == nullptr) {
+    // The master charges for an executor that it believes to be launched with them. Of one that is
+    // ending it hears anyway, and of one it knew before it has: a second word would meet the next.
+    const ExecutorRun* executor = find_executor(context.state, order.key());
+    const bool lives = executor != nullptr && executor->phase != ExecutorPhase::ended;
+    if (order.is_new && !lives) {
         tell_executor_exited(context, order.key(), std::nullopt);
     }
 }
@@ -99,13 +103,14 @@ bool turned_away(Context& context, const Order& order) {
         return true;
     }
     const ExecutorRun* executor = find_executor(state, order.key());
-    if (executor == nullptr || (!executor->end && executor->phase != ExecutorPhase::ended)) {
-        return false;
-    }
+    const bool lives =
+        executor != nullptr && !executor->end && executor->phase != ExecutorPhase::ended;
+    if (lives || (executor == nullptr && order.is_new)) return false;
     report_all_unrun(context, order,
                      {.state = dropped_or_lost(&order.framework),
                       .reason = Status::REASON_EXECUTOR_TERMINATED,
-                      .message = fmt::format("Executor {} is ending", order.key().second)});
+                      .message = fmt::format("Executor {} {}", order.key().second,
+                                             executor == nullptr ? "has ended" : "is ending")});
     return true;
 }
 
@@ -236,7 +241,11 @@ void send_launch(Context& context, const ExecutorRun& executor, const QueuedLaun
 }  // namespace
 
 void run_in_executor(Context& context, const link::RunTask& run) {
-    take_order(context, {run.framework(), run.task().executor(), {&run.task()}, false});
+    take_order(context, {run.framework(),
+                         run.task().executor(),
+                         {&run.task()},
+                         false,
+                         !run.has_launch_executor() || run.launch_executor()});
 }
 
 void run_group_in_executor(Context& context, const link::RunTaskGroup& run) {
@@ -245,7 +254,8 @@ void run_group_in_executor(Context& context, const link::RunTaskGroup& run) {
     for (const v1::TaskInfo& task : run.task_group().tasks()) {
         if (ids.insert(task.task_id().value()).second) tasks.push_back(&task);
     }
-    take_order(context, {run.framework(), run.executor(), std::move(tasks), true});
+    take_order(context, {run.framework(), run.executor(), std::move(tasks), true,
+                         !run.has_launch_executor() || run.launch_executor()});
 }
 
 void on_queue_durable(Context& context, const QueueAfter& after) {

@@ -69,6 +69,11 @@ std::optional<std::string> refusal(State& state, const link::RunTaskGroup& run) 
     return std::nullopt;
 }
 
+/// Whether the master counts the executor as launched by this.
+bool is_new(const link::RunTaskGroup& run) {
+    return !run.has_launch_executor() || run.launch_executor();
+}
+
 void report_all_unrun(Context& context, const link::RunTaskGroup& run, UpdateSpec spec) {
     const ExecutorKey key = key_of(run);
     spec.executor = key.second;
@@ -78,7 +83,8 @@ void report_all_unrun(Context& context, const link::RunTaskGroup& run, UpdateSpe
         if (told.insert(id).second) report_unrun(context, {key.first, id}, spec);
     }
     // The master charges for an executor that it believes to be launched with them.
-    if (find_executor(context.state, key) == nullptr) {
+    const ExecutorRun* pod = find_executor(context.state, key);
+    if (is_new(run) && (pod == nullptr || pod->phase == ExecutorPhase::ended)) {
         tell_executor_exited(context, key, std::nullopt);
     }
 }
@@ -109,11 +115,13 @@ bool turned_away(Context& context, const link::RunTaskGroup& run) {
         return true;
     }
     const ExecutorRun* pod = find_executor(state, key);
-    if (pod == nullptr || (!pod->end && pod->phase != ExecutorPhase::ended)) return false;
+    const bool lives = pod != nullptr && !pod->end && pod->phase != ExecutorPhase::ended;
+    if (lives || (pod == nullptr && is_new(run))) return false;
     report_all_unrun(context, run,
                      {.state = dropped_or_lost(&run.framework()),
                       .reason = Status::REASON_EXECUTOR_TERMINATED,
-                      .message = fmt::format("Executor {} is ending", key.second)});
+                      .message = fmt::format("Executor {} {}", key.second,
+                                             pod == nullptr ? "has ended" : "is ending")});
     return true;
 }
 

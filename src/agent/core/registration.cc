@@ -1,5 +1,7 @@
 #include "agent/core/registration.h"
 
+#include <utility>
+
 #include "agent/core/checkpoint.h"
 #include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
@@ -37,6 +39,7 @@ void begin_registering(Context& context) {
 void leave_master(Context& context) {
     context.state.registration.phase = RegistrationPhase::disconnected;
     context.state.registration.held = false;
+    context.state.registration.late_exits.clear();
     context.state.timers.clear(registration_timer);
     context.state.timers.clear(ping_timer);
     pause_streams(context);
@@ -128,6 +131,9 @@ void registered(Context& context, const Answer& answer) {
     ++state.counters.registrations;
     context.log(Severity::info, "registered with master {} as {}", answer.master_id(), *state.id);
     resume_streams(context);
+    for (link::ToMaster& frame : std::exchange(registration.late_exits, {})) {
+        send_to_master(context, std::move(frame));
+    }
 }
 
 }  // namespace
@@ -183,6 +189,7 @@ void on_ping(Context& context, const link::Ping& ping) {
 
 void on_registration_timer(Context& context) {
     if (context.state.registration.phase != RegistrationPhase::registering) return;
+    context.state.registration.late_exits.clear();  // They are not listed any more.
     send_to_master(context, context.state.id ? reregister_frame(context.state)
                                              : register_frame(context.state));
     schedule_attempt(context);

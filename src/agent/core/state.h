@@ -133,6 +133,8 @@ struct Registration {
     bool restarted = false;  // The process began after the last registration.
     bool held = false;       // Connected, but executors are awaited after a restart first.
     std::optional<WallTime> registered_at;
+    /// ExecutorExited of executors that ended after they were listed: said once registered.
+    std::vector<link::ToMaster> late_exits;
 };
 
 /// What happens once a checkpoint batch is durable.
