@@ -218,6 +218,7 @@ void CoreLoop::commit() {
 void CoreLoop::end_batch() {
     recovered_.store(core_->recovered(), std::memory_order_release);
     outlets_.batch_ended(core_->state(), core_->take_changes());
+    core_->publish_events(outlets_.publish(core_->take_published()));
     if (failed()) return;
     Instant due = core_->next_deadline();
     if (core_->owes_offers()) due = std::min(due, offers_due_);

@@ -27,6 +27,12 @@ public:
     virtual void log(Severity severity, const std::string& text) = 0;
     /// A batch of events was stepped through; `state` may be read until this returns.
     virtual void batch_ended(const State& state, const Changes& changes) = 0;
+    /// What operators are told of the batch that just ended; after batch_ended(). Gives whether
+    /// anybody wants to hear of the next one.
+    virtual bool publish(OperatorEvents events) {
+        static_cast<void>(events);
+        return false;
+    }
     /// The core wants no part in what is any more: the process has to end with this text.
     virtual void must_end(const Error& error) { store_failed(error); }
     /// The store failed: what is on the disk is unknown, the process has to end.

@@ -21,6 +21,7 @@
 #include "master/agent_links.h"
 #include "master/core_loop.h"
 #include "master/facts.h"
+#include "master/operator_streams.h"
 #include "master/routes/help_pages.h"
 #include "master/routes/legacy_routes.h"
 #include "master/routes/operator_route.h"
@@ -75,6 +76,7 @@ public:
         if (server_) server_->stop();
         if (workers_) workers_->stop();
         if (loop_) loop_->stop();
+        if (operator_streams_) operator_streams_->stop();
         if (hub_) hub_->abandon_readers();
         if (links_) links_->clear();
         if (streams_) streams_->clear();
@@ -109,6 +111,9 @@ public:
         links_->flush();
         streams_->flush();
         hub_->batch_ended(state, changes);
+    }
+    bool publish(OperatorEvents events) override {
+        return operator_streams_->publish(std::move(events), [this] { return hub_->now(); });
     }
     void must_end(const Error& error) override {
         log_->error("this master ends: " + error.text);
@@ -161,9 +166,16 @@ private:
             log_);
         hub_ = std::make_unique<SnapshotHub>(facts_, [loop = loop_.get()] { loop->wake(); });
         reader_ = std::make_unique<Reader>(*loop_, *hub_, *workers_, clock_);
+        operator_streams_ = std::make_unique<OperatorStreams>(
+            options_.operator_streams, facts_->info.id(), clock_, *workers_, log_,
+            [loop = loop_.get()] { loop->wake(); });
+        reader_->also_measure([this](std::map<std::string, double>& metrics) {
+            add_stream_metrics(metrics, operator_streams_->stats());
+        });
+        operator_streams_->start();
         scheduler_route_ = std::make_unique<SchedulerRoute>(*loop_, streams_, prng.next());
         operator_route_ = std::make_unique<OperatorRoute>(*loop_, *reader_, files_, log_level_,
-                                                          clock_, facts_);
+                                                          clock_, *operator_streams_, facts_);
         legacy_routes_ = std::make_unique<LegacyRoutes>(*loop_, *reader_, facts_);
         log_->info(fmt::format("{} {} serves as {} {} on port {}", daemon::product_name,
                                daemon::product_version, facts_->info.pid(), facts_->info.id(),
@@ -188,6 +200,7 @@ private:
     std::unique_ptr<env::WorkerPool> workers_;
     std::shared_ptr<SchedulerStreams> streams_;
     std::unique_ptr<SnapshotHub> hub_;
+    std::unique_ptr<OperatorStreams> operator_streams_;
     std::unique_ptr<CoreLoop> loop_;
     std::shared_ptr<AgentLinks> links_;
     std::unique_ptr<Reader> reader_;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "master/core_loop.h"
+#include "master/operator_streams.h"
 #include "master/snapshot/snapshot.h"
 
 namespace tepui::master {
@@ -15,6 +16,10 @@ struct MetricsInput {
     LoopStats loop;
     WallTime now;
 };
+
+/// Adds the operator event streams' numbers.
+void add_stream_metrics(std::map<std::string, double>& metrics,
+                        const OperatorStreams::Stats& stats);
 
 /// Name to number, under Mesos' names; those that have a meaning here.
 std::map<std::string, double> collect_metrics(const MetricsInput& input);

@@ -8,6 +8,7 @@
 #include "daemon/log.h"
 #include "http/server.h"
 #include "master/core/core.h"
+#include "master/operator_stream_options.h"
 
 namespace tepui::master {
 
@@ -30,6 +31,7 @@ struct MasterOptions {
     RegistryKind registry = RegistryKind::sqlite;
     std::string cluster;  // Shown to people; may be empty.
     CoreConfig core;
+    OperatorStreamOptions operator_streams;
     http::ServerOptions http;  // ip and port in it are replaced by those above.
     daemon::LogOptions log;
     /// Shown by /flags as they were given, beside those that follow from these options.

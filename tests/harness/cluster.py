@@ -149,6 +149,9 @@ class Cluster:
     def tasks(self):
         return call(self.port, {"type": "GET_TASKS"})["get_tasks"]
 
+    def metric(self, name):
+        return json.loads(request(self.port, "GET", "/metrics/snapshot")[2])[name]
+
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"

@@ -4,6 +4,7 @@
 #include "master/core/executors.h"
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
+#include "master/core/publish.h"
 #include "master/core/registry_codec.h"
 #include "master/core/registry_gc.h"
 #include "master/core/removals.h"
@@ -63,6 +64,7 @@ void dissolve(Turn& turn, Agent& agent, const std::function<MasterStatus(const F
     const AgentId id = agent.id;
     turn.state.agents.erase(id);
     turn.changed(id);
+    publish_agent_removed(turn, id);
     tell_failure(turn, id);
 }
 
@@ -192,9 +194,8 @@ void begin_unreachable_recovered(Turn& turn, const AgentId& id, std::string mess
     turn.log(Severity::warning,
              "Marking agent {} ({}) unreachable: not back since this master began", id,
              it->second.info->hostname());
-    turn.persist({{agent_key(id),
-                   encode_agent(*it->second.info, it->second.version, it->second.registered_at,
-                                turn.now.wall)}},
+    turn.persist({{agent_key(id), encode_agent(*it->second.info, it->second.version,
+                                               it->second.registered_at, turn.now.wall)}},
                  UnreachableStored{id, std::move(message), turn.now.wall});
 }
 

@@ -3,6 +3,7 @@
 #include "master/core/agent_loss.h"
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
+#include "master/core/publish.h"
 #include "master/core/readmission.h"
 #include "master/core/registry_gc.h"
 #include "master/core/removals.h"
@@ -175,10 +176,10 @@ void enter(Turn& turn, AgentStored stored) {
     agent.total = Resources::parse(stored.info.resources()).value_or(Resources{});
     bind(turn, agent, stored);
     describe(turn, agent, stored);
+    if (reregister) agent.reregistered_at = turn.now.wall;
+    publish_agent_added(turn, agent);  // Before the tasks that it brings.
     if (reregister) {
-        agent.reregistered_at = turn.now.wall;
-        readmit(turn, agent, *reregister,
-                {.was_registered = false, .was_lost = was_lost});
+        readmit(turn, agent, *reregister, {.was_registered = false, .was_lost = was_lost});
     }
     open_account(turn, agent);
     take_address(turn, agent);
@@ -397,9 +398,8 @@ void recover_agent(Turn& turn, const registry::AgentRecord& record) {
         return;
     }
     state.recovered_agents.emplace(
-        id,
-        RecoveredAgent{std::move(info), record.version(),
-                       WallTime{Duration{record.registered_at_nanoseconds()}}});
+        id, RecoveredAgent{std::move(info), record.version(),
+                           WallTime{Duration{record.registered_at_nanoseconds()}}});
     ++state.recovered_at_start;
     state.timers.set({TimerKey::Kind::recovery, ""},
                      turn.now.instant + state.config.agent_reregister_timeout);

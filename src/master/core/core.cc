@@ -308,6 +308,13 @@ Result<void> Core::check_call(const mesos::v1::scheduler::Call& call,
 const State& Core::state() const { return *state_; }
 bool Core::recovered() const { return state_->recovered; }
 
+void Core::publish_events(bool wanted) {
+    state_->publishing = wanted;
+    if (!wanted) state_->published.clear();
+}
+
+OperatorEvents Core::take_published() { return std::exchange(state_->published, {}); }
+
 Changes Core::take_changes() {
     Changes taken = std::exchange(state_->changes, Changes{});
     taken.version = state_->version;

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "master/core/effect.h"
 #include "master/core/event.h"
+#include "master/core/publish.h"
 #include "master/core/removal_rate.h"
 
 namespace tepui::master {
@@ -77,6 +78,10 @@ public:
     /// What changed since the last call, for incremental snapshots. Readers that keep copies call
     /// it after each batch of steps; it costs what changed.
     Changes take_changes();
+    /// From now on (or no more) notes what operators are told of; nothing is noted at first.
+    void publish_events(bool wanted);
+    /// What was noted since the last call, in the order in which it became so.
+    OperatorEvents take_published();
     /// False until the epoch is durable; every request is answered 503 till then.
     bool recovered() const;
 

@@ -4,6 +4,7 @@
 
 #include "master/core/executors.h"
 #include "master/core/offers.h"
+#include "master/core/publish.h"
 #include "master/core/registry_codec.h"
 #include "master/core/tasks.h"
 
@@ -117,6 +118,7 @@ void on_framework_end_stored(Turn& turn, const FrameworkEndStored& stored) {
     turn.state.allocator->remove_framework(framework->id);
     if (framework->stream) turn.effects.emplace_back(CloseScheduler{*framework->stream});
     archive(turn, *framework);
+    publish_framework_removed(turn, *framework);
     auto& requests = turn.state.pending.teardown_requests;
     const auto [first, last] = requests.equal_range(stored.framework);
     for (auto it = first; it != last; ++it) {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "master/core/offers.h"
+#include "master/core/publish.h"
 #include "master/core/registry_codec.h"
 #include "master/core/validation.h"
 
@@ -82,6 +83,7 @@ void on_update_framework(Turn& turn, Framework& framework, UpdateFramework updat
     turn.state.allocator->update_framework(client_of(framework));
     update_agents(turn, framework);
     turn.changed(framework.id);
+    publish_framework_updated(turn, framework);
 }
 
 }  // namespace tepui::master

@@ -5,6 +5,7 @@
 #include "master/core/framework_end.h"
 #include "master/core/framework_update.h"
 #include "master/core/offers.h"
+#include "master/core/publish.h"
 #include "master/core/validation.h"
 
 namespace tepui::master {
@@ -213,7 +214,12 @@ void on_subscription_stored(Turn& turn, const SubscriptionStored& stored) {
     turn.log(Severity::info, "Framework {} ({}) {}", framework->id, framework->info->name(),
              known ? "subscribed again" : "subscribed");
     connect(turn, *framework, stored.stream);
-    if (known) update_agents(turn, *framework);
+    if (known) {
+        publish_framework_updated(turn, *framework);
+        update_agents(turn, *framework);
+    } else {
+        publish_framework_added(turn, *framework);
+    }
 }
 
 void on_stream_closed(Turn& turn, const StreamId& stream) {
@@ -230,8 +236,10 @@ void on_stream_closed(Turn& turn, const StreamId& stream) {
             // No client ever learns this id, so nothing may stay of it.
             turn.persist({{framework_key(id), std::nullopt}}, NothingWaits{});
         } else {
-            await_return(turn, add_framework(turn, std::move(subscription.info),
-                                             Framework::Phase::disconnected));
+            Framework& framework = add_framework(turn, std::move(subscription.info),
+                                                 Framework::Phase::disconnected);
+            publish_framework_added(turn, framework);
+            await_return(turn, framework);
         }
         return;
     }
@@ -276,6 +284,7 @@ void recover_framework(Turn& turn, const registry::FrameworkRecord& record) {
 
 Framework& adopt_framework(Turn& turn, const mesos::v1::FrameworkInfo& info) {
     Framework& framework = add_framework(turn, info, Framework::Phase::recovered);
+    publish_framework_added(turn, framework);
     // Its own subscription is on the way to the registry: nothing to wait for, nothing to store.
     if (turn.state.pending.subscriptions.contains(framework.id)) return framework;
     const Duration left = time_to_return(turn, framework);

@@ -18,6 +18,7 @@
 #include "master/core/effect.h"
 #include "master/core/event.h"
 #include "master/core/pending.h"
+#include "master/core/publish.h"
 #include "master/core/removal_queue.h"
 #include "master/core/timers.h"
 #include "resources/resources.h"
@@ -216,6 +217,8 @@ struct State {
     std::map<OfferId, Offer> offers;
 
     std::uint64_t version = 0;  // Counts the steps that changed something.
+    bool publishing = false;    // Somebody listens to what happens.
+    OperatorEvents published;   // Since the last take_published().
     Changes changes;
     Counters counters;
     /// Tasks of registered agents by TaskState number, for gauges.

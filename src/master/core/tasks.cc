@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "master/core/ledger.h"
+#include "master/core/publish.h"
 #include "resources/task_state.h"
 
 namespace tepui::master {
@@ -88,11 +89,15 @@ void record_update(Turn& turn, Framework& framework, Agent& agent,
     const TaskId id{update.status().task_id().value()};
     const auto it = framework.tasks.find(id);
     if (it == framework.tasks.end() || it->second.agent != agent.id) return;
+    // Agents repeat an update till it is acknowledged; operators are told once.
+    const bool repeated = it->second.info->status_update_uuid() == update.status().uuid() &&
+                          it->second.info->state() == update.latest_state();
     mesos::v1::Task& task = edit(it->second.info);
     record_status(task, update.status());
     task.set_status_update_state(update.status().state());
     task.set_status_update_uuid(update.status().uuid());
     set_state(turn, framework, agent, id, update.latest_state());
+    if (!repeated) publish_task_updated(turn, framework.id, *it->second.info, update.status());
     turn.changed(TaskKey{framework.id, id});
 }
 
@@ -144,8 +149,9 @@ void add_task(Turn& turn, Framework& framework, Agent& agent, Task task) {
     }
     ++gauge(turn, task.info->state());
     agent.tasks.insert(key);
-    const bool added = framework.tasks.emplace(id, std::move(task)).second;
+    const auto [at, added] = framework.tasks.emplace(id, std::move(task));
     TEPUI_ASSERT_WHY(added, "a task id is active at most once");
+    publish_task_added(turn, at->second.info);
     turn.changed(key);
     turn.changed(framework.id);
     turn.changed(agent.id);
@@ -190,6 +196,7 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
         edited.clear_status_update_uuid();
     }
     set_state(turn, framework, agent, status.task, status.state);
+    publish_task_updated(turn, framework.id, *task.info, made);
     free_resources(turn, framework, agent, task);  // TASK_UNREACHABLE is not terminal.
     if (framework.phase != Framework::Phase::removing) {
         send_update(turn, framework, std::move(made));
@@ -217,6 +224,7 @@ void end_unreachable_task(Turn& turn, Framework& framework, MasterStatus status)
         edited.set_status_update_state(status.state);
         edited.clear_status_update_uuid();
         turn.count(ended_counter(status.state));
+        publish_task_updated(turn, framework.id, *info, made);
         send_update(turn, framework, std::move(made));
     }
     push_completed(turn, framework, std::move(info));

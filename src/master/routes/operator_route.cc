@@ -36,7 +36,17 @@ asio::awaitable<Response> OperatorRoute::handle(http::Request request) {
     Call call;
     const auto media = daemon::check_operator_call(request, call);
     if (!media) co_return media.error();
+    if (call.type() == Call::SUBSCRIBE) co_return subscribe(request, *media);
     co_return co_await dispatch(std::move(call), *media);
+}
+
+Response OperatorRoute::subscribe(const http::Request& request, wire::Media media) {
+    auto wanted = parse_event_request(request.query);
+    if (!wanted) return Response::error(wanted.error());
+    Response response;
+    response.headers.set("Content-Type", std::string(to_string(media)));
+    response.stream = streams_.open(std::move(*wanted), media, request.remote);
+    return response;
 }
 
 asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) {

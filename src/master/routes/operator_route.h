@@ -6,6 +6,7 @@
 #include "daemon/log_level.h"
 #include "env/clock.h"
 #include "http/router.h"
+#include "master/operator_streams.h"
 #include "master/routes/reader.h"
 #include "mesos/v1/master/master.pb.h"
 #include "wire/media.h"
@@ -17,12 +18,13 @@ class OperatorRoute {
 public:
     OperatorRoute(CoreLoop& loop, Reader& reader, const daemon::Files& files,
                   daemon::LogLevel& log_level, const env::Clock& clock,
-                  std::shared_ptr<const MasterFacts> facts)
+                  OperatorStreams& streams, std::shared_ptr<const MasterFacts> facts)
         : loop_(loop),
           reader_(reader),
           files_(files),
           log_level_(log_level),
           clock_(clock),
+          streams_(streams),
           facts_(std::move(facts)) {}
 
     asio::awaitable<http::Response> handle(http::Request request);
@@ -31,6 +33,7 @@ public:
 
 private:
     asio::awaitable<http::Response> dispatch(mesos::v1::master::Call call, wire::Media media);
+    http::Response subscribe(const http::Request& request, wire::Media media);
     asio::awaitable<http::Response> view(const char* name, wire::Media media,
                                          std::string (*render)(const Snapshot&, wire::Media));
     asio::awaitable<http::Response> files(mesos::v1::master::Call call, wire::Media media);
@@ -43,6 +46,7 @@ private:
     const daemon::Files& files_;
     daemon::LogLevel& log_level_;
     const env::Clock& clock_;
+    OperatorStreams& streams_;
     const std::shared_ptr<const MasterFacts> facts_;
 };
 

@@ -39,6 +39,7 @@ asio::awaitable<std::map<std::string, double>> Reader::metrics() {
     };
     const auto done = co_await daemon::on_worker(workers_, std::move(work));
     if (!done) metrics.clear();
+    for (const auto& measure : measures_) measure(metrics);
     co_return metrics;
 }
 

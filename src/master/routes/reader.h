@@ -32,12 +32,17 @@ public:
     /// Blocking work without a snapshot (files).
     asio::awaitable<Result<Body>> work(std::function<Result<std::string>()> work);
     asio::awaitable<std::map<std::string, double>> metrics();
+    /// Adds numbers to those of metrics(). Before the first request.
+    void also_measure(std::function<void(std::map<std::string, double>&)> measure) {
+        measures_.push_back(std::move(measure));
+    }
 
 private:
     CoreLoop& loop_;
     SnapshotHub& hub_;
     env::WorkerPool& workers_;
     const env::Clock& clock_;
+    std::vector<std::function<void(std::map<std::string, double>&)>> measures_;
 };
 
 }  // namespace tepui::master

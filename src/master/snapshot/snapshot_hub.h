@@ -23,6 +23,8 @@ public:
         : builder_(std::move(facts)), wake_loop_(std::move(wake_loop)) {}
 
     asio::awaitable<std::shared_ptr<const Snapshot>> current();
+    /// The state as of the batch that just ended; on the loop's thread, after batch_ended().
+    std::shared_ptr<const Snapshot> now() { return builder_.publish(); }
     /// The counters of the core, for metrics.
     asio::awaitable<Counters> counters();
 

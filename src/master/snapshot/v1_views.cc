@@ -35,11 +35,15 @@ Response::GetFrameworks::Framework framework_message(const Snapshot& snapshot,
 // Fields come in the order of the .proto, and lists are written when they are empty too, as Mesos
 // does for these four.
 
-void write_tasks(V1Writer& writer, const Snapshot& snapshot, int number) {
+void write_tasks(V1Writer& writer, const Snapshot& snapshot, int number,
+                 const EventFilter& filter = {}) {
     using Tasks = Response::GetTasks;
     writer.begin_message("get_tasks", number);
+    const auto add = [&](const TaskItem& task) {
+        if (filter.passes_task(*task.info)) writer.add(task);
+    };
     const auto add_all = [&](const Snapshot::TaskMap& tasks) {
-        tasks.for_each([&](const TaskKey&, const auto& task) { writer.add(*task); });
+        tasks.for_each([&](const TaskKey&, const auto& task) { add(*task); });
     };
     writer.begin_list("tasks", Tasks::kTasksFieldNumber);
     add_all(snapshot.tasks);
@@ -47,68 +51,99 @@ void write_tasks(V1Writer& writer, const Snapshot& snapshot, int number) {
     writer.begin_list("unreachable_tasks", Tasks::kUnreachableTasksFieldNumber);
     add_all(snapshot.unreachable_tasks);
     for (const auto& framework : *snapshot.completed_frameworks) {
-        for (const auto& task : *framework->unreachable_tasks) writer.add(*task);
+        for (const auto& task : *framework->unreachable_tasks) add(*task);
     }
     writer.end_list();
     writer.begin_list("completed_tasks", Tasks::kCompletedTasksFieldNumber);
     snapshot.frameworks.for_each([&](const FrameworkId&, const auto& framework) {
-        for (const auto& task : *framework->completed_tasks) writer.add(*task);
+        for (const auto& task : *framework->completed_tasks) add(*task);
     });
     for (const auto& framework : *snapshot.completed_frameworks) {
-        for (const auto& task : *framework->completed_tasks) writer.add(*task);
+        for (const auto& task : *framework->completed_tasks) add(*task);
     }
     writer.end_list();
     writer.end_message();
 }
 
-void write_executors(V1Writer& writer, const Snapshot& snapshot, int number) {
+void write_executors(V1Writer& writer, const Snapshot& snapshot, int number,
+                     const EventFilter& filter = {}) {
     writer.begin_message("get_executors", number);
     writer.begin_list("executors", Response::GetExecutors::kExecutorsFieldNumber);
     snapshot.agents.for_each([&](const AgentId&, const auto& agent) {
-        for (const auto& executor : agent->executors) writer.add(*executor);
+        for (const auto& executor : agent->executors) {
+            if (filter.passes_executor(executor->framework.value, executor->agent.value,
+                                       *executor->info))
+                writer.add(*executor);
+        }
     });
     writer.end_list();
     writer.end_message();
 }
 
-void write_frameworks(V1Writer& writer, const Snapshot& snapshot, int number) {
+void write_frameworks(V1Writer& writer, const Snapshot& snapshot, int number,
+                      const EventFilter& filter = {}) {
     using Frameworks = Response::GetFrameworks;
     writer.begin_message("get_frameworks", number);
     writer.begin_list("frameworks", Frameworks::kFrameworksFieldNumber);
     snapshot.frameworks.for_each([&](const FrameworkId&, const auto& framework) {
-        writer.add(framework_message(snapshot, *framework));
+        if (filter.passes_framework(*framework->info))
+            writer.add(framework_message(snapshot, *framework));
     });
     writer.end_list();
     writer.begin_list("completed_frameworks", Frameworks::kCompletedFrameworksFieldNumber);
-    for (const auto& framework : *snapshot.completed_frameworks)
-        writer.add(framework_message(snapshot, *framework));
+    for (const auto& framework : *snapshot.completed_frameworks) {
+        if (filter.passes_framework(*framework->info))
+            writer.add(framework_message(snapshot, *framework));
+    }
     writer.end_list();
     writer.end_message();
 }
 
-void write_agents(V1Writer& writer, const Snapshot& snapshot, int number) {
+void write_agents(V1Writer& writer, const Snapshot& snapshot, int number,
+                  const EventFilter& filter = {}) {
     using Agents = Response::GetAgents;
     writer.begin_message("get_agents", number);
     writer.begin_list("agents", Agents::kAgentsFieldNumber);
-    snapshot.agents.for_each([&](const AgentId&, const auto& agent) { writer.add(*agent); });
+    snapshot.agents.for_each([&](const AgentId& id, const auto& agent) {
+        if (filter.passes_agent(id.value)) writer.add(*agent);
+    });
     writer.end_list();
     writer.begin_list("recovered_agents", Agents::kRecoveredAgentsFieldNumber);
-    snapshot.recovered_agents.for_each(
-        [&](const AgentId&, const auto& agent) { writer.add(*agent); });
+    snapshot.recovered_agents.for_each([&](const AgentId& id, const auto& agent) {
+        if (filter.passes_agent(id.value)) writer.add(*agent);
+    });
     writer.end_list();
+    writer.end_message();
+}
+
+void write_state(V1Writer& writer, const Snapshot& snapshot, int number,
+                 const EventFilter& filter) {
+    using State = Response::GetState;
+    writer.begin_message("get_state", number);
+    write_tasks(writer, snapshot, State::kGetTasksFieldNumber, filter);
+    write_executors(writer, snapshot, State::kGetExecutorsFieldNumber, filter);
+    write_frameworks(writer, snapshot, State::kGetFrameworksFieldNumber, filter);
+    write_agents(writer, snapshot, State::kGetAgentsFieldNumber, filter);
     writer.end_message();
 }
 
 }  // namespace
 
 std::string render_get_state(const Snapshot& snapshot, wire::Media media) {
-    using State = Response::GetState;
     V1Writer writer(media, Response::GET_STATE);
-    writer.begin_message("get_state", Response::kGetStateFieldNumber);
-    write_tasks(writer, snapshot, State::kGetTasksFieldNumber);
-    write_executors(writer, snapshot, State::kGetExecutorsFieldNumber);
-    write_frameworks(writer, snapshot, State::kGetFrameworksFieldNumber);
-    write_agents(writer, snapshot, State::kGetAgentsFieldNumber);
+    write_state(writer, snapshot, Response::kGetStateFieldNumber, {});
+    return writer.finish();
+}
+
+std::string render_subscribed(const Snapshot& snapshot, wire::Media media,
+                              const EventFilter& filter, double heartbeat_seconds) {
+    using mesos::v1::master::Event;
+    V1Writer writer(media, Event::Type_Name(Event::SUBSCRIBED), Event::kTypeFieldNumber,
+                    Event::SUBSCRIBED);
+    writer.begin_message("subscribed", Event::kSubscribedFieldNumber);
+    write_state(writer, snapshot, Event::Subscribed::kGetStateFieldNumber, filter);
+    writer.add_double("heartbeat_interval_seconds",
+                      Event::Subscribed::kHeartbeatIntervalSecondsFieldNumber, heartbeat_seconds);
     writer.end_message();
     return writer.finish();
 }

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "master/event_filter.h"
 #include "master/snapshot/snapshot.h"
 #include "wire/media.h"
 
@@ -9,6 +10,9 @@
 namespace tepui::master {
 
 std::string render_get_state(const Snapshot& snapshot, wire::Media media);
+/// The operator event stream's first record, a mesos.v1.master.Event: what passes the filter.
+std::string render_subscribed(const Snapshot& snapshot, wire::Media media,
+                              const EventFilter& filter, double heartbeat_seconds);
 std::string render_get_agents(const Snapshot& snapshot, wire::Media media);
 std::string render_get_frameworks(const Snapshot& snapshot, wire::Media media);
 std::string render_get_executors(const Snapshot& snapshot, wire::Media media);

@@ -1,5 +1,7 @@
 #include "master/snapshot/v1_writer.h"
 
+#include <bit>
+
 namespace tepui::master {
 namespace {
 
@@ -12,6 +14,7 @@ void append_varint(std::string& out, std::uint64_t value) {
 }
 
 constexpr std::uint64_t varint_type = 0;
+constexpr std::uint64_t fixed64_type = 1;
 constexpr std::uint64_t bytes_type = 2;
 
 void append_tag(std::string& out, int number, std::uint64_t wire_type) {
@@ -20,14 +23,19 @@ void append_tag(std::string& out, int number, std::uint64_t wire_type) {
 
 }  // namespace
 
-V1Writer::V1Writer(wire::Media media, mesos::v1::master::Response::Type type) : media_(media) {
+V1Writer::V1Writer(wire::Media media, mesos::v1::master::Response::Type type)
+    : V1Writer(media, mesos::v1::master::Response::Type_Name(type),
+               mesos::v1::master::Response::kTypeFieldNumber, type) {}
+
+V1Writer::V1Writer(wire::Media media, std::string_view type_name, int type_number, int type_value)
+    : media_(media) {
     if (media_ == wire::Media::json) {
-        json_.begin_object().key("type").value(mesos::v1::master::Response::Type_Name(type));
+        json_.begin_object().key("type").value(type_name);
         return;
     }
     open_.emplace_back();
-    append_tag(open_.back(), mesos::v1::master::Response::kTypeFieldNumber, varint_type);
-    append_varint(open_.back(), static_cast<std::uint64_t>(type));
+    append_tag(open_.back(), type_number, varint_type);
+    append_varint(open_.back(), static_cast<std::uint64_t>(type_value));
 }
 
 void V1Writer::begin_message(std::string_view name, int number) {
@@ -74,6 +82,17 @@ void V1Writer::add(const google::protobuf::Message& message) {
 
 void V1Writer::end_list() {
     if (media_ == wire::Media::json) json_.end_array();
+}
+
+void V1Writer::add_double(std::string_view name, int number, double value) {
+    if (media_ == wire::Media::json) {
+        json_.key(name).value(value);
+        return;
+    }
+    append_tag(open_.back(), number, fixed64_type);
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    for (int shift = 0; shift < 64; shift += 8)  // Little endian, as protobuf has it.
+        open_.back() += static_cast<char>((bits >> shift) & 0xff);
 }
 
 std::string V1Writer::finish() {

@@ -17,6 +17,9 @@ public:
     /// Begins a response of that type.
     V1Writer(wire::Media media, mesos::v1::master::Response::Type type);
 
+    /// Begins a message of any kind whose first field is its type.
+    V1Writer(wire::Media media, std::string_view type_name, int type_number, int type_value);
+
     /// A field that is a message.
     void begin_message(std::string_view name, int number);
     void end_message();
@@ -25,6 +28,9 @@ public:
     void add(const Item& item);
     void add(const google::protobuf::Message& message);
     void end_list();
+
+    /// Not in a list.
+    void add_double(std::string_view name, int number, double value);
 
     /// The whole response.
     std::string finish();
