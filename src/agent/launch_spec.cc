@@ -123,6 +123,7 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     spec.container = launch.container;
     spec.sandbox = launch.sandbox;
     spec.user = launch.user;
+    spec.outlives_agent = launch.framework.checkpoint();
     spec.command = launch.executor.command();
     spec.environment = environment(launch, address);
     spec.environment.insert(variables.begin(), variables.end());
@@ -143,6 +144,7 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     spec.container = launch.container;
     spec.sandbox = launch.sandbox;
     spec.user = launch.user;
+    spec.outlives_agent = launch.framework.checkpoint();
     spec.command = launch.task.command();
     spec.environment = environment(launch, address);
     spec.environment.insert(variables.begin(), variables.end());

@@ -35,6 +35,8 @@ struct Options {
     Duration fetch_stall_timeout = 60s;  // Below one byte a second for this long ends a download.
     std::uint64_t fetch_bytes_max = std::uint64_t{16}
                                     << 30;  // Of each download, copy and extraction.
+    /// A container that no agent asks for any more ends after this long; absent: never.
+    std::optional<Duration> recovery_timeout = {};
     bool fetch_link_local = false;  // Metadata services live at link-local addresses: refused.
 };
 
@@ -50,6 +52,8 @@ struct LaunchSpec {
     std::optional<double> mem_mb;                    // Hard limit.
     std::optional<mesos::v1::RLimitInfo> rlimits;
 
+    /// Waits for an agent to come back; else it ends with the agent that launched it.
+    bool outlives_agent = true;
     /// Runs no command: keeps a sandbox and cgroups for containers nested in it until destroyed.
     bool hold = false;
     /// The running container it is nested in. It ends before its parent does.

@@ -121,6 +121,7 @@ std::string encode_plan(const LaunchPlan& plan, int listen_fd, int sandbox_fd, i
     }
     head.log_bytes_max = plan.log_bytes_max;
     head.log_files_max = plan.log_files_max;
+    head.orphan_ms_max = plan.orphan_ms_max;
     head.groups_count = static_cast<std::uint32_t>(groups.size());
     head.rlimits_count = static_cast<std::uint32_t>(plan.rlimits.size());
     head.cgroups_count = static_cast<std::uint32_t>(plan.cgroups.size());

@@ -25,6 +25,7 @@ struct LaunchPlan {
     std::string pids_cgroup;
     std::uint64_t log_bytes_max = 0;
     std::uint32_t log_files_max = 1;
+    std::int64_t orphan_ms_max = -1;  // How long it lives without an agent; -1: for ever.
 };
 
 /// The program and its arguments: /bin/sh -c for a shell command, else `value` found in the task's

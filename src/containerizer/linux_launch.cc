@@ -142,6 +142,13 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
         else
             plan.pids_cgroup = groups_.directory("pids", cgroup);
     }
+    if (!spec.outlives_agent) {
+        plan.orphan_ms_max = 0;
+    } else if (options_.recovery_timeout) {
+        plan.orphan_ms_max =
+            std::chrono::duration_cast<std::chrono::milliseconds>(*options_.recovery_timeout)
+                .count();
+    }
     plan.log_bytes_max = options_.log_bytes_max;
     plan.log_files_max = static_cast<std::uint32_t>(
         std::clamp<std::size_t>(options_.log_files_max, 1, k_log_files_max));

@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <map>
 
@@ -66,6 +67,21 @@ TEST_F(RecoveryTest, AdoptsWhatRunsWithTheSamePid) {
     std::ofstream(fifo) << "go on\n";
     EXPECT_EQ(await_end("adopted").status, 9 << 8);
     EXPECT_EQ(out(task), "go on\n");
+    containerizer_->forget(task.id);
+}
+
+TEST_F(RecoveryTest, WithoutAnAgentItEndsAfterTheRecoveryTimeout) {
+    options_.recovery_timeout = 100ms;
+    restart();
+    Task task = launch("orphan", "sleep 1000");
+    ASSERT_TRUE(task.await_started());
+    containerizer_.reset();  // The agent is gone, and nothing but the shim is there to act.
+    await_status("orphan");
+    EXPECT_GT(::waitpid(-1, nullptr, 0), 0) << "an agent's children outlive it, a test's do not";
+    const std::vector<Found> found = recover({"orphan"});
+    ASSERT_EQ(found.size(), 1u);
+    ASSERT_TRUE(found[0].exited);
+    EXPECT_EQ(found[0].exited->status, SIGTERM);
     containerizer_->forget(task.id);
 }
 

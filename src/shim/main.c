@@ -13,11 +13,15 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/shim.h"
 
-enum { AGENTS_MAX = 8 };
+enum {
+    AGENTS_MAX = 8,
+    ORPHAN_GRACE_MS = 3000,  // From SIGTERM to SIGKILL: Mesos' default for a task.
+};
 
 struct shim {
     struct plan plan;
@@ -33,7 +37,9 @@ struct shim {
     pid_t child;    // Init, or the task itself without a pid namespace.
     bool reported;  // `status` came from init.
     bool ended;
-    int status;  // Of the task, as wait(2) gives it.
+    int status;             // Of the task, as wait(2) gives it.
+    int64_t orphan_due_ms;  // When to act because there is no agent; 0: there is one.
+    int orphan_signal;      // The last that was sent for it; 0: none.
 };
 
 static bool has_init(const struct shim* shim) {
@@ -252,6 +258,38 @@ static void start(struct shim* shim) {
     fcntl(wiring->err[0], F_SETFL, O_NONBLOCK);
 }
 
+static bool has_agent(const struct shim* shim) {
+    for (int i = 0; i < AGENTS_MAX; ++i)
+        if (shim->agents[i] >= 0) return true;
+    return false;
+}
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Ends what nobody has asked for in too long a time. Returns how long poll() may wait.
+static int tend_orphan(struct shim* shim) {
+    const int64_t limit = shim->plan.head->orphan_ms_max;
+    if (limit < 0 || shim->orphan_signal == SIGKILL) return -1;
+    if (shim->orphan_signal == 0 && has_agent(shim)) {
+        shim->orphan_due_ms = 0;
+        return -1;
+    }
+    const int64_t now = now_ms();
+    if (shim->orphan_due_ms == 0) shim->orphan_due_ms = now + limit;
+    if (now >= shim->orphan_due_ms) {
+        shim->orphan_signal = shim->orphan_signal == 0 ? SIGTERM : SIGKILL;
+        shim->orphan_due_ms = now + ORPHAN_GRACE_MS;
+        signal_task(shim, shim->orphan_signal);
+        if (shim->orphan_signal == SIGKILL) return -1;
+    }
+    const int64_t left = shim->orphan_due_ms - now;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
 static void watch(struct shim* shim) {
     enum { FIXED = 6 };
     struct pollfd fds[FIXED + AGENTS_MAX] = {{.fd = shim->plan.head->listen_fd, .events = POLLIN},
@@ -262,7 +300,8 @@ static void watch(struct shim* shim) {
                                              {.fd = -1}};
     for (int i = 0; i < AGENTS_MAX; ++i)
         fds[FIXED + i] = (struct pollfd){.fd = shim->agents[i], .events = POLLIN};
-    if (poll(fds, FIXED + AGENTS_MAX, -1) < 0) return;
+    const int wait_ms = tend_orphan(shim);
+    if (shim->ended || poll(fds, FIXED + AGENTS_MAX, wait_ms) < 0) return;
     if (fds[0].revents != 0) accept_agents(shim);
     for (int i = 0; i < AGENTS_MAX; ++i)
         if (fds[FIXED + i].fd >= 0 && fds[FIXED + i].revents != 0)

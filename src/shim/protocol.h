@@ -56,6 +56,7 @@ struct shim_config {
     uint32_t cgroups_count;
     uint32_t argv_count;  // With the program: at least 2.
     uint32_t env_count;
+    int64_t orphan_ms_max;  // Without any agent for this long the container ends; -1: never.
 };
 
 struct shim_rlimit {

@@ -143,6 +143,29 @@ def test_recover_cleanup_ends_everything_and_forgets(cluster):
     assert agent_ids(cluster) != before
 
 
+def test_tasks_do_not_wait_for_an_agent_for_ever():
+    with Cluster(agent_flags={"recovery_timeout": "2secs"}) as cluster:
+        agent = cluster.agents[0]
+        patient = Scheduler(cluster.port, name="patient")
+        # It does not survive its agent, and needs no recovery_timeout for that.
+        brief = Scheduler(cluster.port, name="brief", checkpoint=False)
+        offer = patient.wait_offer(1)
+        brief.call("SUPPRESS", {})
+        patient.accept(offer, [patient.task(offer, "waits", "sleep 1000")])
+        waits = patient.wait_state("waits", "TASK_RUNNING")["container_status"]["executor_pid"]
+        patient.call("SUPPRESS", {})
+        for offer_id in list(patient.offers):
+            patient.call("DECLINE", {"offer_ids": [{"value": offer_id}]})
+        brief.call("REVIVE", {})
+        dies = running_task(brief, "dies")
+        agent.kill9()
+        vanishes(dies)
+        assert os.path.exists(f"/proc/{waits}")
+        vanishes(waits)
+        agent.start()
+        assert patient.wait_state("waits", "TASK_FAILED")["message"] == "Command terminated with signal Terminated"
+
+
 def test_strict_recovery_stops_at_damage_and_says_what_to_do(cluster):
     framework = Scheduler(cluster.port)
     agent = cluster.agents[0]

@@ -38,6 +38,10 @@ FlagSet flags() {
                     "reconnect takes over the tasks that an earlier agent with this work_dir left; "
                     "cleanup ends them, and then the agent, whose next start is that of a new one.",
                     one_of({"reconnect", "cleanup"})));
+    add(daemon_flag("Storage", "recovery_timeout", "DURATION", "15mins",
+                    "How long tasks and executors of an agent that is gone wait for it to start "
+                    "again; then they end. Those of frameworks without checkpoints do not wait.",
+                    duration_between(0s, 24h * 365)));
     add(daemon_flag("Storage", "reconfiguration_policy", "POLICY", "equal",
                     "How the agent may differ from what it was when it registered: equal is not at "
                     "all; with additive resources and attributes may grow and be added, and a "
@@ -74,6 +78,18 @@ FlagSet flags() {
     add(daemon_flag("Containers", "frameworks_home", "PATH", "",
                     "Where the relative URIs of tasks begin. Without it they are refused.",
                     not_empty()));
+    add(daemon_flag("Containers", "executor_registration_timeout", "DURATION", "1mins",
+                    "How long a custom executor may take from its start to its subscription; then "
+                    "it is ended, and its tasks fail.",
+                    duration_between(0s, Duration::max())));
+    add(daemon_flag("Containers", "executor_reregistration_timeout", "DURATION", "2secs",
+                    "How long a restarted agent waits for custom executors to subscribe again "
+                    "before it ends them; it registers with the master after that.",
+                    duration_between(0s, 15s)));
+    add(daemon_flag("Containers", "executor_shutdown_grace_period", "DURATION", "5secs",
+                    "What an executor that is told to end gets before its container is destroyed, "
+                    "where it does not say itself.",
+                    duration_between(0s, Duration::max())));
     add(daemon_flag("Containers", "executor_environment_variables", "JSON", "",
                     "Variables of every task, beneath those of its command: {\"PATH\": \"/bin\"}. "
                     "Nothing of the agent's own environment reaches a task.",
@@ -189,6 +205,8 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
     options.core.strict = parsed.enabled("strict");
     options.core.recover = parsed.value("recover") == "cleanup" ? agent::RecoverMode::cleanup
                                                                 : agent::RecoverMode::reconnect;
+    options.core.recovery_timeout = duration_of(parsed, "recovery_timeout");
+    options.containerizer.recovery_timeout = options.core.recovery_timeout;
     options.core.reconfiguration = parsed.value("reconfiguration_policy") == "additive"
                                        ? agent::ReconfigurationPolicy::additive
                                        : agent::ReconfigurationPolicy::equal;
@@ -199,6 +217,11 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
         parsed.given("default_user") ? parsed.value("default_user") : around.user;
     options.core.registration_backoff = duration_of(parsed, "registration_backoff_factor");
     options.core.gc_delay = duration_of(parsed, "gc_delay");
+    options.core.executor_registration_timeout =
+        duration_of(parsed, "executor_registration_timeout");
+    options.core.executor_reregistration_timeout =
+        duration_of(parsed, "executor_reregistration_timeout");
+    options.core.executor_shutdown_grace = duration_of(parsed, "executor_shutdown_grace_period");
     options.core.max_completed_executors_per_framework =
         parse_whole(parsed.value("max_completed_executors_per_framework")).value_or(0);
     options.log = log_options(parsed);

@@ -56,6 +56,9 @@ TEST(MasterFlags, DefaultsAreThoseOfMesosButForTheAddress) {
     EXPECT_EQ(options->core.registry_gc_interval, defaults.registry_gc_interval);
     EXPECT_EQ(options->core.registry_max_agent_age, defaults.registry_max_agent_age);
     EXPECT_EQ(options->core.registry_max_agent_count, defaults.registry_max_agent_count);
+    const master::OperatorStreamOptions streams;
+    EXPECT_EQ(options->operator_streams.history_max, streams.history_max);
+    EXPECT_EQ(options->operator_streams.subscribers_max, streams.subscribers_max);
     EXPECT_TRUE(options->core.root_submissions);
     EXPECT_TRUE(options->log.to_stderr);
 }
@@ -70,8 +73,11 @@ TEST(MasterFlags, EveryFlagArrives) {
          "--quiet", "--logging_level=ERROR", "--allocation_interval=2secs", "--log_dir=/logs",
          "--advertise_ip=192.0.2.1", "--advertise_port=9", "--agent_removal_rate_limit=2/1hrs",
          "--recovery_agent_removal_limit=50%", "--registry_gc_interval=1mins",
-         "--registry_max_agent_age=1days", "--registry_max_agent_count=7"});
+         "--registry_max_agent_age=1days", "--registry_max_agent_count=7",
+         "--operator_event_history=5", "--max_operator_event_stream_subscribers=6"});
     ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->operator_streams.history_max, 5U);
+    EXPECT_EQ(options->operator_streams.subscribers_max, 6U);
     EXPECT_EQ(options->core.agent_removal_rate_limit, (master::RemovalRate{2, 1h}));
     EXPECT_EQ(options->core.recovery_agent_removal_limit, 0.5);
     EXPECT_EQ(options->core.registry_gc_interval, Duration(1min));
@@ -153,6 +159,7 @@ TEST(AgentFlags, DefaultsKeepAgentsOfOneHostApart) {
     EXPECT_TRUE(one->task_environment.empty());
     EXPECT_TRUE(one->core.strict);
     EXPECT_EQ(one->core.recover, agent::RecoverMode::reconnect);
+    EXPECT_EQ(one->containerizer.recovery_timeout, Duration(15min));
     EXPECT_EQ(one->core.reconfiguration, agent::ReconfigurationPolicy::equal);
     EXPECT_EQ(one->log.directory, "");
     EXPECT_EQ(one->advertise_ip, "");
@@ -182,6 +189,7 @@ TEST(AgentFlags, EveryFlagArrives) {
                        "--executor_environment_variables={\"PATH\": \"/p\", \"A\": \"\"}",
                        "--strict=false",
                        "--recover=cleanup",
+                       "--recovery_timeout=3mins",
                        "--reconfiguration_policy=additive",
                        "--log_dir=/logs",
                        "--advertise_ip=192.0.2.1",
@@ -208,6 +216,8 @@ TEST(AgentFlags, EveryFlagArrives) {
               (std::map<std::string, std::string>{{"PATH", "/p"}, {"A", ""}}));
     EXPECT_FALSE(options->core.strict);
     EXPECT_EQ(options->core.recover, agent::RecoverMode::cleanup);
+    EXPECT_EQ(options->core.recovery_timeout, Duration(3min));
+    EXPECT_EQ(options->containerizer.recovery_timeout, Duration(3min));
     EXPECT_EQ(options->core.reconfiguration, agent::ReconfigurationPolicy::additive);
     EXPECT_EQ(options->log.directory, "/logs");
     EXPECT_EQ(options->advertise_ip, "192.0.2.1");

@@ -27,7 +27,7 @@ std::vector<ForeignFlag> foreign_master_flags() {
         {"registry_fetch_timeout", "registry_store_timeout", "webui_dir", "max_executors_per_agent",
          "max_executors_per_slave", "allocator_agent_recovery_factor", "allocator_recovery_timeout",
          "fair_sharing_excluded_resource_names", "min_allocatable_resources",
-         "max_operator_event_stream_subscribers", "offer_constraints_re2_max_mem",
+         "offer_constraints_re2_max_mem",
          "offer_constraints_re2_max_program_size"});
     add(flags, FlagKind::boolean, {"true"}, "the registry is made when it is missing",
         {"log_auto_initialize"});
@@ -95,10 +95,7 @@ std::vector<ForeignFlag> foreign_agent_flags() {
         {"hadoop_home",
          "volume_gid_range",
          "http_heartbeat_interval",
-         "executor_registration_timeout",
-         "executor_reregistration_timeout",
          "executor_reregistration_retry_interval",
-         "executor_shutdown_grace_period",
          "jwt_secret_key",
          "executor_secret_key",
          "gc_disk_headroom",
@@ -129,8 +126,6 @@ std::vector<ForeignFlag> foreign_agent_flags() {
         {"gc_non_executor_container_sandboxes", "cgroups_limit_swap",
          "cgroups_cpu_enable_pids_and_tids_count", "check_agent_port_range_only",
          "enforce_container_disk_quota"});
-    add(flags, FlagKind::value, {},
-        "containers survive their agent without a limit in this version", {"recovery_timeout"});
     add(flags, FlagKind::value, {"/sys/fs/cgroup"},
         "the hierarchies are found where the machine mounted them", {"cgroups_hierarchy"});
     add(flags, FlagKind::value, {}, "GPUs are not isolated in this version",
