@@ -132,6 +132,12 @@ FlagSet flags() {
     add(daemon_flag("History", "max_unreachable_tasks_per_framework", "NUMBER", "1000",
                     "Tasks on unreachable agents that are remembered of each framework.",
                     whole_number_between(0, history_max)));
+    add(daemon_flag("History", "operator_event_history", "NUMBER", "10000",
+                    "Events that are kept for readers of the operator event stream who come back.",
+                    whole_number_between(0, history_max)));
+    add(daemon_flag("Limits", "max_operator_event_stream_subscribers", "NUMBER", "1000",
+                    "Operator event streams that are open at a time; a new one closes the oldest.",
+                    whole_number_between(1, history_max)));
     for (Flag& flag : logging_flags()) set.flags.push_back(std::move(flag));
     set.foreign = foreign_master_flags();
     return set;
@@ -212,6 +218,9 @@ Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
         number_of(parsed, "max_completed_tasks_per_framework");
     options.core.max_unreachable_tasks_per_framework =
         number_of(parsed, "max_unreachable_tasks_per_framework");
+    options.operator_streams.history_max = number_of(parsed, "operator_event_history");
+    options.operator_streams.subscribers_max =
+        number_of(parsed, "max_operator_event_stream_subscribers");
     options.core.root_submissions = parsed.enabled("root_submissions");
     options.core.weights = TEPUI_TRY(parse_weights(parsed.value("weights")));
     options.log = log_options(parsed);
