@@ -43,6 +43,13 @@ std::string when(double time, double now) {
     return text.empty() ? "" : fmt::format("{} ({})", text, age_text(time, now));
 }
 
+/// Masters set both times when an object comes first; only a later return is one.
+template <typename Object>
+std::string came_back(const Object& object, double now) {
+    const double again = seconds_of(object.reregistered_time());
+    return again - seconds_of(object.registered_time()) < 1 ? "" : when(again, now);
+}
+
 std::string source_text(const TaskStatus& status) {
     if (!status.has_source()) return "";
     const std::string name = TaskStatus::Source_Name(status.source());
@@ -266,7 +273,7 @@ std::string describe_agent(const mesos::v1::master::Response::GetAgents::Agent& 
     page.field("State", agent_state_cell(agent));
     page.field("Version", agent.version());
     page.field("Registered", when(seconds_of(agent.registered_time()), view.now));
-    page.field("Came back", when(seconds_of(agent.reregistered_time()), view.now));
+    page.field("Came back", came_back(agent, view.now));
     page.field("Domain", domain_text(info.domain()));
     page.field("Attributes", attributes_text(info.attributes()));
     const auto& total =
@@ -305,7 +312,7 @@ std::string describe_framework(
     page.field("Host", info.hostname());
     page.field("Web page", info.webui_url());
     page.field("Registered", when(seconds_of(framework.registered_time()), view.now));
-    page.field("Came back", when(seconds_of(framework.reregistered_time()), view.now));
+    page.field("Came back", came_back(framework, view.now));
     page.field("Ended", when(seconds_of(framework.unregistered_time()), view.now));
     page.field("Failover", fmt::format("{} seconds", number_text(info.failover_timeout())));
     page.field("Checkpoint", info.checkpoint() ? "yes" : "no");

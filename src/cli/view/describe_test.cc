@@ -89,7 +89,12 @@ TEST(Describe, AgentWithAmounts) {
     auto* rack = agent.mutable_agent_info()->add_attributes();
     rack->set_name("rack");
     rack->mutable_text()->set_value("r1");
+    agent.mutable_registered_time()->set_nanoseconds(100'000'000'000);
+    agent.mutable_reregistered_time()->set_nanoseconds(100'000'000'000);
+    EXPECT_THAT(describe_agent(agent, view), Not(HasSubstr("Came back")));
+    agent.mutable_reregistered_time()->set_nanoseconds(390'000'000'000);
     const std::string page = describe_agent(agent, view);
+    EXPECT_THAT(page, HasSubstr("Came back:   1970-01-01T00:06:30Z (10s ago)\n"));
     EXPECT_THAT(page, HasSubstr("Address:     10.0.0.5:5051\n"));
     EXPECT_THAT(page, HasSubstr("Attributes:  rack=r1\n"));
     EXPECT_THAT(page, HasSubstr("cpus          4   1.5      0.5     2\n"));
