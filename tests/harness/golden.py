@@ -89,7 +89,7 @@ class Golden(contextlib.AbstractContextManager):
             self.scheduler.close()
 
     def _completed_frameworks(self):
-        """One that failed over, with a finished task, one with a health check and a pod that failed."""
+        """One that failed over, with a finished task, one with a health check and a pod that was killed."""
         scheduler = Scheduler(self.cluster.port, "golden-completed", capabilities=("MULTI_ROLE", "PARTITION_AWARE"), roles=["*"])
         scheduler.close()
         scheduler = Scheduler(self.cluster.port, "golden-completed", framework_id=scheduler.id,
@@ -99,8 +99,12 @@ class Golden(contextlib.AbstractContextManager):
                  "delay_seconds": 0.0, "grace_period_seconds": 0.0, "consecutive_failures": 100}
         scheduler.run("healthy", "sleep 1000", health_check=check)
         wait_for(lambda: any(u.get("healthy") for u in scheduler.updates), "a healthy task")
-        launch_group(scheduler, scheduler.wait_offer(1), "failing-pod", {"pod-ok": "true", "pod-bad": "exit 3"})
-        scheduler.wait_state("pod-bad", "TASK_FAILED")
+        launch_group(scheduler, scheduler.wait_offer(1), "killed-pod", {"pod-1": "sleep 1000", "pod-2": "sleep 1000"})
+        for name in ("pod-1", "pod-2"):
+            scheduler.wait_state(name, "TASK_RUNNING")
+        scheduler.kill("pod-1")
+        for name in ("pod-1", "pod-2"):  # They end together.
+            scheduler.wait_state(name, "TASK_KILLED")
         scheduler.wait_state("done", "TASK_FINISHED")
         scheduler.teardown()
         scheduler.close()
