@@ -11,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "bench/load/fanout_load.h"
 #include "bench/load/floor.h"
 #include "bench/load/launch_load.h"
 #include "bench/load/simulated_agents.h"
@@ -34,6 +35,10 @@ struct Options {
     std::size_t frameworks = 1;
     unsigned floor_count = 400;
     unsigned floor_threads = 2;
+    unsigned readers = 100;
+    unsigned stalled_percent = 5;
+    unsigned events_per_second = 2'000;
+    unsigned seconds = 10;
     TaskShape shape;
 };
 
@@ -101,6 +106,13 @@ int tasks(const Options& options, const http::Url& master) {
     return status;
 }
 
+int fanout(const Options& options, const http::Url& master) {
+    asio::io_context io(1);
+    FanoutLoad load(io, {master, options.master_pid, options.readers, options.stalled_percent,
+                         options.events_per_second, options.seconds, options.shape});
+    return drive(io, load, options);
+}
+
 std::string floor_name() { return fmt::format("tepui-load-{}", ::getpid()); }
 
 int start(const Options& options, const http::Url& master) {
@@ -156,6 +168,14 @@ int run(int argc, char** argv) {
         ->required();
     tasks_command->add_flag("--hold", options.hold, "Stay connected afterwards, until a signal");
     tasks_command->add_option("--frameworks", options.frameworks, "How many share the tasks");
+    auto* fanout_command =
+        app.add_subcommand("fanout", "Readers of the operator event stream at a steady rate");
+    fanout_command->add_option("--master-pid", options.master_pid, "Whose memory is read")
+        ->required();
+    fanout_command->add_option("--readers", options.readers, "How many, stalled ones included");
+    fanout_command->add_option("--stalled-percent", options.stalled_percent, "That never read");
+    fanout_command->add_option("--rate", options.events_per_second, "Events a second");
+    fanout_command->add_option("--seconds", options.seconds, "Of events");
     auto* start_command =
         app.add_subcommand("start", "One task at a time, and the floor beside it");
     auto* launch_command = app.add_subcommand("launch", "Tasks up and down on one agent");
@@ -168,6 +188,7 @@ int run(int argc, char** argv) {
     if (!master) return report(std::unexpected(master.error()));
     if (*agents_command) return simulate_agents(options, *master);
     if (*tasks_command) return tasks(options, *master);
+    if (*fanout_command) return fanout(options, *master);
     if (*start_command) return start(options, *master);
     return *launch_command ? launch(options, *master) : floor_rate(options, *master);
 }
