@@ -5,6 +5,7 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 
@@ -13,7 +14,7 @@ import yaml
 
 from harness.cluster import TEPUI, Cluster
 from harness.scheduler import Scheduler
-from harness.wait import wait_for
+from harness.wait import DeadlineExceeded, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,16 @@ def followed(cluster, *arguments):
         child.wait(20)
         for reader in readers:
             reader.join(10)
+
+
+def wait_stream(cluster, wait_line):
+    """Waits until `tepui events -w` has its stream: a framework that comes and goes is told."""
+    def told():
+        Scheduler(cluster.port, name="probe").teardown()
+        with contextlib.suppress(DeadlineExceeded):
+            return wait_line("probe is removed", seconds=1)
+        return None
+    wait_for(told, "the event stream")
 
 
 def test_describe_task_framework_agent(running):
@@ -177,10 +188,7 @@ def test_events_go_on_after_the_master_was_restarted():
         framework.run("a", "sleep 1000")
         framework.wait_state("a", "TASK_RUNNING")
         with followed(cluster, "events", "-w") as (wait_line, child):
-            other = Scheduler(cluster.port, name="signal")
-            wait_line("signal is ACTIVE")
-            other.teardown()
-            wait_line("signal is removed")
+            wait_stream(cluster, wait_line)
             cluster.master.kill9()
             wait_line("the event stream broke")
             cluster.master.start()
@@ -189,6 +197,63 @@ def test_events_go_on_after_the_master_was_restarted():
             wait_line("third is ACTIVE", seconds=40)
             assert child.poll() is None
             third.teardown()
+
+
+class Proxy:
+    """Passes connections on to a port, until it is cut: then it breaks them all and takes no new ones until mended."""
+
+    def __init__(self, port):
+        self.target, self.open, self.pairs = port, True, []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.server.accept()
+                if not self.open:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self.target))
+                self.pairs += [near, far]
+                for source, sink in [(near, far), (far, near)]:
+                    threading.Thread(target=self._pass, args=[source, sink], daemon=True).start()
+
+    def _pass(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        self.open = False
+        for end in self.pairs:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.cut()
+        self.server.close()
+
+
+def test_events_go_on_where_they_broke(running):
+    cluster, _ = running
+    proxy = Proxy(cluster.port)
+    with contextlib.closing(proxy), \
+            followed(cluster, "events", "-w", "--kind", "framework", "--master", f"127.0.0.1:{proxy.port}") as (wait_line, _):
+        wait_stream(cluster, wait_line)
+        proxy.cut()
+        wait_line("the event stream broke")
+        between = Scheduler(cluster.port, name="between")
+        between.teardown()
+        wait_for(lambda: "between" not in cluster.tepui("get", "frameworks").stdout, "the end of the framework")
+        proxy.open = True
+        # It came and went while nobody listened, so no snapshot has it.
+        wait_line("between is ACTIVE")
+        wait_line("between is removed")
 
 
 def test_wait(running):

@@ -172,6 +172,19 @@ TEST_F(FakeAgent, EndlessFoldersEnd) {
     EXPECT_EQ(download("/s").error().code, Errc::too_large);
 }
 
+TEST(EventFollower, GoesOnBehindWhatItHasRead) {
+    EventPosition position;
+    EXPECT_EQ(position.target(), "/api/v1?sequence=1");
+    position.advance(R"({"type":"SUBSCRIBED","subscribed":{},"sequence":7,"master_id":"m-1"})");
+    EXPECT_EQ(position.target(), "/api/v1?after=7&master=m-1");
+    position.advance(R"({"type":"HEARTBEAT","sequence":9})");
+    EXPECT_EQ(position.target(), "/api/v1?after=9&master=m-1");
+    // A master of Mesos numbers nothing.
+    EventPosition none;
+    none.advance(R"({"type":"HEARTBEAT"})");
+    EXPECT_EQ(none.target(), "/api/v1?sequence=1");
+}
+
 TEST(EventFollower, PausesGrowToFifteenSeconds) {
     const std::vector<Duration> wanted = {1s, 2s, 4s, 8s, 15s, 15s};
     for (unsigned i = 0; i < wanted.size(); ++i) EXPECT_EQ(reconnect_pause(i), wanted[i]);

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "tepui/operator.pb.h"
 #include "wire/json.h"
 #include "wire/media.h"
 
@@ -41,20 +42,33 @@ bool is_passing(const Error& error) {
            error.code == Errc::corrupt;
 }
 
+void EventPosition::advance(std::string_view json) {
+    operator_api::SequencedEvent place;
+    const wire::JsonLimits limits{.bytes_max = snapshot_bytes_max};
+    if (!wire::json_to_message(json, place, limits)) return;
+    if (place.has_master_id()) master = place.master_id();
+    if (place.has_sequence()) sequence = place.sequence();
+}
+
+std::string EventPosition::target() const {
+    if (master.empty()) return "/api/v1?sequence=1";
+    return fmt::format("/api/v1?after={}&master={}", sequence, http::percent_encode(master));
+}
+
 asio::awaitable<Result<void>> EventFollower::run() {
     const auto executor = co_await asio::this_coro::executor;
     silence_ = std::make_unique<asio::steady_timer>(executor);
     pause_ = std::make_unique<asio::steady_timer>(executor);
     bool ever = false;
     for (unsigned failures = 0; !stopped_;) {
-        had_snapshot_ = false;
+        had_record_ = false;
         auto followed = co_await follow_once();
         silence_->cancel();
         if (stream_) stream_->close();
         stream_.reset();
         if (stopped_) break;
-        ever = ever || had_snapshot_;
-        if (had_snapshot_) failures = 0;
+        ever = ever || had_record_;
+        if (had_record_) failures = 0;
         const Error error = followed ? Error{Errc::io, "the master ended it"} : followed.error();
         if (!ever || !is_passing(error)) co_return std::unexpected(error);
         const Duration pause = reconnect_pause(failures++);
@@ -84,7 +98,7 @@ void EventFollower::watch() {
 }
 
 asio::awaitable<Result<void>> EventFollower::follow_once() {
-    auto request = subscribe_request(target_);
+    auto request = subscribe_request(position_.target());
     auto opened = co_await master_.open(std::move(request));
     if (!opened) co_return std::unexpected(opened.error());
     if (stopped_) co_return Result<void>{};
@@ -118,8 +132,9 @@ Result<bool> EventFollower::take(std::string_view bytes, wire::RecordDecoder& de
         if (!decoded) {
             return fail(Errc::corrupt, "an event that is none: {}", decoded.error().text);
         }
+        had_record_ = true;
+        position_.advance(taken.json);
         if (taken.event.type() == mesos::v1::master::Event::SUBSCRIBED) {
-            had_snapshot_ = true;
             const double interval = taken.event.subscribed().heartbeat_interval_seconds();
             if (interval > 0) {
                 silence_max_ = duration_from_seconds(interval * missed_heartbeats_max);

@@ -70,7 +70,6 @@ asio::awaitable<Outcome> follow(MasterApi& master, const Console& console, const
     };
     const auto say = [&](const std::string& text) { console.err("tepui: " + text + '\n'); };
     EventFollower follower(master, on_event, say);
-    if (json) follower.number_records();
     auto followed = co_await follower.run();
     if (!followed) co_return master_failure("events", master, followed.error());
     co_return 0;
