@@ -171,6 +171,7 @@ containerizer::LaunchSpec make_launch_spec(const LaunchPod& launch) {
     spec.container = launch.container;
     spec.sandbox = launch.sandbox;
     spec.user = launch.user;
+    spec.outlives_agent = launch.checkpoint;
     spec.hold = true;
     spec.cpus = launch.limits.cpus;
     spec.cpus_limit = launch.limits.cpus_limit;

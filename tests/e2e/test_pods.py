@@ -274,4 +274,4 @@ def test_resources_are_free_again(cluster, scheduler):
     for task in ("brief-a", "brief-b"):
         scheduler.wait_state(task, "TASK_FINISHED")
     pod.wait_over()
-    scheduler.wait_offer(cpus=4.0)
+    wait_for(lambda: cluster.state()["slaves"][0]["used_resources"]["cpus"] == 0, "the pod's resources to be free")

@@ -80,7 +80,8 @@ struct LaunchPod {
     ContainerId container;
     ContainerLimits limits;  // With its first tasks.
     std::string user;
-    std::string sandbox;  // Absolute path; made by the containerizer.
+    std::string sandbox;     // Absolute path; made by the containerizer.
+    bool checkpoint = true;  // Its framework does: it may outlive the agent.
 };
 
 /// Gives a running container other limits; answered by ContainerUpdated.

@@ -119,6 +119,23 @@ TEST_F(FakeV2Test, HandsControllersDownAndSetsLimits) {
     EXPECT_EQ(groups.names(), (std::vector<std::string>{"c1"}));
 }
 
+TEST_F(FakeV2Test, HandsControllersDownToWhatIsNested) {
+    std::filesystem::create_directories(mount_ + "/tepui/agent/c1/n1");
+    touch("/tepui/agent/c1/cgroup.subtree_control");
+    for (const char* file : {"cpu.weight", "cpu.max", "memory.low", "memory.max",
+                             "memory.oom.group", "pids.max", "cgroup.procs"})
+        touch(std::string("/tepui/agent/c1/n1/") + file);
+    Groups groups(hierarchies_, "tepui/agent", k_all);
+    EXPECT_EQ(groups.prepare(), std::vector<std::string>{});
+    const auto made =
+        groups.create("c1/n1", {.cpus = 1, .cpus_limit = {}, .mem_mb = 64, .pids_max = 7});
+    ASSERT_TRUE(made) << made.error().text;
+    EXPECT_EQ(leaf("cgroup.subtree_control"), "+pids +memory +cpu");
+    EXPECT_EQ(leaf("n1/memory.max"), "67108864");
+    EXPECT_EQ(groups.names("c1"), (std::vector<std::string>{"c1/n1"}));
+    EXPECT_EQ(groups.names(), (std::vector<std::string>{"c1"}));
+}
+
 TEST_F(FakeV2Test, ReadsUsage) {
     Groups groups(hierarchies_, "tepui/agent", k_all);
     groups.prepare();

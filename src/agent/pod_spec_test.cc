@@ -1,0 +1,74 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/launch_spec.h"
+
+namespace tepui::agent {
+namespace {
+
+namespace v1 = mesos::v1;
+
+LaunchContainer nested(const v1::ContainerInfo& container = {}) {
+    LaunchContainer launch;
+    launch.container = ContainerId{"c2"};
+    launch.agent = AgentId{"a1"};
+    launch.framework.mutable_id()->set_value("f1");
+    launch.framework.set_checkpoint(true);
+    launch.task.mutable_task_id()->set_value("t1");
+    launch.task.mutable_command()->set_value("true");
+    if (container.ByteSizeLong() > 0) *launch.task.mutable_container() = container;
+    launch.user = "nobody";
+    launch.sandbox = "/w/pod/containers/c2";
+    launch.pod = PodPlace{ContainerId{"c1"}, ExecutorId{"pod"}};
+    return launch;
+}
+
+TEST(PodSpec, PodRunsNothingAndHoldsTheLimits) {
+    LaunchPod launch;
+    launch.container = ContainerId{"c1"};
+    launch.limits = {1.5, 2.0, 96};
+    launch.user = "nobody";
+    launch.sandbox = "/w/pod";
+    const auto spec = make_launch_spec(launch);
+    EXPECT_TRUE(spec.hold);
+    EXPECT_TRUE(spec.outlives_agent);
+    EXPECT_FALSE(spec.parent);
+    EXPECT_EQ(spec.container.value, "c1");
+    EXPECT_EQ(spec.user, "nobody");
+    EXPECT_EQ(spec.sandbox, "/w/pod");
+    EXPECT_EQ(spec.cpus, 1.5);
+    EXPECT_EQ(spec.cpus_limit, 2.0);
+    EXPECT_EQ(spec.mem_mb, 96);
+    launch.checkpoint = false;
+    EXPECT_FALSE(make_launch_spec(launch).outlives_agent);
+}
+
+TEST(PodSpec, TaskIsNestedAndKnowsItsExecutor) {
+    const auto spec = make_launch_spec(nested(), {"10.0.0.1", 5051});
+    ASSERT_TRUE(spec) << spec.error().text;
+    EXPECT_FALSE(spec->hold);
+    ASSERT_TRUE(spec->parent);
+    EXPECT_EQ(spec->parent->value, "c1");
+    EXPECT_TRUE(spec->share_cgroups);
+    EXPECT_EQ(spec->shown_as, "tasks/t1");
+    EXPECT_EQ(spec->environment.at("MESOS_EXECUTOR_ID"), "pod");
+    EXPECT_EQ(spec->environment.at("MESOS_TASK_ID"), "t1");
+    EXPECT_EQ(spec->environment.at("MESOS_SANDBOX"), "/w/pod/containers/c2");
+}
+
+TEST(PodSpec, CgroupsOfItsOwnWhenItSaysSo) {
+    v1::ContainerInfo container;
+    container.set_type(v1::ContainerInfo::MESOS);
+    container.mutable_linux_info()->set_share_cgroups(false);
+    const auto spec = make_launch_spec(nested(container), {});
+    ASSERT_TRUE(spec) << spec.error().text;
+    EXPECT_FALSE(spec->share_cgroups);
+    // Whatever else is asked of the kernel is refused, not left out.
+    container.mutable_linux_info()->set_share_pid_namespace(true);
+    const auto refused = make_launch_spec(nested(container), {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::unsupported);
+}
+
+}  // namespace
+}  // namespace tepui::agent
