@@ -133,9 +133,9 @@ void add_system(Metrics& metrics) {
 void add_stream_metrics(Metrics& metrics, const OperatorStreams::Stats& stats) {
     const std::string prefix = "master/operator_event_stream";
     metrics[prefix + "_subscribers"] = static_cast<double>(stats.open);
-    metrics[prefix + "_events"] = static_cast<double>(stats.published);
+    metrics[prefix + "_messages"] = static_cast<double>(stats.published);
     metrics[prefix + "s_cut_off_slow"] = static_cast<double>(stats.cut_off_slow);
-    metrics[prefix + "s_closed_surplus"] = static_cast<double>(stats.closed_surplus);
+    metrics[prefix + "s_cut_off_surplus"] = static_cast<double>(stats.closed_surplus);
 }
 
 Metrics collect_metrics(const MetricsInput& input) {

@@ -316,7 +316,7 @@ TEST_F(OperatorStreamsTest, TheOldestMakesRoomForANewOne) {
     third.next();
     EXPECT_TRUE(oldest.ended());
     EXPECT_EQ(metric("master/operator_event_stream_subscribers"), 2);
-    EXPECT_EQ(metric("master/operator_event_streams_closed_surplus"), 1);
+    EXPECT_EQ(metric("master/operator_event_streams_cut_off_surplus"), 1);
     add_framework("f");
     EXPECT_EQ(added_name(second.next()), "f");
     EXPECT_EQ(added_name(third.next()), "f");
