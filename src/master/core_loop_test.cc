@@ -29,10 +29,16 @@ public:
         note([&] {
             ++batches;
             recovered = state.recovered;
+            agents_ = state.agents.size();
         });
     }
     void store_failed(const Error& error) override {
         note([&] { failures.push_back(error.text); });
+    }
+
+    std::size_t agents() {
+        const std::scoped_lock lock(mutex_);
+        return agents_;
     }
 
     template <typename Condition>
@@ -57,6 +63,7 @@ private:
 
     std::mutex mutex_;
     std::condition_variable changed_;
+    std::size_t agents_ = 0;
 };
 
 class CoreLoopTest : public testing::Test {
@@ -135,6 +142,29 @@ TEST_F(CoreLoopTest, WritesOfABatchAreOneCommit) {
     EXPECT_EQ(store_->pending(), 0U);
     outlets_.wait_for([this] { return outlets_.sent.size() >= 50; });
     loop_->stop();  // Its callbacks use this function's variables.
+}
+
+TEST_F(CoreLoopTest, AThousandAgentsAreAdmittedInAHandfulOfCommits) {
+    constexpr int count = 1000;
+    start();
+    std::vector<master::Event> events;
+    for (int i = 0; i < count; ++i) {
+        link::ToMaster frame;
+        frame.set_agent_id("");
+        frame.mutable_register_agent()->set_version("1.12.0");
+        auto& info = *frame.mutable_register_agent()->mutable_agent();
+        info.set_hostname("node" + std::to_string(i));
+        info.set_port(5051);
+        events.push_back(
+            AgentFrameReceived{LinkId{static_cast<std::uint64_t>(i + 1)}, std::move(frame), ""});
+    }
+    loop_->post(std::move(events));
+    const auto deadline = std::chrono::steady_clock::now() + test_deadline;
+    while (outlets_.agents() < count) {
+        store_->complete_next();
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    }
+    EXPECT_LE(loop_->stats().commits, 5U);
 }
 
 TEST_F(CoreLoopTest, AFailedStoreIsToldOnceAndNothingIsDecidedAnyMore) {

@@ -122,8 +122,8 @@ void on_reconcile_operations(Turn& turn, const Framework& framework,
         status.set_state(
             turn.state.recovered_agents.contains(agent)     ? mesos::v1::OPERATION_RECOVERING
             : turn.state.unreachable_agents.contains(agent) ? mesos::v1::OPERATION_UNREACHABLE
-            : turn.state.gone_agents.contains(agent) ? mesos::v1::OPERATION_GONE_BY_OPERATOR
-                                                     : mesos::v1::OPERATION_UNKNOWN);
+            : turn.state.gone_agents.contains(agent)        ? mesos::v1::OPERATION_GONE_BY_OPERATOR
+                                                            : mesos::v1::OPERATION_UNKNOWN);
         if (operation.has_agent_id()) *status.mutable_agent_id() = operation.agent_id();
         if (operation.has_resource_provider_id()) {
             *status.mutable_resource_provider_id() = operation.resource_provider_id();
