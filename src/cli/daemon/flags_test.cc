@@ -161,6 +161,11 @@ TEST(AgentFlags, DefaultsKeepAgentsOfOneHostApart) {
     EXPECT_EQ(one->core.recover, agent::RecoverMode::reconnect);
     EXPECT_EQ(one->containerizer.recovery_timeout, Duration(15min));
     EXPECT_EQ(one->core.reconfiguration, agent::ReconfigurationPolicy::equal);
+    EXPECT_EQ(one->core.executor_registration_timeout, Duration(1min));
+    EXPECT_EQ(one->core.executor_reregistration_timeout, Duration(2s));
+    EXPECT_EQ(one->core.executor_shutdown_grace, Duration(5s));
+    EXPECT_FALSE(agent_options({"--master=127.0.0.1:5050", "--work_dir=/a",
+                                "--executor_reregistration_timeout=16secs"}));
     EXPECT_EQ(one->log.directory, "");
     EXPECT_EQ(one->advertise_ip, "");
     EXPECT_EQ(one->advertise_port, 0);
@@ -191,6 +196,9 @@ TEST(AgentFlags, EveryFlagArrives) {
                        "--recover=cleanup",
                        "--recovery_timeout=3mins",
                        "--reconfiguration_policy=additive",
+                       "--executor_registration_timeout=4mins",
+                       "--executor_reregistration_timeout=15secs",
+                       "--executor_shutdown_grace_period=6secs",
                        "--log_dir=/logs",
                        "--advertise_ip=192.0.2.1",
                        "--advertise_port=9"});
@@ -210,6 +218,9 @@ TEST(AgentFlags, EveryFlagArrives) {
     EXPECT_EQ(options->containerizer.shim_path, "/l/tepui-shim");
     EXPECT_EQ(options->core.gc_delay, Duration(24h));
     EXPECT_EQ(options->core.registration_backoff, Duration(2s));
+    EXPECT_EQ(options->core.executor_registration_timeout, Duration(4min));
+    EXPECT_EQ(options->core.executor_reregistration_timeout, Duration(15s));
+    EXPECT_EQ(options->core.executor_shutdown_grace, Duration(6s));
     EXPECT_EQ(options->core.max_completed_executors_per_framework, 4U);
     EXPECT_EQ(options->containerizer.frameworks_home, "/f");
     EXPECT_EQ(options->task_environment,
