@@ -80,8 +80,7 @@ private:
     daemon::LogLevel log_level_;
     containerizer::Containerizer& containerizer_;
     std::atomic<CoreLoop*> loop_{nullptr};
-    const std::shared_ptr<ExecutorStreams> executor_streams_ =
-        std::make_shared<ExecutorStreams>();
+    const std::shared_ptr<ExecutorStreams> executor_streams_ = std::make_shared<ExecutorStreams>();
 };
 
 }  // namespace tepui::agent

@@ -127,6 +127,7 @@ std::vector<daemon::HelpPage> help_pages() {
     const std::string jsonp = "jsonp  a function's name that the answer is wrapped in\n";
     return {
         {"/api/v1", "POST", "The operator API: a mesos.v1.agent.Call in JSON or protobuf.", ""},
+        {"/api/v1/executor", "POST", "The API of executors: a mesos.v1.executor.Call.", ""},
         {"/state", "GET", "This agent, its frameworks, executors and tasks.", jsonp},
         {"/containers", "GET", "The containers of executors with status and usage.",
          "container_id  only this container\nframework_id  only of this framework\n"
@@ -175,8 +176,7 @@ void add_state_routes(http::Router& router, std::shared_ptr<Backend> backend) {
     router.add("/metrics/snapshot", read_methods, [backend](http::Request request) {
         return serve_metrics(backend, std::move(request));
     });
-    router.add("/metrics", {"GET"},
-               [backend](http::Request) { return serve_prometheus(backend); });
+    router.add("/metrics", {"GET"}, [backend](http::Request) { return serve_prometheus(backend); });
     router.add("/containers", read_methods, [backend](http::Request request) {
         return serve_containers(backend, std::move(request), true);
     });

@@ -129,8 +129,9 @@ asio::awaitable<Response> LegacyRoutes::prometheus(Request) {
 
 asio::awaitable<Response> LegacyRoutes::weights(Request request) {
     if (request.method == "PUT")
-        co_return Response::text(501, "PUT /weights is not supported by this master: weights are "
-                                      "given with --weights.");
+        co_return Response::text(501,
+                                 "PUT /weights is not supported by this master: weights are "
+                                 "given with --weights.");
     co_return daemon::json_response(request, weights_json(*facts_));
 }
 

@@ -57,8 +57,8 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
         case Call::GET_FLAGS:
             co_return answer_response(media, daemon::flags_answer<Answer>(facts_->flags));
         case Call::GET_LOGGING_LEVEL:
-            co_return answer_response(media, daemon::logging_level_answer<Answer>(
-                                                 log_level_.at(clock_.now().instant)));
+            co_return answer_response(
+                media, daemon::logging_level_answer<Answer>(log_level_.at(clock_.now().instant)));
         case Call::SET_LOGGING_LEVEL: {
             const auto raised = daemon::set_logging_level(log_level_, call.set_logging_level(),
                                                           clock_.now().instant);

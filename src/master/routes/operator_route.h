@@ -17,8 +17,8 @@ namespace tepui::master {
 class OperatorRoute {
 public:
     OperatorRoute(CoreLoop& loop, Reader& reader, const daemon::Files& files,
-                  daemon::LogLevel& log_level, const env::Clock& clock,
-                  OperatorStreams& streams, std::shared_ptr<const MasterFacts> facts)
+                  daemon::LogLevel& log_level, const env::Clock& clock, OperatorStreams& streams,
+                  std::shared_ptr<const MasterFacts> facts)
         : loop_(loop),
           reader_(reader),
           files_(files),
