@@ -165,7 +165,7 @@ void on_unhealthy(Context& context, TaskRun& task, const std::string& why) {
     const v1::HealthCheck& check = task.info.health_check();
     const Duration grace = duration_from_seconds(check.grace_period_seconds());
     // Until something counted the task may still be starting up.
-    if (!task.checks.healthy && age(context, task) <= grace) return;
+    if (!task.checks.healthy && age(context, task) < grace) return;
     if (task.checks.failures < std::numeric_limits<std::uint32_t>::max()) ++task.checks.failures;
     const bool enough = task.checks.failures >= check.consecutive_failures();
     if (!enough && !has_room(context.state, task)) return;

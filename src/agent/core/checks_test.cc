@@ -433,6 +433,29 @@ TEST(Checks, FlappingTaskOfASilentFrameworkFillsNothing) {
     EXPECT_EQ(world.told().back(), "RUNNING C command=42");
 }
 
+TEST(Checks, UnhealthyTaskOfAPodTakesTheOthersAlong) {
+    World world;
+    world.start();
+    link::ToAgent frame;
+    link::RunTaskGroup& group = *frame.mutable_run_task_group();
+    *group.mutable_framework() = framework_info("f1");
+    group.mutable_executor()->set_type(v1::ExecutorInfo::DEFAULT);
+    group.mutable_executor()->mutable_executor_id()->set_value("pod");
+    *group.mutable_task_group()->add_tasks() =
+        with_health([](auto& check) { check.set_consecutive_failures(2); });
+    *group.mutable_task_group()->add_tasks() = task_info("other");
+    world.send(std::move(frame));
+    world.probe_answer = [](const StartProbe&) { return bad; };
+    world.advance(1min);
+    ASSERT_EQ(world.probes.size(), 2U);
+    const auto updates = world.updates("t");
+    EXPECT_EQ(updates.back().state(), v1::TASK_KILLED);
+    EXPECT_TRUE(updates.back().has_healthy());
+    EXPECT_FALSE(updates.back().healthy());
+    EXPECT_EQ(world.states("other").back(), v1::TASK_KILLED);
+    EXPECT_FALSE(world.updates("other").back().has_healthy());
+}
+
 TEST(Checks, LaunchThatFailsIsNeverLookedAt) {
     Checked world(task_info("other"));
     world.containers_start = false;
