@@ -103,6 +103,11 @@ void GroundTruth::check_order(const TaskKey& task, const mesos::v1::TaskStatus& 
     life.rank = std::max(life.rank, rank);
 }
 
+bool GroundTruth::unlaunched_by_request(const TaskKey& task, const Life& life) const {
+    if (!life.placement || life.starts > 0) return false;
+    return shutdowns_.contains({{task.first, life.placement->executor}, life.placement->agent});
+}
+
 bool GroundTruth::sibling_ended(const TaskKey& task, const Life& life) const {
     if (!life.placement || life.placement->group == 0) return false;
     return std::ranges::any_of(lives_, [&](const auto& entry) {
@@ -121,6 +126,7 @@ bool GroundTruth::fits(const TaskKey& task, const Life& life, mesos::v1::TaskSta
         // first.
         case mesos::v1::TASK_FAILED:
             return life.launch_failed || life.machine_lost || life.executor_ended ||
+                   unlaunched_by_request(task, life) ||
                    (life.status && WIFEXITED(*life.status) && *life.status != 0);
         case mesos::v1::TASK_KILLED: return life.kill_asked || sibling_ended(task, life);
         default: return true;

@@ -84,6 +84,8 @@ private:
     bool fits(const TaskKey& task, const Life& life, mesos::v1::TaskState state) const;
     /// Whether another task of its group ended so that all have to.
     bool sibling_ended(const TaskKey& task, const Life& life) const;
+    /// Its framework shut its executor down, perhaps before that one was launched.
+    bool unlaunched_by_request(const TaskKey& task, const Life& life) const;
     void each_placed(const ExecutorKey& executor, const AgentId& agent,
                      const std::function<void(Life&)>& visit);
 
