@@ -376,6 +376,41 @@ TEST(Pods, LeavingAgentEndsThem) {
     for (const auto& [id, container] : world.containers) EXPECT_FALSE(container.running);
 }
 
+TEST(Pods, AgentThatIsShutDownEndsThemAtOnce) {
+    World world;
+    world.start();
+    run(world, {"a", "b"});
+    world.ignores_term = true;
+    link::ToAgent frame;
+    frame.mutable_shutdown_agent()->set_message("gone");
+    world.send(std::move(frame));
+    ASSERT_TRUE(world.ended);
+    EXPECT_TRUE(world.core->state().frameworks.empty());
+    for (const auto& [id, container] : world.containers) EXPECT_FALSE(container.running);
+    EXPECT_FALSE(world.disk.contains("identity"));
+}
+
+TEST(Pods, SecondGroupKilledWhileItWaitsLeavesTheFirst) {
+    World world;
+    world.start();
+    run(world, {"a"});
+    world.containers_update = false;
+    run(world, {"b", "c"});
+    world.kill("c");
+    for (const char* id : {"b", "c"}) {
+        EXPECT_EQ(world.states(id), (States{v1::TASK_KILLED}));
+        EXPECT_EQ(last(world, id).reason(), Status::REASON_TASK_KILLED_DURING_LAUNCH);
+    }
+    world.containers_update = true;
+    for (const UpdateContainer& update : std::vector(world.container_updates)) {
+        world.feed(ContainerUpdated{update.container, update.sequence, {}});
+    }
+    EXPECT_EQ(world.launches(), 2);
+    EXPECT_EQ(world.states("a"), starting_running);
+    world.exit_task("a", testing::exited(0));
+    expect_over(world);
+}
+
 TEST(Pods, RepeatedGroupIsLaunchedOnce) {
     World world;
     world.start();
