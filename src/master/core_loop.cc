@@ -203,8 +203,7 @@ void CoreLoop::commit() {
             const std::scoped_lock lock(mutex_);
             ++stats_.commits;
             --stats_.commits_waiting;
-            stats_.store_ms_last = ms;
-            stats_.store_ms_max = std::max(stats_.store_ms_max, ms);
+            stats_.store_ms.add(ms);
         }
         for (const PersistToken token : tokens) post(WritesPersisted{token});
     };

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "coord/store.h"
 #include "daemon/batch_thread.h"
+#include "daemon/timings.h"
 #include "env/clock.h"
 #include "master/core/core.h"
 
@@ -46,8 +47,7 @@ struct LoopStats {
     std::uint64_t commits = 0;
     std::uint64_t queued = 0;           // Events now waiting.
     std::uint64_t commits_waiting = 0;  // Given to the store and not yet durable.
-    double store_ms_last = 0;           // Duration of the last commit.
-    double store_ms_max = 0;
+    daemon::Timings store_ms;           // Durations of commits.
 };
 
 /// The one thread that owns the core. Events are posted from any thread, stepped in batches, and

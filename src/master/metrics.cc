@@ -128,6 +128,18 @@ void add_system(Metrics& metrics) {
     }
 }
 
+void add_each_framework(Metrics& metrics, const MetricsInput& input) {
+    std::map<FrameworkId, CountByNumber> active;
+    input.snapshot->tasks.for_each(
+        [&](const TaskKey& key, const auto& task) { active[key.first].add(task->info->state()); });
+    input.snapshot->unreachable_tasks.for_each([&](const TaskKey& key, const auto&) {
+        active[key.first].add(mesos::v1::TASK_UNREACHABLE);
+    });
+    for (const FrameworkNumbers& framework : input.core.frameworks) {
+        add_framework_metrics(metrics, framework, active[framework.id]);
+    }
+}
+
 }  // namespace
 
 void add_stream_metrics(Metrics& metrics, const OperatorStreams::Stats& stats) {
@@ -140,7 +152,7 @@ void add_stream_metrics(Metrics& metrics, const OperatorStreams::Stats& stats) {
 
 Metrics collect_metrics(const MetricsInput& input) {
     Metrics metrics;
-    for (const auto& [name, count] : input.counters)
+    for (const auto& [name, count] : input.core.counters)
         metrics["master/" + name] = static_cast<double>(count);
     const Snapshot& snapshot = *input.snapshot;
     metrics["master/uptime_secs"] =
@@ -150,12 +162,11 @@ Metrics collect_metrics(const MetricsInput& input) {
     metrics["master/event_queue_dispatches"] = 0;  // One queue holds all there is.
     metrics["master/event_queue_http_requests"] = 0;
     metrics["registrar/queued_operations"] = static_cast<double>(input.loop.commits_waiting);
-    metrics["registrar/state_store_ms"] = input.loop.store_ms_last;
-    metrics["registrar/state_store_ms/count"] = static_cast<double>(input.loop.commits);
-    metrics["registrar/state_store_ms/max"] = input.loop.store_ms_max;
+    input.loop.store_ms.report("registrar/state_store_ms", metrics);
     add_agents(metrics, snapshot);
     add_frameworks(metrics, snapshot);
     add_tasks(metrics, snapshot);
+    add_each_framework(metrics, input);
     add_resources(metrics, snapshot.totals());
     add_allocator(metrics, snapshot.totals());
     add_system(metrics);

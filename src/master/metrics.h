@@ -4,6 +4,7 @@
 #include <string>
 
 #include "master/core_loop.h"
+#include "master/core_numbers.h"
 #include "master/operator_streams.h"
 #include "master/snapshot/snapshot.h"
 
@@ -12,7 +13,7 @@ namespace tepui::master {
 /// What the numbers of /metrics/snapshot come from.
 struct MetricsInput {
     std::shared_ptr<const Snapshot> snapshot;
-    Counters counters;
+    CoreNumbers core;
     LoopStats loop;
     WallTime now;
 };

@@ -114,8 +114,17 @@ void on_accept(Turn& turn, Framework& framework, mesos::v1::scheduler::Call::Acc
     for (const mesos::v1::OfferID& named : accept.offer_ids()) {
         pool.remaining += take_offer(turn, OfferId{named.value()}).resources;
     }
-    if (accept.operations().empty()) turn.count("messages_decline_offers");
-    for (Operation& operation : *accept.mutable_operations()) run_operation(turn, pool, operation);
+    FrameworkTally& tally = framework.tally;
+    if (accept.operations().empty()) {
+        turn.count("messages_decline_offers");
+        tally.offers_declined += accept.offer_ids_size();
+    } else {
+        tally.offers_accepted += accept.offer_ids_size();
+    }
+    for (Operation& operation : *accept.mutable_operations()) {
+        tally.operations.add(operation.type());
+        run_operation(turn, pool, operation);
+    }
     release_offered(turn, pool.agent, framework.id, pool.remaining,
                     refusal(accept.has_filters() ? &accept.filters() : nullptr));
 }

@@ -175,8 +175,10 @@ void on_scheduler_call(Turn& turn, SchedulerCalled called) {
                  valid.error().text);
         return;
     }
-    dispatch(turn, *turn.find_framework(FrameworkId{called.call.framework_id().value()}),
-             called.call);
+    Framework& framework =
+        *turn.find_framework(FrameworkId{called.call.framework_id().value()});
+    framework.tally.calls.add(called.call.type());
+    dispatch(turn, framework, called.call);
 }
 
 }  // namespace tepui::master

@@ -54,6 +54,7 @@ void archive(Turn& turn, Framework& framework) {
     completed->registered_at = framework.registered_at;
     completed->reregistered_at = framework.reregistered_at;
     completed->completed_at = turn.now.wall;
+    completed->tally = framework.tally;
     completed->completed_tasks.assign(framework.completed_tasks.begin(),
                                       framework.completed_tasks.end());
     for (const auto& [id, task] : framework.unreachable_tasks) {

@@ -8,6 +8,7 @@
 #include "master/core/executors.h"
 #include "master/core/ledger.h"
 #include "master/core/task_validation.h"
+#include "master/core/tally.h"
 #include "master/core/tasks.h"
 #include "resources/task_state.h"
 
@@ -254,16 +255,14 @@ void launch_group(Turn& turn, Pool& pool, Operation::LaunchGroup& launch, GroupP
 
 void refuse_task(Turn& turn, const Framework& framework, const TaskInfo& task,
                  mesos::v1::TaskState state, TaskStatus::Reason reason, std::string message) {
-    if (state == mesos::v1::TASK_ERROR) turn.count("tasks_error");
-    if (state == mesos::v1::TASK_LOST) turn.count("tasks_lost");
-    if (state == mesos::v1::TASK_DROPPED) turn.count("tasks_dropped");
-    send_update(turn, framework,
-                make_status({.task = TaskId{task.task_id().value()},
-                             .state = state,
-                             .reason = reason,
-                             .message = std::move(message),
-                             .agent = AgentId{task.agent_id().value()}},
-                            turn.now.wall));
+    TaskStatus status = make_status({.task = TaskId{task.task_id().value()},
+                                     .state = state,
+                                     .reason = reason,
+                                     .message = std::move(message),
+                                     .agent = AgentId{task.agent_id().value()}},
+                                    turn.now.wall);
+    count_end(turn, framework, state, &status);
+    send_update(turn, framework, std::move(status));
 }
 
 void run_launch(Turn& turn, Pool& pool, Operation& operation) {

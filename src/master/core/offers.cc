@@ -160,6 +160,7 @@ void on_decline(Turn& turn, Framework& framework,
             continue;
         }
         remove_offer(turn, id, /*rescind=*/false, refuse);
+        ++framework.tally.offers_declined;
     }
 }
 

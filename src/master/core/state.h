@@ -19,6 +19,7 @@
 #include "master/core/event.h"
 #include "master/core/pending.h"
 #include "master/core/publish.h"
+#include "master/core/tally.h"
 #include "master/core/removal_queue.h"
 #include "master/core/timers.h"
 #include "resources/resources.h"
@@ -73,6 +74,8 @@ struct Framework {
     /// Ended; bounded, the oldest first.
     std::deque<std::shared_ptr<const mesos::v1::Task>> completed_tasks;
     std::set<OfferId> offers;
+    /// Mutable: what is counted while a framework is told something is no part of what it is.
+    mutable FrameworkTally tally;
 
     bool connected() const { return phase == Phase::connected; }
     /// Receives offers: connected, as this master knows no deactivation without disconnection.
@@ -88,6 +91,7 @@ struct CompletedFramework {
     WallTime completed_at;
     std::vector<std::shared_ptr<const mesos::v1::Task>> completed_tasks;  // Oldest first.
     std::vector<std::shared_ptr<const mesos::v1::Task>> unreachable_tasks;
+    FrameworkTally tally;
 };
 
 /// A custom or default executor that was launched on an agent, or that the agent reported.

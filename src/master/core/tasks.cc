@@ -1,10 +1,9 @@
 #include "master/core/tasks.h"
 
-#include <cctype>
-
 #include "base/assert.h"
 #include "master/core/ledger.h"
 #include "master/core/publish.h"
+#include "master/core/tally.h"
 #include "resources/task_state.h"
 
 namespace tepui::master {
@@ -17,13 +16,6 @@ std::uint64_t& gauge(Turn& turn, mesos::v1::TaskState state) {
     const auto index = static_cast<std::size_t>(state);
     TEPUI_ASSERT(index < turn.state.tasks_by_state.size());
     return turn.state.tasks_by_state[index];
-}
-
-// "tasks_finished" of TASK_FINISHED: the metric of a transition into a terminal state.
-std::string ended_counter(mesos::v1::TaskState state) {
-    std::string name = mesos::v1::TaskState_Name(state).substr(std::string_view("TASK_").size());
-    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return "tasks_" + name;
 }
 
 // Keeps the last of each run of equal states and no data: what state endpoints show.
@@ -96,7 +88,9 @@ void record_update(Turn& turn, Framework& framework, Agent& agent,
     record_status(task, update.status());
     task.set_status_update_state(update.status().state());
     task.set_status_update_uuid(update.status().uuid());
-    set_state(turn, framework, agent, id, update.latest_state());
+    const bool newest = update.status().state() == update.latest_state();
+    set_state(turn, framework, agent, id, update.latest_state(),
+              newest ? &update.status() : nullptr);
     if (!repeated) publish_task_updated(turn, framework.id, *it->second.info, update.status());
     turn.changed(TaskKey{framework.id, id});
 }
@@ -158,7 +152,7 @@ void add_task(Turn& turn, Framework& framework, Agent& agent, Task task) {
 }
 
 void set_state(Turn& turn, Framework& framework, Agent& agent, const TaskId& id,
-               mesos::v1::TaskState state) {
+               mesos::v1::TaskState state, const mesos::v1::TaskStatus* why) {
     const auto it = framework.tasks.find(id);
     TEPUI_ASSERT(it != framework.tasks.end());
     Task& task = it->second;
@@ -169,7 +163,7 @@ void set_state(Turn& turn, Framework& framework, Agent& agent, const TaskId& id,
     ++gauge(turn, state);
     turn.changed(TaskKey{framework.id, id});
     if (!is_terminal(state)) return;
-    turn.count(ended_counter(state));
+    count_end(turn, framework, state, why);
     agent.pending_kills.erase(TaskKey{framework.id, id});
     free_resources(turn, framework, agent, task);
 }
@@ -195,7 +189,7 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
         edited.set_status_update_state(status.state);
         edited.clear_status_update_uuid();
     }
-    set_state(turn, framework, agent, status.task, status.state);
+    set_state(turn, framework, agent, status.task, status.state, &made);
     publish_task_updated(turn, framework.id, *task.info, made);
     free_resources(turn, framework, agent, task);  // TASK_UNREACHABLE is not terminal.
     if (framework.phase != Framework::Phase::removing) {
@@ -223,7 +217,7 @@ void end_unreachable_task(Turn& turn, Framework& framework, MasterStatus status)
         edited.set_state(status.state);
         edited.set_status_update_state(status.state);
         edited.clear_status_update_uuid();
-        turn.count(ended_counter(status.state));
+        count_end(turn, framework, status.state, &made);
         publish_task_updated(turn, framework.id, *info, made);
         send_update(turn, framework, std::move(made));
     }

@@ -29,9 +29,10 @@ void send_update(Turn& turn, const Framework& framework, mesos::v1::TaskStatus s
 /// `task.resources` to the ledger when task.charged is set.
 void add_task(Turn& turn, Framework& framework, Agent& agent, Task task);
 
-/// The newest state of a task; a terminal one frees its resources and is final.
+/// The newest state of a task; a terminal one frees its resources and is final. `why`: the status
+/// that told it, if it is that of `state`.
 void set_state(Turn& turn, Framework& framework, Agent& agent, const TaskId& id,
-               mesos::v1::TaskState state);
+               mesos::v1::TaskState state, const mesos::v1::TaskStatus* why = nullptr);
 
 /// Takes a task off its agent into the completed ring.
 void complete_task(Turn& turn, Framework& framework, Agent& agent, const TaskId& id);

@@ -47,6 +47,7 @@ void Turn::send(const Framework& framework,
         count("dropped_messages");
         return;
     }
+    framework.tally.sent(*event);
     effects.emplace_back(SendToScheduler{*framework.stream, std::move(event)});
 }
 

@@ -29,9 +29,9 @@ asio::awaitable<Result<Body>> Reader::work(std::function<Result<std::string>()> 
 }
 
 asio::awaitable<std::map<std::string, double>> Reader::metrics() {
-    auto counters = co_await hub_.counters();
+    auto numbers = co_await hub_.numbers();
     auto snapshot = co_await hub_.current();
-    MetricsInput input{std::move(snapshot), std::move(counters), loop_.stats(), clock_.now().wall};
+    MetricsInput input{std::move(snapshot), std::move(numbers), loop_.stats(), clock_.now().wall};
     std::map<std::string, double> metrics;
     std::function<Result<Body>()> work = [&metrics, &input]() -> Result<Body> {
         metrics = collect_metrics(input);

@@ -7,6 +7,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "master/core_numbers.h"
 #include "master/snapshot/snapshot_builder.h"
 
 namespace tepui::master {
@@ -25,8 +26,8 @@ public:
     asio::awaitable<std::shared_ptr<const Snapshot>> current();
     /// The state as of the batch that just ended; on the loop's thread, after batch_ended().
     std::shared_ptr<const Snapshot> now() { return builder_.publish(); }
-    /// The counters of the core, for metrics.
-    asio::awaitable<Counters> counters();
+    /// What the core counted, for metrics.
+    asio::awaitable<CoreNumbers> numbers();
 
     /// Drops the readers that wait; nobody will answer them. After the loop and the server stopped,
     /// while the executors of those readers still exist.
@@ -40,7 +41,7 @@ private:
     const std::function<void()> wake_loop_;
     std::mutex mutex_;
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers_;
-    std::vector<std::function<void(Counters)>> counter_readers_;
+    std::vector<std::function<void(CoreNumbers)>> number_readers_;
 };
 
 }  // namespace tepui::master
