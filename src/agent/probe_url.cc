@@ -55,9 +55,8 @@ std::string resolve(std::string_view base, std::string_view relative) {
 }  // namespace
 
 bool is_clean_target(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) > ' ' && c != 0x7f;
-    });
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7f; });
 }
 
 std::string host_field(const ProbeUrl& url) {
@@ -69,7 +68,8 @@ std::string host_field(const ProbeUrl& url) {
 
 Result<ProbeUrl> follow_redirect(const ProbeUrl& from, std::string_view location) {
     location = location.substr(0, location.find('#'));
-    if (!is_clean_target(location)) return fail(Errc::invalid_argument, "a redirect with spaces or controls in it");
+    if (!is_clean_target(location))
+        return fail(Errc::invalid_argument, "a redirect with spaces or controls in it");
     ProbeUrl url = from;
     if (starts_with_scheme(location, "http://")) {
         url.tls = false;
