@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness import shapes
 from harness.cluster import Cluster
 from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
+GOLDEN = Path(__file__).parents[2] / "api" / "golden" / "executor-events.jsonl"
 PROGRAM = Path(__file__).parent.parent / "harness" / "executor_program.py"
 
 
@@ -98,6 +100,25 @@ def test_two_tasks_share_one_executor(cluster, scheduler):
     kinds = [event["type"] for event in executor.events()]
     assert kinds[:3] == ["SUBSCRIBED", "LAUNCH", "LAUNCH"]
     assert kinds.count("SUBSCRIBED") == 1, "one executor for all three"
+
+
+def test_events_have_the_recorded_shapes(cluster, scheduler):
+    executor = Executor(scheduler, cluster, "shaped")
+    executor.launch("shaped-task", data="some data")
+    scheduler.wait_state("shaped-task", "TASK_RUNNING")
+    executor.send("hello")
+    executor.wait_message("echo:hello")
+    scheduler.kill("shaped-task")
+    scheduler.wait_state("shaped-task", "TASK_KILLED")
+    wait_for(lambda: [event["type"] for event in executor.events()].count("ACKNOWLEDGED") == 2, "acknowledgements")
+    recorded = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+    ours = executor.events()
+    for kind in ("SUBSCRIBED", "LAUNCH", "ACKNOWLEDGED", "MESSAGE", "KILL"):
+        differences = shapes.differences(shapes.shape([event for event in recorded if event["type"] == kind]),
+                                         shapes.shape([event for event in ours if event["type"] == kind]))
+        # What this cluster's framework and agent have is not what the recorded ones had.
+        assert [each for each in differences if not each[1].startswith(
+            ("subscribed.framework_info.", "subscribed.agent_info.attributes"))] == [], kind
 
 
 def test_environment_is_what_executors_expect(cluster, scheduler):

@@ -119,6 +119,21 @@ TEST_F(FakeV2Test, HandsControllersDownAndSetsLimits) {
     EXPECT_EQ(groups.names(), (std::vector<std::string>{"c1"}));
 }
 
+TEST_F(FakeV2Test, LimitsFollowButMemoryIsNotTakenBack) {
+    Groups groups(hierarchies_, "tepui/agent", k_all);
+    groups.prepare();
+    ASSERT_TRUE(groups.create("c1", {.cpus = 2, .cpus_limit = 2, .mem_mb = 64, .pids_max = 7}));
+    ASSERT_TRUE(groups.update("c1", {.cpus = 3, .cpus_limit = 3, .mem_mb = 96}));
+    EXPECT_EQ(leaf("cpu.weight"), "300");
+    EXPECT_EQ(leaf("cpu.max"), "300000 100000");
+    EXPECT_EQ(leaf("memory.max"), "100663296");
+    EXPECT_EQ(leaf("pids.max"), "7") << "not asked for: as it was";
+    ASSERT_TRUE(groups.update("c1", {.cpus = 1, .cpus_limit = 1, .mem_mb = 64}));
+    EXPECT_EQ(leaf("cpu.weight"), "100");
+    EXPECT_EQ(leaf("memory.max"), "100663296") << "it may be in use";
+    EXPECT_FALSE(groups.update("gone", {.cpus = 1}));
+}
+
 TEST_F(FakeV2Test, HandsControllersDownToWhatIsNested) {
     std::filesystem::create_directories(mount_ + "/tepui/agent/c1/n1");
     touch("/tepui/agent/c1/cgroup.subtree_control");
