@@ -136,6 +136,27 @@ TEST(ExecutorRecovery, OneWhoseQueueWasLostIsOfNoUse) {
     EXPECT_THAT(world.disk, SizeIs(2)) << "identity and sandbox are left";
 }
 
+TEST(ExecutorRecovery, OneThatHasATaskIsOfUseEvenIfThatWasNotStored) {
+    Started world;
+    world.run_on("t");
+    world.store_answers = false;
+    world.subscribe();  // Hands the task over; the agent dies before it has stored so.
+    world.crash();
+    world.store_answers = true;
+    world.start_offline();
+    Repeats repeats;
+    *repeats.add_unacknowledged_tasks() = executor_task("t");
+    world.subscribe(repeats);
+    world.connect();
+    world.advance(1min);
+    world.update("t", v1::TASK_FINISHED, "u1");
+    ASSERT_THAT(world.states("t"), ElementsAre(v1::TASK_FINISHED));
+    world.crash();
+    world.start_offline();
+    const auto stream = world.subscribe();
+    EXPECT_THAT(world.heard(stream), ElementsAre(Event::SUBSCRIBED)) << "it may stay";
+}
+
 TEST(ExecutorRecovery, OneThatEndedMeanwhileIsReported) {
     Started world;
     world.run_on("t");

@@ -1,5 +1,6 @@
 #include "agent/core/executor_stream.h"
 
+#include <algorithm>
 #include <set>
 
 #include "agent/core/ending.h"
@@ -38,18 +39,23 @@ void set_heartbeat(Context& context, const ExecutorRun& executor) {
                              context.now.instant + heartbeat_interval);
 }
 
+bool is_queued(const ExecutorRun& executor, const TaskRun& task) {
+    const TaskId id{task.info.task_id().value()};
+    return std::any_of(executor.queue.begin(), executor.queue.end(), [&](const auto& entry) {
+        return std::find(entry.tasks.begin(), entry.tasks.end(), id) != entry.tasks.end();
+    });
+}
+
 /// Tasks that were handed over on a stream that was lost, or waited when the agent died, and of
 /// which the executor knows nothing.
 void drop_unreceived(Context& context, const ExecutorRun& executor,
                      const v1::executor::Call::Subscribe& call) {
     std::set<std::string> known;
     for (const auto& task : call.unacknowledged_tasks()) known.insert(task.task_id().value());
-    for (const QueuedLaunch& entry : executor.queue) {
-        for (const TaskId& id : entry.tasks) known.insert(id.value);
-    }
     const Framework& framework = *find_framework(context.state, executor.framework);
     for (TaskRun* task : live_tasks_of(context.state, executor)) {
-        if (task->state != v1::TASK_STAGING || known.contains(task->info.task_id().value())) {
+        if (task->state != v1::TASK_STAGING || is_queued(executor, *task) ||
+            known.contains(task->info.task_id().value())) {
             continue;
         }
         finish_task(context, *task,
@@ -68,9 +74,10 @@ void merge(Context& context, ExecutorRun& executor, const v1::executor::Call::Su
     if (executor.end) return;  // One of them was a fault.
     drop_unreceived(context, executor, call);
     for (TaskRun* task : live_tasks_of(context.state, executor)) {
-        if (task->phase == Phase::launching && task->state != v1::TASK_STAGING) {
-            task->phase = Phase::running;
-        }
+        if (is_queued(executor, *task)) continue;
+        // It has the task, whatever of that was stored before the agent died.
+        task->phase = Phase::running;
+        executor.used = true;
         if (task->ending) send_kill(context, executor, *task);
     }
 }
