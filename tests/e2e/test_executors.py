@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import shapes
-from harness.cluster import Cluster
+from harness.cluster import Cluster, request
 from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
@@ -119,6 +119,22 @@ def test_events_have_the_recorded_shapes(cluster, scheduler):
         # What this cluster's framework and agent have is not what the recorded ones had.
         assert [each for each in differences if not each[1].startswith(
             ("subscribed.framework_info.", "subscribed.agent_info.attributes"))] == [], kind
+
+
+def test_limits_follow_the_tasks(cluster, scheduler):
+    executor = Executor(scheduler, cluster, "growing")
+
+    def limit_mb():
+        containers = json.loads(request(cluster.agents[0].port, "GET", "/monitor/statistics")[2])
+        return next(each["statistics"]["mem_limit_bytes"] for each in containers
+                    if each["executor_id"] == "growing") >> 20
+
+    executor.launch("growing-1")
+    scheduler.wait_state("growing-1", "TASK_RUNNING")
+    assert limit_mb() == 64
+    executor.launch("growing-2")
+    scheduler.wait_state("growing-2", "TASK_RUNNING")
+    assert limit_mb() == 96
 
 
 def test_environment_is_what_executors_expect(cluster, scheduler):
