@@ -121,6 +121,19 @@ def test_events_have_the_recorded_shapes(cluster, scheduler):
             ("subscribed.framework_info.", "subscribed.agent_info.attributes"))] == [], kind
 
 
+def test_a_group_is_handed_over_together(cluster, scheduler):
+    executor = Executor(scheduler, cluster, "grouped")
+    offer = scheduler.wait_offer(cpus=0.5)
+    tasks = [{"name": task, "task_id": {"value": task}, "agent_id": offer["agent_id"],
+              "resources": [scalar("cpus", 0.1), scalar("mem", 32)]} for task in ("member-1", "member-2")]
+    scheduler.call("ACCEPT", {"offer_ids": [offer["id"]], "operations": [
+        {"type": "LAUNCH_GROUP", "launch_group": {"executor": executor.info, "task_group": {"tasks": tasks}}}]})
+    for task in ("member-1", "member-2"):
+        scheduler.wait_state(task, "TASK_RUNNING")
+    launches = [event for event in executor.events() if event["type"] == "LAUNCH_GROUP"]
+    assert [len(event["launch_group"]["task_group"]["tasks"]) for event in launches] == [2]
+
+
 def test_limits_follow_the_tasks(cluster, scheduler):
     executor = Executor(scheduler, cluster, "growing")
 
