@@ -60,7 +60,7 @@ static int set_limits(const struct plan* plan) {
     for (uint32_t i = 0; i < plan->head->rlimits_count; ++i) {
         const struct shim_rlimit* limit = &plan->rlimits[i];
         const struct rlimit value = {.rlim_cur = limit->soft, .rlim_max = limit->hard};
-        if (setrlimit((__rlimit_resource_t)limit->resource, &value) != 0) return -1;
+        if (setrlimit((int)limit->resource, &value) != 0) return -1;
     }
     return 0;
 }
