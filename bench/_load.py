@@ -17,11 +17,15 @@ def scaled(count, at_least=1):
     return max(at_least, round(count * SCALE))
 
 
+def flags(options):
+    """--name=value of each; a bare --name of what is True, nothing of what is False."""
+    return [f"--{name.replace('_', '-')}" if value is True else f"--{name.replace('_', '-')}={value}"
+            for name, value in options.items() if value is not False]
+
+
 def load(command, *, deadline=120, **options):
     """Runs one sub-command to its end; what it found, by name."""
-    arguments = [LOAD, command, f"--deadline={deadline}", f"--program={NOOP}"]
-    arguments += [f"--{name.replace('_', '-')}" if value is True else f"--{name.replace('_', '-')}={value}"
-                  for name, value in options.items() if value is not False]
+    arguments = [LOAD, command, f"--deadline={deadline}", f"--program={NOOP}", *flags(options)]
     done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=deadline + 30, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip() or f"tepui-load ended with status {done.returncode}")
@@ -31,8 +35,7 @@ def load(command, *, deadline=120, **options):
 @contextlib.contextmanager
 def held_load(command, *, deadline=120, **options):
     """The same for a load that stays as it is until the block ends; gives what it found."""
-    arguments = [LOAD, command, f"--deadline={deadline}", "--hold"]
-    arguments += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    arguments = [LOAD, command, f"--deadline={deadline}", f"--program={NOOP}", "--hold", *flags(options)]
     with subprocess.Popen([str(a) for a in arguments], stdout=subprocess.PIPE, text=True) as running:
         try:
             line = running.stdout.readline()
@@ -46,8 +49,7 @@ def held_load(command, *, deadline=120, **options):
 @contextlib.contextmanager
 def simulated_agents(master, **options):
     """Agents without containers, registered when the block begins."""
-    arguments = [LOAD, "simulate-agents", f"--master={master}"]
-    arguments += [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items() if value is not False]
+    arguments = [LOAD, "simulate-agents", f"--master={master}", *flags(options)]
     with subprocess.Popen([str(a) for a in arguments], stdout=subprocess.PIPE, text=True) as agents:
         try:
             if agents.stdout.readline().strip() != "ready":

@@ -17,6 +17,7 @@
 #include "bench/load/simulated_agents.h"
 #include "bench/load/start_load.h"
 #include "bench/load/tasks_load.h"
+#include "bench/load/updates_load.h"
 
 namespace tepui::bench {
 namespace {
@@ -30,6 +31,7 @@ struct Options {
     double agent_cpus = 10;
     double agent_mem_mb = 10'000;
     bool tasks_stay = false;
+    bool agents_come_back = false;
     bool hold = false;
     pid_t master_pid = 0;
     std::size_t frameworks = 1;
@@ -39,6 +41,7 @@ struct Options {
     unsigned stalled_percent = 5;
     unsigned events_per_second = 2'000;
     unsigned seconds = 10;
+    unsigned updates = 3;
     TaskShape shape;
 };
 
@@ -68,7 +71,7 @@ int simulate_agents(const Options& options, const http::Url& master) {
     int status = 0;
     SimulatedAgents agents(io,
                            {master, options.agents, options.connections, options.agent_cpus,
-                            options.agent_mem_mb, options.tasks_stay},
+                            options.agent_mem_mb, options.tasks_stay, options.agents_come_back},
                            {[] {
                                 fmt::print("ready\n");
                                 std::fflush(stdout);
@@ -77,7 +80,8 @@ int simulate_agents(const Options& options, const http::Url& master) {
                                 fmt::print(stderr, "tepui-load: {}\n", error.text);
                                 status = 1;
                                 io.stop();
-                            }});
+                            },
+                            {}});
     asio::signal_set signals(io, SIGTERM, SIGINT);
     signals.async_wait([&io](boost::system::error_code, int) { io.stop(); });
     agents.start();
@@ -98,12 +102,22 @@ void hold_until_signal() {
 }
 
 int tasks(const Options& options, const http::Url& master) {
+    TaskShape shape = options.shape;
+    if (options.tasks_stay) shape.arguments = {"stay"};
     asio::io_context io(1);
     TasksLoad load(io, {master, options.master_pid, options.tasks, options.frameworks,
-                        options.connections, options.shape});
+                        options.connections, shape});
     const int status = drive(io, load, options);
     if (status == 0 && options.hold) hold_until_signal();
     return status;
+}
+
+int updates(const Options& options, const http::Url& master) {
+    asio::io_context io(1);
+    UpdatesLoad load(
+        io, {master, options.master_pid, options.tasks, options.updates, options.agents,
+             options.connections, options.agent_cpus, options.agent_mem_mb, options.shape});
+    return drive(io, load, options);
 }
 
 int fanout(const Options& options, const http::Url& master) {
@@ -154,6 +168,7 @@ int run(int argc, char** argv) {
     app.add_option("--connections", options.connections, "Of all agents, or of each framework");
     app.add_option("--task-cpus", options.shape.cpus, "Of each task");
     app.add_option("--task-mem", options.shape.mem_mb, "MB of each task");
+    app.add_option("--task-name", options.shape.name, "Simulated tasks named 'ends' do not stay");
     app.add_option("--program", options.shape.program, "The path of tepui-noop");
     app.add_flag("--stay", options.tasks_stay, "Tasks do not end by themselves");
 
@@ -162,6 +177,16 @@ int run(int argc, char** argv) {
     agents_command->add_option("--agents", options.agents, "How many");
     agents_command->add_option("--cpus", options.agent_cpus, "Of each agent");
     agents_command->add_option("--mem", options.agent_mem_mb, "MB of each agent");
+    agents_command->add_flag("--come-back", options.agents_come_back,
+                             "When the master is gone: to the next one, with their tasks");
+    auto* updates_command =
+        app.add_subcommand("updates", "Updates of running tasks, at full and at half load");
+    updates_command->add_option("--master-pid", options.master_pid, "Whose CPU time is counted")
+        ->required();
+    updates_command->add_option("--agents", options.agents, "How many");
+    updates_command->add_option("--cpus", options.agent_cpus, "Of each agent");
+    updates_command->add_option("--mem", options.agent_mem_mb, "MB of each agent");
+    updates_command->add_option("--updates", options.updates, "Of each task in each part");
     auto* tasks_command =
         app.add_subcommand("tasks", "Tasks from ACCEPT to TASK_RUNNING acknowledged");
     tasks_command->add_option("--master-pid", options.master_pid, "Whose CPU time is counted")
@@ -188,6 +213,7 @@ int run(int argc, char** argv) {
     if (!master) return report(std::unexpected(master.error()));
     if (*agents_command) return simulate_agents(options, *master);
     if (*tasks_command) return tasks(options, *master);
+    if (*updates_command) return updates(options, *master);
     if (*fanout_command) return fanout(options, *master);
     if (*start_command) return start(options, *master);
     return *launch_command ? launch(options, *master) : floor_rate(options, *master);

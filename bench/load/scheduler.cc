@@ -158,7 +158,7 @@ Call accept_call(const mesos::v1::Offer& offer, const TaskShape& shape, std::uin
     for (std::size_t i = 0; i < count; ++i) {
         auto* task = operation->mutable_launch()->add_task_infos();
         task->mutable_task_id()->set_value(std::to_string(first + i));
-        task->set_name("no-op");
+        task->set_name(shape.name);
         *task->mutable_agent_id() = offer.agent_id();
         add_scalar(*task->mutable_resources(), "cpus", shape.cpus);
         add_scalar(*task->mutable_resources(), "mem", shape.mem_mb);

@@ -61,6 +61,7 @@ private:
 struct TaskShape {
     double cpus = 0.1;
     double mem_mb = 32;
+    std::string name = "no-op";
     std::string program = "true";
     std::vector<std::string> arguments;
 };

@@ -69,6 +69,8 @@ void TasksLoad::suppress(Framework& framework) {
 void TasksLoad::on_status(Framework& framework, const mesos::v1::TaskStatus& status) {
     const Result<std::uint64_t> number = task_number(status);
     if (!number) return fail_with(number.error());
+    // Real agents say so first.
+    if (status.state() == mesos::v1::TASK_STARTING) return framework.scheduler->acknowledge(status);
     const bool is_running = status.state() == mesos::v1::TASK_RUNNING;
     if (!is_running && status.state() != mesos::v1::TASK_FINISHED) {
         return fail_with(
