@@ -25,7 +25,9 @@ def health(kind="COMMAND", **fields):
 
 
 def updates(scheduler, task_id):
-    return [u for u in list(scheduler.updates) if u["task_id"]["value"] == task_id]
+    """Each once: an agent repeats what it has no acknowledgement of."""
+    by_uuid = {u.get("uuid", id(u)): u for u in list(scheduler.updates) if u["task_id"]["value"] == task_id}
+    return list(by_uuid.values())
 
 
 def wait_update(scheduler, task_id, what, condition):
