@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include <atomic>
 #include <condition_variable>
 
 #include "agent/agent_outlets.h"
@@ -8,6 +9,7 @@
 #include "agent/routes/routes.h"
 #include "agent/task_paths.h"
 #include "daemon/files.h"
+#include "daemon/http_metrics.h"
 #include "daemon/log.h"
 #include "daemon/shared_routes.h"
 #include "daemon/version.h"
@@ -112,12 +114,15 @@ public:
                                   [this](const std::string& text) { log_->warning(text); }},
             parts_.seed + 1);
         outlets_->connect(*loop_, link_);
+        backend_->also_measure([this](std::map<std::string, double>& metrics) { measure(metrics); });
+        const Instant recovery_began = parts_.clock->now().instant;
         auto found = parts_.containerizer->recover(
             expected, [this](const ContainerId& container, containerizer::Exited exited) {
                 outlets_->on_exited(container, std::move(exited));
             });
         if (!found) return fail_with("finding the containers again", found.error());
-        loop_->start(to_core(std::move(*found)), [this] {
+        loop_->start(to_core(std::move(*found)), [this, recovery_began] {
+            recovery_time_.store(seconds(parts_.clock->now().instant - recovery_began));
             backend_->set_loop(loop_.get());
             link_->start();
         });
@@ -181,6 +186,20 @@ private:
         return {};
     }
 
+    /// What is counted outside of the core.
+    void measure(std::map<std::string, double>& metrics) const {
+        const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
+        const containerizer::Stats stats = parts_.containerizer->stats();
+        metrics["slave/recovery_time_secs"] = recovery_time_.load();
+        metrics["containerizer/fetcher/task_fetches_succeeded"] = count(stats.fetches_succeeded);
+        metrics["containerizer/fetcher/task_fetches_failed"] = count(stats.fetches_failed);
+        metrics["containerizer/mesos/container_destroy_errors"] = count(stats.destroy_errors);
+        const std::uint64_t failed = outlets_->removals_failed();
+        metrics["gc/path_removals_succeeded"] -= count(failed);  // The core counts attempts.
+        metrics["gc/path_removals_failed"] = count(failed);
+        daemon::add_http_metrics(metrics, server_->stats());
+    }
+
     Result<std::unique_ptr<Core>> make_core() {
         const Machine machine = TEPUI_TRY(inspect_machine(options_.work_dir));
         CoreConfig config = options_.core;
@@ -220,6 +239,7 @@ private:
     std::unique_ptr<AgentOutlets> outlets_;
     std::unique_ptr<CoreLoop> loop_;
     std::shared_ptr<MasterLink> link_;
+    std::atomic<double> recovery_time_ = 0;  // Seconds.
     bool stopped_ = false;
 
     std::mutex mutex_;

@@ -56,6 +56,9 @@ public:
     /// Ends what uses the containerizer, before that goes.
     void stop() { prober_.stop(); }
 
+    /// Sandboxes that could not be removed; any thread.
+    std::uint64_t removals_failed() const { return *removals_failed_; }
+
     /// A container ended; any thread.
     void on_exited(const ContainerId& container, containerizer::Exited exited);
 
@@ -65,6 +68,9 @@ private:
                     std::expected<containerizer::Started, containerizer::LaunchError> started);
 
     Parts parts_;
+    /// Of the jobs too, which may outlive this.
+    const std::shared_ptr<std::atomic<std::uint64_t>> removals_failed_ =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
     CoreLoop* loop_ = nullptr;
     std::shared_ptr<MasterLink> link_;
     Prober prober_;

@@ -438,6 +438,17 @@ TEST_F(AgentTest, OtherEndpoints) {
     const auto metrics = fetch(agent->port(), "/metrics/snapshot?timeout=5secs");
     EXPECT_THAT(*metrics.body, HasSubstr(R"("slave/cpus_percent":0.125)"));
     EXPECT_THAT(*metrics.body, HasSubstr(R"("slave/registered":1.0)"));
+    EXPECT_THAT(*metrics.body, HasSubstr(R"("slave/executors_running":1.0)"));
+    for (const char* name :
+         {"slave/recovery_time_secs", "slave/executors_registering", "slave/executors_terminating",
+          "slave/executors_terminated", "slave/valid_framework_messages",
+          "slave/invalid_framework_messages", "slave/limits/messages_refused",
+          "containerizer/fetcher/task_fetches_succeeded",
+          "containerizer/fetcher/task_fetches_failed",
+          "containerizer/mesos/container_destroy_errors", "gc/path_removals_failed",
+          "http/connections_refused"}) {
+        EXPECT_THAT(*metrics.body, HasSubstr(fmt::format(R"("{}":)", name)));
+    }
     EXPECT_EQ(fetch(agent->port(), "/metrics/snapshot?timeout=soon").status, 400U);
     const auto containers = fetch(agent->port(), "/containers?container_id=" + container.value);
     EXPECT_THAT(*containers.body, HasSubstr(R"("mem_total_bytes":4096)"));

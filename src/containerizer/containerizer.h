@@ -109,6 +109,13 @@ struct ProbeSpec {
     Duration timeout{};
 };
 
+/// Counted since the start; any thread.
+struct Stats {
+    std::uint64_t fetches_succeeded = 0;  // Containers all of whose URIs came.
+    std::uint64_t fetches_failed = 0;
+    std::uint64_t destroy_errors = 0;  // Times that something of a container could not be ended.
+};
+
 /// Launches containers, tells when they end, finds them again after a restart. All callbacks come
 /// on threads of its own; the shell posts them to its loop.
 class Containerizer {
@@ -156,6 +163,7 @@ public:
     virtual Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) = 0;
     /// What this machine could not give of Options::isolation, a sentence each, for the log.
     virtual std::vector<std::string> warnings() const = 0;
+    virtual Stats stats() const { return {}; }
 };
 
 /// The containerizer of this machine. Fails when an isolator's name is unknown.

@@ -142,9 +142,14 @@ void LinuxContainerizer::signal(const ContainerId& id, int signal) {
 
 void LinuxContainerizer::destroy(const ContainerId& container) { signal(container, SIGKILL); }
 
+Stats LinuxContainerizer::stats() const {
+    return {fetches_succeeded_, fetches_failed_, destroy_errors_};
+}
+
 void LinuxContainerizer::finish(const Shared& container) {
     await_exit(container->shim_pid);
     if (!container->cgroup.empty() && !groups_.destroy(container->cgroup, k_patience)) {
+        ++destroy_errors_;
         // Something is stuck in the kernel. It stays accounted: the end is told when it is gone.
         workers_.submit([this, container] { finish(container); });
         return;

@@ -43,6 +43,7 @@ public:
     void cancel_probes(const ContainerId& container) override;
     Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) override;
     std::vector<std::string> warnings() const override;
+    Stats stats() const override;
 
 private:
     /// One container between launch() and its `exited`.
@@ -128,6 +129,9 @@ private:
     Descriptor runtime_dir_;
     bool namespaces_ = true;  // Whether this process may make any.
 
+    std::atomic<std::uint64_t> fetches_succeeded_ = 0;
+    std::atomic<std::uint64_t> fetches_failed_ = 0;
+    std::atomic<std::uint64_t> destroy_errors_ = 0;
     std::mutex update_mutex_;   // Held while limits are written; taken before mutex_.
     mutable std::mutex mutex_;  // Of what follows.
     std::map<ContainerId, Shared> containers_;

@@ -102,6 +102,7 @@ std::expected<void, LaunchError> LinuxContainerizer::try_launch(const Shared& co
         const Result<void> fetched =
             fetcher::fetch_all(spec.command, spec.container.value, sandbox->get(), user, options,
                                container->cancelled);
+        ++(fetched ? fetches_succeeded_ : fetches_failed_);
         if (!fetched) return std::unexpected(LaunchError{fetched.error(), false});
     }
     if (container->cancelled)

@@ -18,6 +18,15 @@ std::string one_line(std::string_view text) {
     return line;
 }
 
+spdlog::level::level_enum level_of(Severity severity) {
+    switch (severity) {
+        case Severity::info: return spdlog::level::info;
+        case Severity::warning: return spdlog::level::warn;
+        case Severity::error: return spdlog::level::err;
+    }
+    return spdlog::level::info;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Log>> Log::open(const LogOptions& options, const std::string& work_dir,
@@ -39,7 +48,7 @@ Result<std::shared_ptr<Log>> Log::open(const LogOptions& options, const std::str
     }
     auto logger = std::make_shared<spdlog::logger>(name, sinks.begin(), sinks.end());
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
-    logger->set_level(options.quiet ? spdlog::level::err : spdlog::level::info);
+    logger->set_level(level_of(options.least));
     logger->flush_on(spdlog::level::info);  // A reader of the file sees what happened just now.
     return std::shared_ptr<Log>(new Log(std::move(logger), std::move(path)));
 }
@@ -50,10 +59,7 @@ Log::Log(std::shared_ptr<spdlog::logger> logger, std::string path)
 Log::~Log() = default;
 
 void Log::write(Severity severity, std::string_view text) {
-    spdlog::level::level_enum level = spdlog::level::info;
-    if (severity == Severity::warning) level = spdlog::level::warn;
-    if (severity == Severity::error) level = spdlog::level::err;
-    logger_->log(level, one_line(text));
+    logger_->log(level_of(severity), one_line(text));
 }
 
 void Log::flush() { logger_->flush(); }

@@ -20,7 +20,7 @@ struct LogOptions {
     std::string directory;  // Of the file; empty: `work_dir`/log.
     std::size_t file_bytes_max = std::size_t{64} << 20;
     std::size_t files_max = 5;
-    bool quiet = false;  // Errors only.
+    Severity least = Severity::info;  // What is less is left out.
 };
 
 /// One daemon's log: standard error and, where there is a directory for it, a rotating file. Any

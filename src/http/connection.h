@@ -36,6 +36,8 @@ struct ServerCore {
     std::atomic<std::uint64_t> connections_total = 0;
     std::atomic<std::uint64_t> requests_total = 0;
     std::atomic<std::uint64_t> requests_refused = 0;
+    std::atomic<std::uint64_t> bodies_refused = 0;
+    std::atomic<std::uint64_t> connections_refused = 0;
     std::atomic<std::uint64_t> slow_readers_cut = 0;
     std::atomic<std::uint64_t> handlers_running = 0;
 

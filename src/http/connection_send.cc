@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <boost/asio.hpp>
 
+#include "base/bytes.h"
 #include "http/connection.h"
 #include "http/gzip.h"
 #include "http/text.h"
@@ -87,12 +88,17 @@ asio::awaitable<bool> Connection::write(std::string_view head, std::string_view 
 }
 
 asio::awaitable<bool> Connection::refuse(ParseFailure failure) {
+    if (failure.status == 413) {
+        failure.text +=
+            fmt::format(" At most {} are taken.", format_bytes({core_->options.body_bytes_max}));
+    }
     co_return co_await refuse(failure.status, std::move(failure.text));
 }
 
 /// Answers what cannot be served and closes; always false.
 asio::awaitable<bool> Connection::refuse(unsigned status, std::string text) {
     core_->requests_refused.fetch_add(1, std::memory_order_relaxed);
+    if (status == 413) core_->bodies_refused.fetch_add(1, std::memory_order_relaxed);
     keep_alive_ = false;
     is_head_ = false;
     accepts_gzip_ = false;
@@ -139,7 +145,10 @@ std::string_view Connection::append(const Response& response, const Form& form,
 }
 
 void Connection::start_refusal(std::shared_ptr<void> keep) {
-    auto refused = refuse(503, "Too many connections.");
+    const ServerOptions& limits = core_->options;
+    auto refused = refuse(
+        503, fmt::format("Too many connections: {} may be open at a time, and {} of one address.",
+                         limits.connections_max, limits.connections_per_ip_max));
     asio::co_spawn(socket_.get_executor(), std::move(refused),
                    [self = shared_from_this(), keep = std::move(keep)](std::exception_ptr, bool) {
                        self->timer_.cancel();

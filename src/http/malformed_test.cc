@@ -199,6 +199,7 @@ TEST_F(Malformed, AnswerReachesAClientThatStillSends) {
     client.send("POST /a HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n");
     client.send(std::string(1'000'000, 'x'));
     EXPECT_THAT(client.read_until("\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
+    EXPECT_EQ(server_.stats().bodies_refused, 1);
 }
 
 TEST_F(Malformed, RequestsBehindARefusedOneAreNotServed) {
@@ -270,7 +271,10 @@ TEST(Caps, ConnectionsBeyondAreTurnedAway) {
         }
         EXPECT_EQ(server.stats().connections_open, 2);
         RawClient third(server.port());
-        EXPECT_THAT(third.read_all(), StartsWith("HTTP/1.1 503 "));
+        const std::string refused = third.read_all();
+        EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
+        EXPECT_THAT(refused, HasSubstr(per_ip ? "2 of one address" : "2 may be open at a time"));
+        EXPECT_EQ(server.stats().connections_refused, 1);
         // A place that is freed can be taken.
         first->send("GET /a HTTP/1.1\r\nConnection: close\r\n\r\n");
         first->read_all();

@@ -127,6 +127,7 @@ void Server::Impl::admit(tcp::socket socket, const tcp::endpoint& peer) {
     auto seat = Seat::take(core_, peer.address().to_string());
     if (!seat) {
         core_->requests_refused.fetch_add(1, std::memory_order_relaxed);
+        core_->connections_refused.fetch_add(1, std::memory_order_relaxed);
         if (refusals_->fetch_add(1) >= refusals_at_once_max) {
             --*refusals_;
             return;  // Closed without a word.
@@ -156,6 +157,8 @@ ServerStats Server::Impl::stats() const {
     stats.connections_total = core_->connections_total;
     stats.requests_total = core_->requests_total;
     stats.requests_refused = core_->requests_refused;
+    stats.bodies_refused = core_->bodies_refused;
+    stats.connections_refused = core_->connections_refused;
     stats.slow_readers_cut = core_->slow_readers_cut;
     return stats;
 }

@@ -29,7 +29,9 @@ struct ServerStats {
     std::uint64_t connections_open = 0;
     std::uint64_t connections_total = 0;
     std::uint64_t requests_total = 0;
-    std::uint64_t requests_refused = 0;  // 4xx that the server itself gave.
+    std::uint64_t requests_refused = 0;     // 4xx that the server itself gave.
+    std::uint64_t bodies_refused = 0;       // Of those: 413, beyond body_bytes_max.
+    std::uint64_t connections_refused = 0;  // Beyond connections_max or connections_per_ip_max.
     std::uint64_t slow_readers_cut = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "coord/memory_store.h"
 #include "coord/sqlite_store.h"
 #include "daemon/files.h"
+#include "daemon/http_metrics.h"
 #include "daemon/json_response.h"
 #include "daemon/log.h"
 #include "daemon/log_level.h"
@@ -171,7 +172,9 @@ private:
             [loop = loop_.get()] { loop->wake(); });
         reader_->also_measure([this](std::map<std::string, double>& metrics) {
             add_stream_metrics(metrics, operator_streams_->stats());
+            daemon::add_http_metrics(metrics, server_->stats());
         });
+        reader_->measure_frameworks(options_.publish_per_framework_metrics);
         operator_streams_->start();
         scheduler_route_ = std::make_unique<SchedulerRoute>(*loop_, streams_, prng.next());
         operator_route_ = std::make_unique<OperatorRoute>(*loop_, *reader_, files_, log_level_,

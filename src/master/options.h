@@ -32,6 +32,7 @@ struct MasterOptions {
     std::string cluster;  // Shown to people; may be empty.
     CoreConfig core;
     OperatorStreamOptions operator_streams;
+    bool publish_per_framework_metrics = true;
     http::ServerOptions http;  // ip and port in it are replaced by those above.
     daemon::LogOptions log;
     /// Shown by /flags as they were given, beside those that follow from these options.

@@ -38,6 +38,7 @@ struct CoreConfig {
     Duration executor_shutdown_grace = std::chrono::seconds{5};  // Where ExecutorInfo has none.
     /// Told to executors: how long they wait for an agent that is gone.
     Duration recovery_timeout = std::chrono::minutes{15};
+    std::size_t message_bytes_max = std::size_t{16} << 20;  // Of an executor to its framework.
     std::size_t max_completed_tasks_per_executor = 200;
     std::size_t max_completed_frameworks = 50;
     std::size_t max_completed_executors_per_framework = 150;

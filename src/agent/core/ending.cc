@@ -116,6 +116,7 @@ std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string&
 
 void finish_alone(Context& context, TaskRun& task, const UpdateSpec& last) {
     task.phase = Phase::ended;
+    if (!task.executor) ++context.state.counters.executors_terminated;
     stop_checks(context, task);
     context.state.timers.clear({TimerKind::escalation, task.container.value});
     context.state.timers.clear({TimerKind::completion, task.container.value});

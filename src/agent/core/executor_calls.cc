@@ -5,6 +5,7 @@
 #include "agent/core/executor_stream.h"
 #include "agent/core/executors.h"
 #include "agent/core/updates.h"
+#include "base/bytes.h"
 #include "resources/task_state.h"
 
 namespace tepui::agent {
@@ -66,6 +67,14 @@ void count(Counters& counters, v1::TaskState state) {
 
 }  // namespace
 
+Result<void> check_message_size(const CoreConfig& config, const Call& call) {
+    const std::size_t bytes = call.message().data().size();
+    if (call.type() != Call::MESSAGE || bytes <= config.message_bytes_max) return {};
+    return fail(Errc::too_large,
+                "The message of executor {} has {} bytes; the agent's --max_message_bytes allows {}",
+                call.executor_id().value(), bytes, format_bytes({config.message_bytes_max}));
+}
+
 Result<void> check_executor_call(const State& state, const Call& call) {
     const auto framework = state.frameworks.find(FrameworkId{call.framework_id().value()});
     if (framework == state.frameworks.end()) {
@@ -82,7 +91,7 @@ Result<void> check_executor_call(const State& state, const Call& call) {
         return fail(Errc::denied, "Executor {} has not subscribed", call.executor_id().value());
     }
     if (call.type() == Call::UPDATE) return check_update(state, call);
-    return {};
+    return check_message_size(state.config, call);
 }
 
 void on_executor_called(Context& context, const Call& call) {
@@ -97,6 +106,7 @@ void on_executor_called(Context& context, const Call& call) {
     }
     if (call.type() != Call::MESSAGE) return;  // HEARTBEAT says nothing.
     if (context.state.registration.phase != RegistrationPhase::registered) {
+        ++context.state.counters.messages_invalid;
         context.log(Severity::warning,
                     "dropping a message of executor {} of framework {}: no master is there",
                     key.second, key.first);
@@ -107,6 +117,7 @@ void on_executor_called(Context& context, const Call& call) {
     frame.mutable_executor_message()->mutable_executor_id()->set_value(key.second.value);
     frame.mutable_executor_message()->set_data(call.message().data());
     send_to_master(context, std::move(frame));
+    ++context.state.counters.messages_valid;
 }
 
 void take_update(Context& context, ExecutorRun& executor, const v1::TaskStatus& status) {

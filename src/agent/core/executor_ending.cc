@@ -233,6 +233,7 @@ void finish_executor(Context& context, const ExecutorKey& key,
     State& state = context.state;
     ExecutorRun& executor = *find_executor(state, key);
     executor.phase = ExecutorPhase::ended;
+    ++state.counters.executors_terminated;
     executor.wait_status = wait_status;
     executor.awaited = false;
     executor.queue.clear();

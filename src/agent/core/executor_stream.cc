@@ -177,6 +177,7 @@ void send_framework_message(Context& context, const link::FrameworkMessage& mess
     event.mutable_message()->set_data(message.data());
     const bool sent = executor != nullptr && executor->kind == ExecutorKind::custom &&
                       !executor->end && send_to_executor(context, *executor, std::move(event));
+    ++(sent ? context.state.counters.messages_valid : context.state.counters.messages_invalid);
     if (sent) return;
     context.log(Severity::warning,
                 "dropping a message of framework {}: no executor {} listens on this agent",

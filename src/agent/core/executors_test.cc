@@ -276,6 +276,15 @@ TEST(Executors, MessagesGoBothWays) {
     const auto before = world.sent.size();
     world.feed(call);
     EXPECT_EQ(world.sent.size(), before) << "best effort";
+    const Counters& counters = world.core->state().counters;
+    EXPECT_EQ(counters.messages_valid, 2U);
+    EXPECT_EQ(counters.messages_invalid, 3U);  // Early, to nobody, without a master.
+
+    call.call.mutable_message()->set_data(std::string((16U << 20) + 1, 'x'));
+    const auto checked = world.check(call.call);
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().code, Errc::too_large);
+    EXPECT_THAT(checked.error().text, HasSubstr("--max_message_bytes allows 16MB"));
 }
 
 TEST(Executors, ShutdownHasAGraceAndThenAnEnd) {
@@ -380,6 +389,7 @@ TEST(Executors, ItsEndEndsItsTasks) {
         EXPECT_EQ(world.updates(task).back().executor_id().value(), "e");
     }
     EXPECT_THAT(world.exits(), ElementsAre(9));
+    EXPECT_EQ(world.core->state().counters.executors_terminated, 1U) << "two tasks, one executor";
 }
 
 TEST(Executors, AnIdIsFreeAgainWhenAllIsOver) {

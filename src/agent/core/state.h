@@ -180,6 +180,9 @@ struct Counters {
     std::uint64_t recovery_errors = 0;
     std::uint64_t sandboxes_removed = 0;
     std::uint64_t registrations = 0;
+    std::uint64_t executors_terminated = 0;  // Also command tasks, each an executor of its own.
+    std::uint64_t messages_valid = 0;        // Handed on, to executors and from them.
+    std::uint64_t messages_invalid = 0;      // Dropped, because nobody was there to get them.
 };
 
 /// Everything the core knows. Written by the machines of this folder only; the shell reads it to

@@ -1,5 +1,6 @@
 #include <google/protobuf/descriptor.h>
 
+#include "agent/routes/measures.h"
 #include "agent/routes/routes.h"
 #include "agent/routes/state_views.h"
 #include "daemon/api_request.h"
@@ -102,8 +103,7 @@ std::function<Response(const State&)> from_state(Call::Type type,
             };
         case Call::GET_METRICS:
             return [backend](const State& state) {
-                return daemon::metrics_answer<Response>(
-                    metrics(state, backend->identity(), backend->now()));
+                return daemon::metrics_answer<Response>(all_metrics(*backend, state));
             };
         default: return {};
     }

@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/core_loop.h"
 #include "agent/executor_streams.h"
@@ -70,6 +72,13 @@ public:
     const env::Clock& clock() const { return clock_; }
     daemon::LogLevel& log_level() { return log_level_; }
 
+    using Measure = std::function<void(std::map<std::string, double>&)>;
+    /// Adds numbers to the metrics, on the loop. Before set_loop().
+    void also_measure(Measure measure) { measures_.push_back(std::move(measure)); }
+    void measure(std::map<std::string, double>& metrics) const {
+        for (const Measure& each : measures_) each(metrics);
+    }
+
 private:
     const Identity unbound_;  // Served until the port is known.
     Identity bound_;
@@ -80,6 +89,7 @@ private:
     daemon::LogLevel log_level_;
     containerizer::Containerizer& containerizer_;
     std::atomic<CoreLoop*> loop_{nullptr};
+    std::vector<Measure> measures_;
     const std::shared_ptr<ExecutorStreams> executor_streams_ = std::make_shared<ExecutorStreams>();
 };
 

@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include <boost/asio/this_coro.hpp>
 
 #include "agent/core/executor_calls.h"
@@ -40,7 +42,11 @@ http::Response subscribe(std::shared_ptr<Backend> backend, Call call, wire::Medi
     return response;
 }
 
-asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Request request) {
+using Count = std::shared_ptr<std::atomic<std::uint64_t>>;
+
+/// `refused` counts messages that are too long.
+asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, Count refused,
+                                      http::Request request) {
     if (!backend->is_recovered()) {
         co_return http::Response::text(503, "The agent has not finished recovery.");
     }
@@ -54,7 +60,10 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
     };
     const auto judged = co_await backend->from_state<Result<void>>(std::move(check));
     if (!judged) co_return http::Response::error(judged.error());
-    if (!*judged) co_return response_of(judged->error());
+    if (!*judged) {
+        if (judged->error().code == Errc::too_large) ++*refused;
+        co_return response_of(judged->error());
+    }
     if (call.type() == Call::SUBSCRIBE) {
         const auto accept = daemon::check_accept(request);
         if (!accept) co_return accept.error();
@@ -70,8 +79,13 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
 }  // namespace
 
 void add_executor_route(http::Router& router, std::shared_ptr<Backend> backend) {
-    router.add("/api/v1/executor", {"POST"},
-               [backend](http::Request request) { return serve(backend, std::move(request)); });
+    const Count refused = std::make_shared<std::atomic<std::uint64_t>>(0);
+    backend->also_measure([refused](std::map<std::string, double>& metrics) {
+        metrics["slave/limits/messages_refused"] = static_cast<double>(*refused);
+    });
+    router.add("/api/v1/executor", {"POST"}, [backend, refused](http::Request request) {
+        return serve(backend, refused, std::move(request));
+    });
 }
 
 }  // namespace tepui::agent

@@ -1,3 +1,4 @@
+#include "agent/routes/measures.h"
 #include "agent/routes/routes.h"
 #include "agent/routes/state_views.h"
 #include "daemon/json_response.h"
@@ -40,7 +41,7 @@ asio::awaitable<http::Response> serve_metrics(std::shared_ptr<Backend> backend,
         }
     }
     std::function<Metrics(const State&)> make = [backend](const State& state) {
-        return metrics(state, backend->identity(), backend->now());
+        return all_metrics(*backend, state);
     };
     auto values = co_await backend->from_state<Metrics>(std::move(make));
     if (!values) co_return not_recovered();
@@ -49,7 +50,7 @@ asio::awaitable<http::Response> serve_metrics(std::shared_ptr<Backend> backend,
 
 asio::awaitable<http::Response> serve_prometheus(std::shared_ptr<Backend> backend) {
     std::function<Metrics(const State&)> make = [backend](const State& state) {
-        return metrics(state, backend->identity(), backend->now());
+        return all_metrics(*backend, state);
     };
     auto values = co_await backend->from_state<Metrics>(std::move(make));
     if (!values) co_return not_recovered();

@@ -229,8 +229,6 @@ std::map<std::string, double> metrics(const State& state, const Identity& identi
     values["slave/tasks_killed"] = count(counters.tasks_killed);
     values["slave/tasks_lost"] = count(counters.tasks_lost);
     values["slave/tasks_gone"] = 0;
-    values["slave/executors_terminated"] =
-        count(counters.tasks_finished + counters.tasks_failed + counters.tasks_killed);
     values["slave/executors_preempted"] = 0;
     values["slave/valid_status_updates"] = count(counters.status_updates_valid);
     values["slave/invalid_status_updates"] = count(counters.status_updates_invalid);

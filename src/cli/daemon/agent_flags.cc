@@ -3,6 +3,7 @@
 #include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
 #include "cli/daemon/environment.h"
+#include "cli/daemon/limit_flags.h"
 #include "cli/flags/checks.h"
 
 namespace tepui::cli {
@@ -13,6 +14,7 @@ FlagSet flags() {
     FlagSet set;
     set.environment_prefixes = {"TEPUI_", "MESOS_"};
     set.file_values = true;
+    set.config_flag = "config";
     const auto add = [&](Flag flag) { set.flags.push_back(std::move(flag)); };
     add(daemon_flag("Cluster", "master", "HOST:PORT,...", "",
                     "The master to register with; several with commas between them. Needed.",
@@ -100,6 +102,11 @@ FlagSet flags() {
     add(daemon_flag("History", "max_completed_executors_per_framework", "NUMBER", "150",
                     "Ended executors that are remembered of each framework.",
                     whole_number_between(0, 10'000'000)));
+    for (Flag& flag : server_limit_flags("10000")) set.flags.push_back(std::move(flag));
+    add(
+        message_limit_flag("The longest message of an executor to its framework; a longer one is "
+                           "answered 413."));
+    add(config_flag());
     for (Flag& flag : logging_flags()) set.flags.push_back(std::move(flag));
     set.foreign = foreign_agent_flags();
     return set;
@@ -121,10 +128,10 @@ Manual manual() {
         "Flags have the names they have in Mesos; dashes do as well as underscores, and a value of "
         "the form "
         "file:///PATH is read from that file. Each flag may also be set by its environment "
-        "variable: TEPUI_NAME "
-        "counts more than MESOS_NAME, and the command line more than both. A flag of Mesos that "
-        "this version does "
-        "not act on is refused and never ignored.",
+        "variable: TEPUI_NAME counts more than MESOS_NAME, and the command line more than both. A "
+        "flag of Mesos that this version does not act on is refused and never ignored.",
+        "Beneath all of these is the file of --config (or TEPUI_CONFIG), with a line FLAG = VALUE "
+        "for each flag; a mistake in it is told with the line it stands in.",
     };
     page.examples = {
         {"tepui agent --master=127.0.0.1:5050 --work_dir=/var/lib/tepui/agent",
@@ -224,6 +231,8 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
     options.core.executor_shutdown_grace = duration_of(parsed, "executor_shutdown_grace_period");
     options.core.max_completed_executors_per_framework =
         parse_whole(parsed.value("max_completed_executors_per_framework")).value_or(0);
+    options.core.message_bytes_max = bytes_of(parsed, "max_message_bytes");
+    read_server_limits(parsed, options.http);
     options.log = log_options(parsed);
     options.flags = parsed.all();
     return options;

@@ -82,7 +82,10 @@ std::vector<Flag> network_flags(std::string port) {
 daemon::LogOptions log_options(const Parsed& parsed) {
     daemon::LogOptions log;
     log.to_stderr = !parsed.enabled("quiet");
-    log.quiet = parsed.value("logging_level") == "ERROR";
+    const std::string level = parsed.value("logging_level");
+    log.least = level == "ERROR"     ? Severity::error
+                : level == "WARNING" ? Severity::warning
+                                     : Severity::info;
     if (parsed.given("log_dir")) log.directory = absolute_path(parsed.value("log_dir"));
     return log;
 }
@@ -93,8 +96,9 @@ std::vector<Flag> logging_flags() {
                       "Write no log to standard error. The log file stays."),
         daemon_flag("Logging", "log_dir", "PATH", "",
                     "Where the log file is, rotated. Without it: work_dir/log.", not_empty()),
-        daemon_flag("Logging", "logging_level", "LEVEL", "INFO", "INFO, or ERROR for errors only.",
-                    one_of({"INFO", "ERROR"})),
+        daemon_flag("Logging", "logging_level", "LEVEL", "INFO",
+                    "The least that the log tells: INFO, WARNING or ERROR.",
+                    one_of({"INFO", "WARNING", "ERROR"})),
     };
 }
 

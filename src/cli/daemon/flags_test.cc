@@ -60,6 +60,16 @@ TEST(MasterFlags, DefaultsAreThoseOfMesosButForTheAddress) {
     EXPECT_EQ(options->operator_streams.history_max, streams.history_max);
     EXPECT_EQ(options->operator_streams.subscribers_max, streams.subscribers_max);
     EXPECT_TRUE(options->core.root_submissions);
+    const master::Limits limits;
+    EXPECT_EQ(options->core.limits.frameworks, limits.frameworks);
+    EXPECT_EQ(options->core.limits.tasks, limits.tasks);
+    EXPECT_EQ(options->core.limits.tasks_per_framework, limits.tasks_per_framework);
+    EXPECT_EQ(options->core.limits.attributes_per_agent, limits.attributes_per_agent);
+    EXPECT_EQ(options->core.limits.labels, limits.labels);
+    EXPECT_EQ(options->core.limits.task_data_bytes, limits.task_data_bytes);
+    EXPECT_EQ(options->core.limits.message_bytes, limits.message_bytes);
+    EXPECT_EQ(options->http.body_bytes_max, http::ServerOptions{}.body_bytes_max);
+    EXPECT_TRUE(options->publish_per_framework_metrics);
     EXPECT_TRUE(options->log.to_stderr);
 }
 
@@ -74,8 +84,23 @@ TEST(MasterFlags, EveryFlagArrives) {
          "--advertise_ip=192.0.2.1", "--advertise_port=9", "--agent_removal_rate_limit=2/1hrs",
          "--recovery_agent_removal_limit=50%", "--registry_gc_interval=1mins",
          "--registry_max_agent_age=1days", "--registry_max_agent_count=7",
-         "--operator_event_history=5", "--max_operator_event_stream_subscribers=6"});
+         "--operator_event_history=5", "--max_operator_event_stream_subscribers=6",
+         "--max_frameworks=11", "--max_tasks=12", "--max_tasks_per_framework=13",
+         "--max_attributes_per_agent=14", "--max_labels=15", "--max_task_data_bytes=16KB",
+         "--max_message_bytes=17MB", "--max_connections=18", "--max_connections_per_ip=19",
+         "--max_request_bytes=20KB", "--no-publish_per_framework_metrics"});
     ASSERT_TRUE(options) << options.error().text;
+    EXPECT_EQ(options->core.limits.frameworks, 11U);
+    EXPECT_EQ(options->core.limits.tasks, 12U);
+    EXPECT_EQ(options->core.limits.tasks_per_framework, 13U);
+    EXPECT_EQ(options->core.limits.attributes_per_agent, 14U);
+    EXPECT_EQ(options->core.limits.labels, 15U);
+    EXPECT_EQ(options->core.limits.task_data_bytes, 16U << 10);
+    EXPECT_EQ(options->core.limits.message_bytes, 17U << 20);
+    EXPECT_EQ(options->http.connections_max, 18U);
+    EXPECT_EQ(options->http.connections_per_ip_max, 19U);
+    EXPECT_EQ(options->http.body_bytes_max, 20U << 10);
+    EXPECT_FALSE(options->publish_per_framework_metrics);
     EXPECT_EQ(options->operator_streams.history_max, 5U);
     EXPECT_EQ(options->operator_streams.subscribers_max, 6U);
     EXPECT_EQ(options->core.agent_removal_rate_limit, (master::RemovalRate{2, 1h}));
@@ -98,7 +123,7 @@ TEST(MasterFlags, EveryFlagArrives) {
     EXPECT_EQ(options->core.max_completed_tasks_per_framework, 2U);
     EXPECT_EQ(options->core.max_unreachable_tasks_per_framework, 3U);
     EXPECT_FALSE(options->log.to_stderr);
-    EXPECT_TRUE(options->log.quiet);
+    EXPECT_EQ(options->log.least, Severity::error);
     EXPECT_EQ(options->log.directory, "/logs");
     EXPECT_EQ(options->advertise_ip, "192.0.2.1");
     EXPECT_EQ(options->advertise_port, 9);
@@ -120,6 +145,8 @@ TEST(MasterFlags, Refusals) {
         {{"--work_dir=/w", "--recovery_agent_removal_limit=2"}, "0% to 100%"},
         {{"--work_dir=/w", "--work_dri=/x"}, "--work_dir"},
         {{"--work_dir=/w", "--quorum=2"}, "--quorum"},
+        {{"--work_dir=/w", "--max_request_bytes=1KB"}, "from 4KB to 1GB"},
+        {{"--work_dir=/w", "--max_request_bytes=10"}, "--max_request_bytes"},
     };
     for (const auto& [arguments, hint] : cases) {
         const auto options = master_options(arguments);
@@ -131,6 +158,13 @@ TEST(MasterFlags, Refusals) {
     EXPECT_TRUE(master_options({"--work_dir=/w", "--ip=127.1.2.3"}));
     EXPECT_TRUE(master_options(
         {"--work_dir=/w", "--quorum=1", "--authenticate_frameworks=false", "--logbufsecs=3"}));
+}
+
+TEST(MasterFlags, AConfigFileThatIsNotThere) {
+    const auto options = master_options({"--work_dir=/w", "--config=/no/such/file"});
+    ASSERT_FALSE(options);
+    EXPECT_EQ(options.error().code, Errc::not_found);
+    EXPECT_THAT(options.error().text, HasSubstr("/no/such/file"));
 }
 
 TEST(MasterFlags, EnvironmentOfMesosCounts) {
@@ -200,6 +234,11 @@ TEST(AgentFlags, EveryFlagArrives) {
                        "--executor_reregistration_timeout=15secs",
                        "--executor_shutdown_grace_period=6secs",
                        "--log_dir=/logs",
+                       "--logging_level=WARNING",
+                       "--max_connections=21",
+                       "--max_connections_per_ip=22",
+                       "--max_request_bytes=23KB",
+                       "--max_message_bytes=24B",
                        "--advertise_ip=192.0.2.1",
                        "--advertise_port=9"});
     ASSERT_TRUE(options) << options.error().text;
@@ -225,6 +264,11 @@ TEST(AgentFlags, EveryFlagArrives) {
     EXPECT_EQ(options->containerizer.frameworks_home, "/f");
     EXPECT_EQ(options->task_environment,
               (std::map<std::string, std::string>{{"PATH", "/p"}, {"A", ""}}));
+    EXPECT_EQ(options->log.least, Severity::warning);
+    EXPECT_EQ(options->http.connections_max, 21U);
+    EXPECT_EQ(options->http.connections_per_ip_max, 22U);
+    EXPECT_EQ(options->http.body_bytes_max, 23U << 10);
+    EXPECT_EQ(options->core.message_bytes_max, 24U);
     EXPECT_FALSE(options->core.strict);
     EXPECT_EQ(options->core.recover, agent::RecoverMode::cleanup);
     EXPECT_EQ(options->core.recovery_timeout, Duration(3min));

@@ -26,13 +26,11 @@ std::vector<ForeignFlag> foreign_master_flags() {
     add(flags, FlagKind::value, {}, "it has no counterpart in this version",
         {"registry_fetch_timeout", "registry_store_timeout", "webui_dir", "max_executors_per_agent",
          "max_executors_per_slave", "allocator_agent_recovery_factor", "allocator_recovery_timeout",
-         "fair_sharing_excluded_resource_names", "min_allocatable_resources",
-         "offer_constraints_re2_max_mem",
+         "fair_sharing_excluded_resource_names", "offer_constraints_re2_max_mem",
          "offer_constraints_re2_max_program_size"});
     add(flags, FlagKind::boolean, {"true"}, "the registry is made when it is missing",
         {"log_auto_initialize"});
-    add(flags, FlagKind::value, {}, "rate limits are not in this version",
-        {"rate_limits"});
+    add(flags, FlagKind::value, {}, "rate limits are not in this version", {"rate_limits"});
     add(flags, FlagKind::value, {}, "all registered agents are offered", {"whitelist"});
     add(flags, FlagKind::value, {"drf"}, "roles share by DRF", {"role_sorter", "user_sorter"});
     add(flags, FlagKind::value, {"drf"}, "frameworks share by DRF", {"framework_sorter"});
@@ -49,8 +47,11 @@ std::vector<ForeignFlag> foreign_master_flags() {
     add(flags, FlagKind::value, {}, "shared-library modules are not loaded",
         {"modules", "modules_dir", "hooks"});
     add(flags, FlagKind::value, {"hierarchical"}, "the allocator is built in", {"allocator"});
-    add(flags, FlagKind::boolean, {}, "it has no counterpart in this version",
-        {"filter_gpu_resources", "publish_per_framework_metrics"});
+    add(flags, FlagKind::value, {"cpus:0.01|mem:32"}, "the smallest offer is built in",
+        {"min_allocatable_resources"});
+    add(flags, FlagKind::boolean, {"true"},
+        "agents with GPUs are offered to frameworks with GPU_RESOURCES alone",
+        {"filter_gpu_resources"});
     add(flags, FlagKind::value, {"local"}, "there is no authorization in this version",
         {"authorizers"});
     add(flags, FlagKind::value, {}, "a master stands alone in this version", {"master_contender"});
@@ -92,49 +93,51 @@ std::vector<ForeignFlag> foreign_agent_flags() {
     add(flags, FlagKind::value, {}, "the fetch cache is not in this version",
         {"fetcher_cache_size", "fetcher_cache_dir", "fetcher_stall_timeout"});
     add(flags, FlagKind::value, {}, "it has no counterpart in this version",
-        {"hadoop_home",
-         "volume_gid_range",
-         "http_heartbeat_interval",
-         "executor_reregistration_retry_interval",
-         "jwt_secret_key",
-         "executor_secret_key",
-         "gc_disk_headroom",
-         "disk_watch_interval",
-         "container_logger",
-         "cgroups_destroy_timeout",
-         "cgroups_net_cls_primary_handle",
-         "cgroups_net_cls_secondary_handles",
-         "allowed_devices",
-         "agent_subsystems",
-         "slave_subsystems",
-         "host_path_volume_force_creation",
-         "systemd_runtime_directory",
-         "default_container_shm_size",
-         "agent_features",
-         "sandbox_directory",
-         "default_container_dns",
-         "default_container_info",
-         "container_disk_watch_interval",
-         "secret_resolver",
-         "qos_correction_interval_min",
-         "oversubscribed_resources_interval"});
+        {"hadoop_home", "volume_gid_range", "http_heartbeat_interval",
+         "executor_reregistration_retry_interval", "cgroups_destroy_timeout",
+         "cgroups_net_cls_primary_handle", "cgroups_net_cls_secondary_handles", "agent_subsystems",
+         "slave_subsystems", "systemd_runtime_directory", "default_container_shm_size",
+         "agent_features", "default_container_info", "secret_resolver",
+         "qos_correction_interval_min", "oversubscribed_resources_interval"});
     add(flags, FlagKind::value, {}, "nobody is authenticated in this version",
         {"authentication_backoff_factor", "authentication_timeout_min",
          "authentication_timeout_max", "credential", "authenticatee", "http_authenticators",
          "http_credentials"});
     add(flags, FlagKind::boolean, {"false"}, "it has no counterpart in this version",
         {"gc_non_executor_container_sandboxes", "cgroups_limit_swap",
-         "cgroups_cpu_enable_pids_and_tids_count", "check_agent_port_range_only",
-         "enforce_container_disk_quota"});
+         "cgroups_cpu_enable_pids_and_tids_count", "check_agent_port_range_only"});
+    add(flags, FlagKind::boolean, {"false"},
+        "the disk use of containers is not watched in this version",
+        {"enforce_container_disk_quota"});
     add(flags, FlagKind::value, {"/sys/fs/cgroup"},
         "the hierarchies are found where the machine mounted them", {"cgroups_hierarchy"});
     add(flags, FlagKind::value, {}, "GPUs are not isolated in this version",
         {"nvidia_gpu_devices"});
     add(flags, FlagKind::value, {}, "perf events are not sampled in this version",
         {"perf_events", "perf_interval", "perf_duration"});
+    add(flags, FlagKind::value, {}, "executors are not authenticated in this version",
+        {"jwt_secret_key", "executor_secret_key"});
+    add(flags, FlagKind::value, {}, "sandboxes are kept for --gc_delay however full the disk is",
+        {"gc_disk_headroom", "disk_watch_interval"});
+    add(flags, FlagKind::value, {},
+        "what tasks write goes to files of their sandboxes, which are rotated",
+        {"container_logger"});
+    add(flags, FlagKind::value, {}, "devices are not isolated in this version",
+        {"allowed_devices"});
+    add(flags, FlagKind::value, {}, "there are no volumes in this version",
+        {"host_path_volume_force_creation"});
+    add(flags, FlagKind::value, {}, "there are no container networks in this version",
+        {"default_container_dns"});
+    add(flags, FlagKind::value, {}, "the disk use of containers is not watched in this version",
+        {"container_disk_watch_interval"});
+    add(flags, FlagKind::value, {}, "there are no image containers in this version",
+        {"sandbox_directory"});
+    add(flags, FlagKind::boolean, {"false"},
+        "containers outlive the agent by themselves; in a unit of systemd set KillMode=process",
+        {"systemd_enable_support"});
     add(flags, FlagKind::boolean, {}, "it has no counterpart in this version",
-        {"revocable_cpu_low_priority", "systemd_enable_support",
-         "disallow_sharing_agent_ipc_namespace", "disallow_sharing_agent_pid_namespace"});
+        {"revocable_cpu_low_priority", "disallow_sharing_agent_ipc_namespace",
+         "disallow_sharing_agent_pid_namespace"});
     add(flags, FlagKind::value, {}, "capabilities are not set in this version",
         {"effective_capabilities", "allowed_capabilities", "bounding_capabilities"});
     add(flags, FlagKind::value, {}, "paths cannot be disabled in this version", {"firewall_rules"});

@@ -4,6 +4,7 @@
 
 #include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
+#include "cli/daemon/limit_flags.h"
 #include "cli/flags/checks.h"
 #include "master/core/removal_rate.h"
 #include "resources/resources.h"
@@ -61,6 +62,7 @@ FlagSet flags() {
     FlagSet set;
     set.environment_prefixes = {"TEPUI_", "MESOS_"};
     set.file_values = true;
+    set.config_flag = "config";
     set.flags = network_flags("5050");
     const auto add = [&](Flag flag, std::vector<std::string> older = {}) {
         flag.older_names = std::move(older);
@@ -138,6 +140,10 @@ FlagSet flags() {
     add(daemon_flag("Limits", "max_operator_event_stream_subscribers", "NUMBER", "1000",
                     "Operator event streams that are open at a time; a new one closes the oldest.",
                     whole_number_between(1, history_max)));
+    for (Flag& flag : master_limit_flags()) set.flags.push_back(std::move(flag));
+    add(daemon_switch("Metrics", "publish_per_framework_metrics", "true",
+                      "Whether /metrics and /metrics/snapshot tell of each framework by itself."));
+    add(config_flag());
     for (Flag& flag : logging_flags()) set.flags.push_back(std::move(flag));
     set.foreign = foreign_master_flags();
     return set;
@@ -155,10 +161,10 @@ Manual manual() {
         "Flags have the names they have in Mesos; dashes do as well as underscores, and a value of "
         "the form "
         "file:///PATH is read from that file. Each flag may also be set by its environment "
-        "variable: TEPUI_NAME "
-        "counts more than MESOS_NAME, and the command line more than both. A flag of Mesos that "
-        "this version does "
-        "not act on is refused and never ignored.",
+        "variable: TEPUI_NAME counts more than MESOS_NAME, and the command line more than both. A "
+        "flag of Mesos that this version does not act on is refused and never ignored.",
+        "Beneath all of these is the file of --config (or TEPUI_CONFIG), with a line FLAG = VALUE "
+        "for each flag; a mistake in it is told with the line it stands in.",
         "A master that stops and starts again with the same work_dir finds its agents, frameworks "
         "and tasks again.",
     };
@@ -223,6 +229,9 @@ Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
         number_of(parsed, "max_operator_event_stream_subscribers");
     options.core.root_submissions = parsed.enabled("root_submissions");
     options.core.weights = TEPUI_TRY(parse_weights(parsed.value("weights")));
+    options.core.limits = read_master_limits(parsed);
+    read_server_limits(parsed, options.http);
+    options.publish_per_framework_metrics = parsed.enabled("publish_per_framework_metrics");
     options.log = log_options(parsed);
     options.flags = parsed.all();
     return options;

@@ -38,6 +38,15 @@ FlagCheck whole_number_between(std::uint64_t least, std::uint64_t most) {
     };
 }
 
+FlagCheck bytes_between(Bytes least, Bytes most) {
+    return [=](std::string_view text) -> Result<void> {
+        const Bytes bytes = TEPUI_TRY(parse_bytes(text));
+        if (bytes >= least && bytes <= most) return {};
+        return fail(Errc::invalid_argument, "'{}' is not from {} to {}", text, format_bytes(least),
+                    format_bytes(most));
+    };
+}
+
 FlagCheck one_of(std::vector<std::string> choices) {
     return [choices = std::move(choices)](std::string_view text) -> Result<void> {
         if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};

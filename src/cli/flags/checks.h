@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -16,6 +17,7 @@ using FlagCheck = std::function<Result<void>(std::string_view)>;
 
 FlagCheck duration_between(Duration least, Duration most);
 FlagCheck whole_number_between(std::uint64_t least, std::uint64_t most);
+FlagCheck bytes_between(Bytes least, Bytes most);
 FlagCheck one_of(std::vector<std::string> choices);
 FlagCheck not_empty();
 

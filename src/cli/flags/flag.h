@@ -52,6 +52,8 @@ struct FlagSet {
     /// In order of precedence: {"TEPUI_", "MESOS_"}; the variable is the prefix and the upper-case
     /// name.
     std::vector<std::string> environment_prefixes;
+    /// The flag that names a file of flags (config_file.h), beneath the environment; empty: none.
+    std::string config_flag;
     bool file_values = false;  // "file:///path" stands for what the file holds.
     bool words_end_flags =
         false;                  // The first word that is no flag ends them (as with `docker run`).
@@ -87,9 +89,10 @@ private:
 
 using EnvironmentLookup = std::function<std::optional<std::string>(const std::string&)>;
 
-/// Reads flags from the environment and then, above it, from the command line. `set` must outlive
-/// the answer. Fails with invalid_argument: unknown flags (with the nearest name), missing, surplus
-/// or refused values, foreign flags; with not_found or io when a file:// value cannot be read.
+/// Reads flags from the set's config file, above it from the environment, and above that from the
+/// command line. `set` must outlive the answer. Fails with invalid_argument: unknown flags (with the nearest name), missing, surplus
+/// or refused values, foreign flags, each with where it stands; with not_found or io when the config
+/// file or a file:// value cannot be read.
 Result<Parsed> parse_flags(const FlagSet& set, std::span<const std::string> arguments,
                            const EnvironmentLookup& environment);
 

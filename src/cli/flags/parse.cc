@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "base/ascii.h"
+#include "cli/flags/config_file.h"
 #include "cli/flags/flag.h"
 #include "cli/suggest.h"
 
@@ -23,8 +24,9 @@ std::optional<std::string> boolean_text(std::string_view text) {
     return std::nullopt;
 }
 
-Result<std::string> file_content(std::string_view url) {
-    const std::string path(url.substr(std::string_view("file://").size()));
+constexpr std::string_view file_scheme = "file://";
+
+Result<std::string> file_content(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) return fail(Errc::not_found, "cannot read the file {}", path);
     std::ostringstream content;
@@ -36,7 +38,8 @@ Result<std::string> file_content(std::string_view url) {
 
 }  // namespace
 
-/// One pass over the environment and one over the arguments.
+/// One pass over the arguments, one over the environment, one over the config file; what came
+/// before counts more.
 class FlagParser {
 public:
     FlagParser(const FlagSet& set, std::span<const std::string> arguments,
@@ -46,7 +49,10 @@ public:
     Result<Parsed> run() {
         TEPUI_CHECK_OK(read_arguments());
         // Whoever asks for help gets it, whatever the environment holds.
-        if (!parsed_.help) TEPUI_CHECK_OK(read_environment());
+        if (!parsed_.help) {
+            TEPUI_CHECK_OK(read_environment());
+            TEPUI_CHECK_OK(read_config());
+        }
         return std::move(parsed_);
     }
 
@@ -168,9 +174,56 @@ private:
         return take(flag, *value, shown);
     }
 
+    // Every line is judged, also one whose flag is given elsewhere: a file with a mistake in it is
+    // not waited with until that is gone.
+    Result<void> read_config() {
+        if (set_.config_flag.empty() || !parsed_.given(set_.config_flag)) return {};
+        std::string path = parsed_.value(set_.config_flag);
+        if (path.starts_with(file_scheme)) path.erase(0, file_scheme.size());
+        const auto text = file_content(path);
+        if (!text) return fail_with("--" + set_.config_flag, text.error());
+        auto lines = parse_config(*text);
+        if (!lines) return fail_with(path, lines.error());
+        for (ConfigLine& line : *lines) {
+            const std::string where = fmt::format("{}:{}", path, line.number);
+            if (const auto read = read_config_line(line, where); !read) return read;
+        }
+        return {};
+    }
+
+    Result<void> read_config_line(ConfigLine& line, const std::string& where) {
+        const std::string shown = fmt::format("{}: {}", where, line.name);
+        if (const ForeignFlag* foreign = find_foreign(line.name)) {
+            return judge_foreign(*foreign, line.value, shown);
+        }
+        const Flag* flag = set_.find(line.name);
+        if (flag == nullptr) return fail_with(where, unknown(line.name).error());
+        const std::string name = normalized(flag->name);
+        if (name == normalized(set_.config_flag)) {
+            return fail(Errc::invalid_argument, "{}: a config file cannot name another one", shown);
+        }
+        const auto [first, is_first] = config_lines_.emplace(name, line.number);
+        if (!is_first && flag->kind != FlagKind::list) {
+            return fail(Errc::invalid_argument, "{}: it stands in line {} too", shown,
+                        first->second);
+        }
+        if (is_first && parsed_.given_.contains(name)) overridden_.insert(name);
+        auto value = TEPUI_TRY(judge(*flag, std::move(line.value), shown));
+        if (!overridden_.contains(name)) parsed_.given_[name].push_back(std::move(value));
+        return {};
+    }
+
     Result<void> take(const Flag& flag, std::string value, const std::string& shown) {
-        if (set_.file_values && value.starts_with("file://")) {
-            auto content = file_content(value);
+        value = TEPUI_TRY(judge(flag, std::move(value), shown));
+        parsed_.given_[normalized(flag.name)].push_back(std::move(value));
+        return {};
+    }
+
+    /// The value as it is kept.
+    Result<std::string> judge(const Flag& flag, std::string value, const std::string& shown) const {
+        const bool is_config = normalized(flag.name) == normalized(set_.config_flag);
+        if (set_.file_values && !is_config && value.starts_with(file_scheme)) {
+            auto content = file_content(value.substr(file_scheme.size()));
             if (!content) return fail_with(shown, content.error());
             value = *std::move(content);
         }
@@ -186,8 +239,7 @@ private:
             const auto judged = flag.check(value);
             if (!judged) return fail_with(shown, judged.error());
         }
-        parsed_.given_[normalized(flag.name)].push_back(std::move(value));
-        return {};
+        return value;
     }
 
     const ForeignFlag* find_foreign(std::string_view name) const {
@@ -227,6 +279,8 @@ private:
     const EnvironmentLookup& environment_;
     Parsed parsed_;
     std::set<std::string> foreign_given_;
+    std::map<std::string, std::size_t> config_lines_;  // Of each flag in the config file.
+    std::set<std::string> overridden_;  // Of those, the ones that are given elsewhere too.
     std::size_t at_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include "master/core/agent_loss.h"
 #include "master/core/ledger.h"
+#include "master/core/limits.h"
 #include "master/core/offers.h"
 #include "master/core/publish.h"
 #include "master/core/readmission.h"
@@ -245,6 +246,10 @@ void on_register_agent(Turn& turn, LinkId link, Channel channel, link::RegisterA
     auto valid = validate_info(frame.agent());
     if (valid) valid = validate_agent_version(frame.version());
     if (!valid) return refuse_agent(turn, link, channel, {}, valid.error().text);
+    if (const auto over = over_attribute_limit(state.config.limits, frame.agent())) {
+        turn.count(over->counter);
+        return refuse_agent(turn, link, channel, {}, over->error.text);
+    }
     const AgentId id{fmt::format("{}-S{}", state.info.id(), state.next_agent++)};
     AgentStored stored{link,
                        channel,
@@ -275,6 +280,12 @@ void on_reregister_agent(Turn& turn, LinkId link, Channel channel, AgentId id,
         // Not shut down: an agent that was put back by a version goes on with its tasks, and comes
         // again when it was put forward.
         turn.log(Severity::warning, "Ignoring agent {}: {}", id, valid.error().text);
+        return;
+    }
+    if (const auto over = over_attribute_limit(state.config.limits, frame.agent())) {
+        // Not shut down, for its tasks' sake: it comes again, until one of the two is changed.
+        turn.count(over->counter);
+        turn.log(Severity::warning, "Ignoring agent {}: {}", id, over->error.text);
         return;
     }
     if (state.gone_agents.contains(id)) {

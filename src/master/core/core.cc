@@ -29,6 +29,13 @@ constexpr const char* counter_names[] = {
     "invalid_framework_to_executor_messages",
     "invalid_status_update_acknowledgements",
     "invalid_status_updates",
+    "limits/attributes_refused",
+    "limits/frameworks_refused",
+    "limits/labels_refused",
+    "limits/messages_refused",
+    "limits/task_data_refused",
+    "limits/tasks_per_framework_refused",
+    "limits/tasks_refused",
     "messages_decline_offers",
     "messages_executor_to_framework",
     "messages_exited_executor",
@@ -301,8 +308,12 @@ Instant Core::next_deadline() const {
 }
 
 Result<void> Core::check_call(const mesos::v1::scheduler::Call& call,
-                              const std::optional<StreamId>& stream) const {
-    return check_scheduler_call(*state_, call, stream);
+                              const std::optional<StreamId>& stream) {
+    TEPUI_CHECK_OK(check_scheduler_call(*state_, call, stream));
+    auto over = over_call_limits(state_->config.limits, call);
+    if (!over) return {};
+    ++state_->counters.find(over->counter)->second;  // All are present from the start.
+    return std::unexpected(std::move(over->error));
 }
 
 const State& Core::state() const { return *state_; }

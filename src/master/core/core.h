@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "master/core/effect.h"
 #include "master/core/event.h"
+#include "master/core/limits.h"
 #include "master/core/publish.h"
 #include "master/core/removal_rate.h"
 
@@ -33,8 +34,10 @@ struct CoreConfig {
     std::size_t max_completed_tasks_per_framework = 1000;
     std::size_t max_unreachable_tasks_per_framework = 1000;
     bool root_submissions = true;
-    std::map<std::string, double> weights = {};              // Role to weight; others have 1.
+    /// Role to weight, others have 1; of no account once the registry holds weights.
+    std::map<std::string, double> weights = {};
     Duration allocation_interval = std::chrono::seconds{1};  // The least a filter lasts.
+    Limits limits = {};
 };
 
 struct State;
@@ -69,9 +72,9 @@ public:
     /// What can be judged at once about a call that is not SUBSCRIBE: invalid_argument for 400 (the
     /// text is the body: unknown framework, wrong stream id), denied for 403 (not subscribed).
     /// Covers what each call type needs (sub-message, 16 byte uuid) and the framework's stream; who
-    /// asks is the caller's affair.
+    /// asks is the caller's affair. too_large for 413: a limit refuses it, which is counted.
     Result<void> check_call(const mesos::v1::scheduler::Call& call,
-                            const std::optional<StreamId>& stream) const;
+                            const std::optional<StreamId>& stream);
 
     /// Everything there is to see, for snapshots.
     const State& state() const;

@@ -4,6 +4,7 @@
 
 #include "master/core/framework_end.h"
 #include "master/core/framework_update.h"
+#include "master/core/limits.h"
 #include "master/core/offers.h"
 #include "master/core/publish.h"
 #include "master/core/validation.h"
@@ -172,6 +173,12 @@ void on_subscribe(Turn& turn, SchedulerSubscribed subscribed) {
     }
     if (state.ended_frameworks.contains(named)) {
         return refuse(turn, stream, "Framework has been removed");
+    }
+    auto over = over_framework_limit(state, named);
+    if (!over) over = over_label_limit(state.config.limits, info);
+    if (over) {
+        turn.count(over->counter);
+        return refuse(turn, stream, over->error.text);
     }
     const Framework* known = named.empty() ? nullptr : turn.find_framework(named);
     auto merged = merged_info(known, std::move(info));

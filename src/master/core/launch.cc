@@ -7,6 +7,7 @@
 #include "master/core/executor_validation.h"
 #include "master/core/executors.h"
 #include "master/core/ledger.h"
+#include "master/core/limits.h"
 #include "master/core/task_validation.h"
 #include "master/core/tally.h"
 #include "master/core/tasks.h"
@@ -150,6 +151,12 @@ Result<TaskPlan> plan_task(const Pool& pool, const TaskInfo& task) {
 }
 
 void launch_task(Turn& turn, Pool& pool, TaskInfo& task) {
+    if (auto over = over_task_limits(turn.state, pool.framework, task)) {
+        turn.count(over->counter);
+        refuse_task(turn, pool.framework, task, mesos::v1::TASK_ERROR,
+                    TaskStatus::REASON_TASK_INVALID, std::move(over->error.text));
+        return;
+    }
     fill_allocation(*task.mutable_resources(), pool.role);
     if (task.has_executor()) prepare_executor(pool, *task.mutable_executor());
     auto plan = plan_task(pool, task);
@@ -289,6 +296,10 @@ void run_launch_group(Turn& turn, Pool& pool, Operation& operation) {
         turn.log(Severity::info, "Skipping LAUNCH_GROUP of framework {}: the group has no tasks",
                  pool.framework.id);
         return;
+    }
+    if (const auto over = over_group_limits(turn.state, pool.framework, launch)) {
+        turn.count(over->counter);
+        return refuse_group(turn, pool, launch.task_group(), over->error.text);
     }
     prepare_executor(pool, *launch.mutable_executor());
     for (TaskInfo& task : *launch.mutable_task_group()->mutable_tasks()) {

@@ -30,6 +30,7 @@ asio::awaitable<Result<Body>> Reader::work(std::function<Result<std::string>()> 
 
 asio::awaitable<std::map<std::string, double>> Reader::metrics() {
     auto numbers = co_await hub_.numbers();
+    if (!measures_frameworks_) numbers.frameworks.clear();
     auto snapshot = co_await hub_.current();
     MetricsInput input{std::move(snapshot), std::move(numbers), loop_.stats(), clock_.now().wall};
     std::map<std::string, double> metrics;

@@ -37,12 +37,16 @@ public:
         measures_.push_back(std::move(measure));
     }
 
+    /// Whether metrics() tells of each framework by itself. Before the first request.
+    void measure_frameworks(bool wanted) { measures_frameworks_ = wanted; }
+
 private:
     CoreLoop& loop_;
     SnapshotHub& hub_;
     env::WorkerPool& workers_;
     const env::Clock& clock_;
     std::vector<std::function<void(std::map<std::string, double>&)>> measures_;
+    bool measures_frameworks_ = true;
 };
 
 }  // namespace tepui::master
