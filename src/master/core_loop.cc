@@ -74,6 +74,16 @@ void CoreLoop::post_mark_gone(AgentId agent, std::function<void(Result<void>)> d
     push(RequestItem{MarkAgentGoneRequested{{}, std::move(agent)}, std::move(done)});
 }
 
+void CoreLoop::post_deactivation(AgentId agent, bool deactivated,
+                                 std::function<void(Result<void>)> done) {
+    push(RequestItem{DeactivationRequested{{}, std::move(agent), deactivated}, std::move(done)});
+}
+
+void CoreLoop::post_weights(std::vector<mesos::v1::WeightInfo> infos,
+                            std::function<void(Result<void>)> done) {
+    push(RequestItem{WeightsUpdateRequested{{}, std::move(infos)}, std::move(done)});
+}
+
 void CoreLoop::wake() { push(WakeItem{}); }
 
 LoopStats CoreLoop::stats() const {

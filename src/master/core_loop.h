@@ -73,9 +73,15 @@ public:
     /// Kills one task of any framework; `done` gets not_found when none such runs.
     void post_kill(FrameworkId framework, TaskId task, std::optional<mesos::v1::KillPolicy> policy,
                    std::function<void(Result<void>)> done);
-    /// Marks an agent gone for ever; `done` gets not_found when it is not known, unavailable when it
-    /// is just changing.
+    /// Marks an agent gone for ever; `done` gets not_found when it is not known, unavailable when
+    /// it is just changing.
     void post_mark_gone(AgentId agent, std::function<void(Result<void>)> done);
+    /// Deactivates or reactivates an agent; `done` gets not_found, conflict or unavailable
+    /// (deactivation.h).
+    void post_deactivation(AgentId agent, bool deactivated, std::function<void(Result<void>)> done);
+    /// Sets weights of roles; `done` gets invalid_argument for a bad role or weight.
+    void post_weights(std::vector<mesos::v1::WeightInfo> infos,
+                      std::function<void(Result<void>)> done);
     /// Ends a batch soon even without events, so that Outlets::batch_ended() runs.
     void wake();
 
@@ -91,7 +97,9 @@ private:
     };
     /// An operator's request; the loop gives it its token.
     struct RequestItem {
-        std::variant<TeardownRequested, KillRequested, MarkAgentGoneRequested> event;
+        std::variant<TeardownRequested, KillRequested, MarkAgentGoneRequested,
+                     DeactivationRequested, WeightsUpdateRequested>
+            event;
         std::function<void(Result<void>)> done;
     };
     struct WakeItem {};

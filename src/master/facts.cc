@@ -98,7 +98,6 @@ MasterFacts make_facts(const MasterOptions& options, const std::string& id, std:
     facts.started_at = now;
     facts.elected_at = now;  // The only master of its registry.
     facts.version = daemon::version_info();
-    facts.weights = options.core.weights;
     return facts;
 }
 

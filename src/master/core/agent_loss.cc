@@ -1,6 +1,7 @@
 #include "master/core/agent_loss.h"
 
 #include "master/core/agents.h"
+#include "master/core/deactivation.h"
 #include "master/core/executors.h"
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
@@ -117,7 +118,8 @@ void begin_unreachable(Turn& turn, Agent& agent, std::string message) {
     turn.log(Severity::warning, "Marking agent {} ({}) unreachable: {}", agent.id,
              agent.info->hostname(), message);
     turn.persist({{agent_key(agent.id),
-                   encode_agent(*agent.info, agent.version, agent.registered_at, turn.now.wall)}},
+                   encode_agent(*agent.info, agent.version, agent.registered_at, turn.now.wall,
+                                recorded_deactivated(turn.state, agent.id))}},
                  UnreachableStored{agent.id, std::move(message), turn.now.wall});
 }
 
@@ -169,6 +171,7 @@ void begin_removal(Turn& turn, Agent& agent, std::string message, std::string co
 
 void on_agent_removal_stored(Turn& turn, const AgentRemovalStored& stored) {
     turn.state.unreachable_agents.erase(stored.agent);
+    forget_deactivation(turn, stored.agent);
     Agent* agent = turn.find_agent(stored.agent);
     if (agent == nullptr) return;  // It became unreachable at the same time.
     turn.count("slave_removals");
@@ -194,8 +197,9 @@ void begin_unreachable_recovered(Turn& turn, const AgentId& id, std::string mess
     turn.log(Severity::warning,
              "Marking agent {} ({}) unreachable: not back since this master began", id,
              it->second.info->hostname());
-    turn.persist({{agent_key(id), encode_agent(*it->second.info, it->second.version,
-                                               it->second.registered_at, turn.now.wall)}},
+    turn.persist({{agent_key(id),
+                   encode_agent(*it->second.info, it->second.version, it->second.registered_at,
+                                turn.now.wall, recorded_deactivated(turn.state, id))}},
                  UnreachableStored{id, std::move(message), turn.now.wall});
 }
 

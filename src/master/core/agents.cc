@@ -1,6 +1,7 @@
 #include "master/core/agents.h"
 
 #include "master/core/agent_loss.h"
+#include "master/core/deactivation.h"
 #include "master/core/ledger.h"
 #include "master/core/limits.h"
 #include "master/core/offers.h"
@@ -87,7 +88,8 @@ void answer_reregistered(Turn& turn, const AgentStored& stored) {
 void store(Turn& turn, AgentStored stored, WallTime registered_at) {
     const AgentId id = stored.agent;
     const LinkId link = stored.link;
-    std::string record = encode_agent(stored.info, stored.version, registered_at, std::nullopt);
+    std::string record = encode_agent(stored.info, stored.version, registered_at, std::nullopt,
+                                      recorded_deactivated(turn.state, id));
     const PersistToken token =
         turn.persist({{agent_key(id), std::move(record)}}, std::move(stored));
     turn.state.links[link].registering.insert(token);
@@ -173,6 +175,7 @@ void enter(Turn& turn, AgentStored stored) {
     Agent& agent = state.agents[stored.agent];
     agent.id = stored.agent;
     agent.registered_at = since;
+    agent.deactivated = state.deactivated_agents.contains(agent.id);
     const auto reregister = stored.reregister;
     agent.total = Resources::parse(stored.info.resources()).value_or(Resources{});
     bind(turn, agent, stored);
@@ -183,6 +186,7 @@ void enter(Turn& turn, AgentStored stored) {
         readmit(turn, agent, *reregister, {.was_registered = false, .was_lost = was_lost});
     }
     open_account(turn, agent);
+    if (agent.deactivated) state.allocator->deactivate_agent(agent.id);
     take_address(turn, agent);
 }
 
@@ -202,7 +206,7 @@ void reenter(Turn& turn, Agent& agent, AgentStored stored) {
         set_total(turn, agent, std::move(total));
     }
     readmit(turn, agent, *reregister, {.was_registered = true, .was_lost = false});
-    turn.state.allocator->activate_agent(agent.id);
+    if (agent.active()) turn.state.allocator->activate_agent(agent.id);
     take_address(turn, agent);
 }
 
@@ -401,6 +405,7 @@ void recover_agent(Turn& turn, const registry::AgentRecord& record) {
         arm_registry_gc(turn);
         return;
     }
+    if (record.deactivated()) state.deactivated_agents.insert(id);
     if (record.has_unreachable_since_nanoseconds()) {
         state.unreachable_agents.emplace(
             id, UnreachableAgent{std::move(info),

@@ -6,6 +6,7 @@
 #include "master/core/agent_loss.h"
 #include "master/core/agents.h"
 #include "master/core/calls.h"
+#include "master/core/deactivation.h"
 #include "master/core/executors.h"
 #include "master/core/framework_end.h"
 #include "master/core/frameworks.h"
@@ -17,6 +18,7 @@
 #include "master/core/state.h"
 #include "master/core/tasks.h"
 #include "master/core/turn.h"
+#include "master/core/weights.h"
 
 namespace tepui::master {
 
@@ -91,6 +93,7 @@ void recover_ended(State& state, const Registry& registry) {
 }
 
 void recover(Turn& turn, const Registry& registry) {
+    recover_weights(turn, registry);
     recover_ended(turn.state, registry);
     for (const auto& [id, record] : registry.frameworks) {
         if (record.phase() != registry::FrameworkRecord::ENDED) recover_framework(turn, record);
@@ -177,6 +180,8 @@ void on_persisted(Turn& turn, PersistToken token) {
                    [&](const AgentRemovalStored& stored) { on_agent_removal_stored(turn, stored); },
                    [&](const GoneStored& stored) { on_gone_stored(turn, stored); },
                    [&](const AgentsForgotten& stored) { on_agents_forgotten(turn, stored); },
+                   [&](const DeactivationStored& stored) { on_deactivation_stored(turn, stored); },
+                   [&](const WeightsStored& stored) { on_weights_stored(turn, stored); },
                    [](NothingWaits) {},
                },
                continuation);
@@ -236,6 +241,14 @@ void dispatch(Turn& turn, Event& event) {
                        if (refuse_early_request(turn, requested.request)) return;
                        on_mark_gone_requested(turn, requested);
                    },
+                   [&](const DeactivationRequested& requested) {
+                       if (refuse_early_request(turn, requested.request)) return;
+                       on_deactivation_requested(turn, requested);
+                   },
+                   [&](const WeightsUpdateRequested& requested) {
+                       if (refuse_early_request(turn, requested.request)) return;
+                       on_weights_update_requested(turn, requested);
+                   },
                    [&](Tick) { on_tick(turn); },
                },
                event);
@@ -275,9 +288,6 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config, mesos::v1::MasterI
     options.seed = seed;
     options.filter_min = state->config.allocation_interval;
     state->allocator = std::make_unique<allocator::Allocator>(std::move(options));
-    for (const auto& [role, weight] : state->config.weights) {
-        state->allocator->set_weight(role, weight);
-    }
     Turn turn{*state, now};
     recover(turn, registry);
     return std::unique_ptr<Core>(new Core(std::move(state)));
@@ -285,6 +295,9 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config, mesos::v1::MasterI
 
 Effects Core::start(Now now) {
     Turn turn{*state_, now};
+    if (state_->weights_stored && !state_->config.weights.empty()) {
+        turn.log(Severity::warning, "--weights is ignored: the registry holds weights");
+    }
     turn.persist({{epoch_key, fmt::format("{}", state_->epoch)}}, EpochStored{});
     return std::move(turn.effects);
 }

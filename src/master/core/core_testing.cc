@@ -166,6 +166,30 @@ RequestToken FakeShell::mark_gone(const AgentId& agent) {
     return request;
 }
 
+RequestToken FakeShell::deactivate(const AgentId& agent) {
+    const RequestToken request{next_request_++};
+    step(DeactivationRequested{request, agent, true});
+    return request;
+}
+
+RequestToken FakeShell::reactivate(const AgentId& agent) {
+    const RequestToken request{next_request_++};
+    step(DeactivationRequested{request, agent, false});
+    return request;
+}
+
+RequestToken FakeShell::update_weights(const std::map<std::string, double>& weights) {
+    const RequestToken request{next_request_++};
+    WeightsUpdateRequested requested{request, {}};
+    for (const auto& [role, weight] : weights) {
+        mesos::v1::WeightInfo& info = requested.infos.emplace_back();
+        info.set_role(role);
+        info.set_weight(weight);
+    }
+    step(std::move(requested));
+    return request;
+}
+
 const Result<void>* FakeShell::answer(RequestToken request) const {
     const auto it = answers_.find(request);
     return it == answers_.end() ? nullptr : &it->second;

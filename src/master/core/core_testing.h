@@ -74,6 +74,9 @@ public:
     RequestToken teardown(const FrameworkId& framework);
     RequestToken kill(const FrameworkId& framework, std::string_view task);
     RequestToken mark_gone(const AgentId& agent);
+    RequestToken deactivate(const AgentId& agent);
+    RequestToken reactivate(const AgentId& agent);
+    RequestToken update_weights(const std::map<std::string, double>& weights);
     /// Why the core wants the process to end, once it does.
     const std::optional<std::string>& ended() const { return ended_; }
     const Result<void>* answer(RequestToken request) const;

@@ -88,12 +88,29 @@ struct MarkAgentGoneRequested {
     AgentId agent;
 };
 
+/// An operator takes an agent out of use, or into use again. Answered when that is stored:
+/// not_found when it is not known, conflict when there is nothing to undo, unavailable when it is
+/// just changing.
+struct DeactivationRequested {
+    RequestToken request;
+    AgentId agent;
+    bool deactivated = true;
+};
+
+/// An operator sets weights of roles, all or none. Answered when they are stored: invalid_argument
+/// for a bad role or weight.
+struct WeightsUpdateRequested {
+    RequestToken request;
+    std::vector<mesos::v1::WeightInfo> infos;
+};
+
 /// Time passed; sent when Core::next_deadline() is reached, and at the end of each batch of events,
 /// when allocation is due.
 struct Tick {};
 
 using Event =
     std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected, AgentFrameReceived,
-                 AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested, MarkAgentGoneRequested, Tick>;
+                 AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested,
+                 MarkAgentGoneRequested, DeactivationRequested, WeightsUpdateRequested, Tick>;
 
 }  // namespace tepui::master

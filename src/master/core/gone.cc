@@ -1,6 +1,7 @@
 #include "master/core/gone.h"
 
 #include "master/core/agent_loss.h"
+#include "master/core/deactivation.h"
 #include "master/core/registry_codec.h"
 #include "master/core/registry_gc.h"
 #include "master/core/removals.h"
@@ -120,6 +121,7 @@ void on_gone_stored(Turn& turn, const GoneStored& stored) {
     State& state = turn.state;
     state.gone_agents.insert_or_assign(stored.agent, stored.since);
     leave_tables(turn, stored.agent);
+    forget_deactivation(turn, stored.agent);
     turn.changed(stored.agent);
     arm_registry_gc(turn);
     const auto [first, last] = state.pending.gone_requests.equal_range(stored.agent);

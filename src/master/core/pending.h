@@ -69,11 +69,25 @@ struct AgentsForgotten {
     std::vector<std::pair<WallTime, AgentId>> agents;
 };
 
+/// The agent's record says whether it is deactivated.
+struct DeactivationStored {
+    RequestToken request;
+    AgentId agent;
+    bool deactivated;
+};
+
+/// The roles' weights are durable: they count.
+struct WeightsStored {
+    RequestToken request;
+    std::map<std::string, double> weights;
+};
+
 /// Nothing visible depends on the batch.
 struct NothingWaits {};
 
 using Continuation = std::variant<EpochStored, SubscriptionStored, FrameworkEndStored, AgentStored,
-                                  UnreachableStored, AgentRemovalStored, GoneStored, AgentsForgotten, NothingWaits>;
+                                  UnreachableStored, AgentRemovalStored, GoneStored,
+                                  AgentsForgotten, DeactivationStored, WeightsStored, NothingWaits>;
 
 /// A subscription that waits for the registry.
 struct PendingSubscription {
@@ -81,6 +95,12 @@ struct PendingSubscription {
     mesos::v1::FrameworkInfo info;  // With id and principal, merged with what was known.
     mesos::v1::scheduler::Call::Subscribe subscribe;
     bool is_new = false;  // No client knows the id yet.
+};
+
+/// What an agent's newest record under way says of its deactivation, and how many such there are.
+struct PendingDeactivation {
+    bool deactivated = false;
+    std::size_t writes = 0;
 };
 
 struct PendingWrites {
@@ -96,6 +116,7 @@ struct PendingWrites {
     std::multimap<FrameworkId, RequestToken> teardown_requests;
     /// Operator requests that wait for an agent to be stored as gone.
     std::multimap<AgentId, RequestToken> gone_requests;
+    std::map<AgentId, PendingDeactivation> deactivations;
 };
 
 }  // namespace tepui::master

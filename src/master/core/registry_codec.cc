@@ -1,7 +1,10 @@
 #include "master/core/registry_codec.h"
 
 #include <charconv>
+#include <cmath>
 #include <string_view>
+
+#include "resources/resources.h"
 
 namespace tepui::master {
 
@@ -9,6 +12,7 @@ namespace {
 
 constexpr std::string_view agents_prefix = "agents/";
 constexpr std::string_view frameworks_prefix = "frameworks/";
+constexpr std::string_view weights_prefix = "weights/";
 
 bool is_plain(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -57,6 +61,7 @@ std::string encode_framework(const mesos::v1::FrameworkInfo& info, WallTime regi
 
 std::string agent_key(const AgentId& id) { return escaped(agents_prefix, id.value); }
 std::string framework_key(const FrameworkId& id) { return escaped(frameworks_prefix, id.value); }
+std::string weight_key(const std::string& role) { return escaped(weights_prefix, role); }
 
 Result<Registry> decode_registry(const std::map<std::string, std::string>& stored) {
     Registry registry;
@@ -76,13 +81,21 @@ Result<Registry> decode_registry(const std::map<std::string, std::string>& store
             }
             registry.frameworks.emplace(FrameworkId{record.framework().id().value()},
                                         std::move(record));
+        } else if (key.starts_with(weights_prefix)) {
+            registry::WeightRecord record;
+            if (!parse(record, value) || !validate_role(record.role()) ||
+                !std::isfinite(record.weight()) || record.weight() <= 0) {
+                return fail(Errc::corrupt, "registry key {}: not a weight record", key);
+            }
+            registry.weights.insert_or_assign(record.role(), record.weight());
         }
     }
     return registry;
 }
 
 std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& version,
-                         WallTime registered_at, std::optional<WallTime> unreachable_since) {
+                         WallTime registered_at, std::optional<WallTime> unreachable_since,
+                         bool deactivated) {
     registry::AgentRecord record;
     *record.mutable_agent() = info;
     record.set_version(version);
@@ -90,6 +103,7 @@ std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& ve
     if (unreachable_since) {
         record.set_unreachable_since_nanoseconds(unreachable_since->since_epoch.count());
     }
+    if (deactivated) record.set_deactivated(true);
     return record.SerializeAsString();
 }
 
@@ -118,6 +132,13 @@ std::string encode_ended(const FrameworkId& id, WallTime ended_at) {
     record.mutable_framework()->set_name("");
     record.set_phase(registry::FrameworkRecord::ENDED);
     record.set_ended_at_nanoseconds(ended_at.since_epoch.count());
+    return record.SerializeAsString();
+}
+
+std::string encode_weight(const std::string& role, double weight) {
+    registry::WeightRecord record;
+    record.set_role(role);
+    record.set_weight(weight);
     return record.SerializeAsString();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "master/core/deactivation.h"
 #include "master/core/registry_codec.h"
 
 namespace tepui::master {
@@ -22,10 +23,11 @@ Aged too_many(const State& state, Aged agents, WallTime now) {
         ++count;
     }
     agents.resize(count);
-    // What is just coming back, or being marked gone, is written anew by that.
+    // What is just coming back, being marked gone or (de)activated, is written anew by that.
     std::erase_if(agents, [&](const auto& entry) {
         return state.pending.newest_registration.contains(entry.second) ||
-               state.pending.gone_requests.contains(entry.second);
+               state.pending.gone_requests.contains(entry.second) ||
+               state.pending.deactivations.contains(entry.second);
     });
     return agents;
 }
@@ -73,6 +75,7 @@ void on_agents_forgotten(Turn& turn, const AgentsForgotten& forgotten) {
         if (const auto it = state.unreachable_agents.find(id);
             it != state.unreachable_agents.end() && it->second.since == since) {
             state.unreachable_agents.erase(it);
+            forget_deactivation(turn, id);
         }
         if (const auto it = state.gone_agents.find(id);
             it != state.gone_agents.end() && it->second == since) {

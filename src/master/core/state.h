@@ -118,6 +118,7 @@ struct Agent {
     std::uint32_t missed_pongs = 0;
     bool marking_unreachable = false;  // The registry write is under way.
     bool removing = false;             // The same, for its removal.
+    bool deactivated = false;          // By an operator: nothing of it is offered.
 
     // The ledger (ledger.h is the only writer).
     Resources total;                           // Without allocation roles.
@@ -131,7 +132,7 @@ struct Agent {
     std::map<TaskKey, std::shared_ptr<const link::ToAgent>> pending_kills;
 
     bool connected() const { return link.has_value(); }
-    bool active() const { return connected(); }
+    bool active() const { return connected() && !deactivated; }
 };
 
 /// An agent in the registry that has not come back since this master began.
@@ -178,10 +179,11 @@ struct Changes {
     std::set<TaskKey> tasks;
     std::set<OfferId> offers;
     bool completed_frameworks = false;
+    bool weights = false;
 
     bool empty() const {
         return !everything && frameworks.empty() && agents.empty() && tasks.empty() &&
-               offers.empty() && !completed_frameworks;
+               offers.empty() && !completed_frameworks && !weights;
     }
 };
 
@@ -211,6 +213,7 @@ struct State {
     std::map<AgentId, RecoveredAgent> recovered_agents;
     std::map<AgentId, UnreachableAgent> unreachable_agents;
     std::map<AgentId, WallTime> gone_agents;  // By an operator's word, since when.
+    std::set<AgentId> deactivated_agents;     // Registered, recovered or unreachable ones.
     /// Agents that left or were replaced, in order; bounded. Should one come back, the end of its
     /// tasks was told wrongly.
     std::set<AgentId> removed_agents;
@@ -219,6 +222,7 @@ struct State {
     std::map<LinkId, Link> links;
 
     std::map<OfferId, Offer> offers;
+    std::map<std::string, double> weights;  // Role to weight; others have 1.
 
     std::uint64_t version = 0;  // Counts the steps that changed something.
     bool publishing = false;    // Somebody listens to what happens.
@@ -238,6 +242,7 @@ struct State {
     RemovalQueue removals;
     std::size_t recovered_at_start = 0;  // Agents that the registry held as admitted.
     bool registry_gc_armed = false;
+    bool weights_stored = false;  // In the registry, or on their way; else they are configured.
     PendingWrites pending;
 };
 

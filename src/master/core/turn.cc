@@ -31,6 +31,10 @@ void Turn::completed_framework_changed() {
     touched = true;
     state.changes.completed_frameworks = true;
 }
+void Turn::weights_changed() {
+    touched = true;
+    state.changes.weights = true;
+}
 
 void Turn::count(std::string_view counter) {
     const auto it = state.counters.find(counter);

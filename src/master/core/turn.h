@@ -42,6 +42,7 @@ struct Turn {
     void changed(const TaskKey& task);
     void changed(const OfferId& offer);
     void completed_framework_changed();
+    void weights_changed();
 
     Framework* find_framework(const FrameworkId& id);
     Agent* find_agent(const AgentId& id);

@@ -37,8 +37,6 @@ TEST_F(EndpointsTest, CallsThatAreNotServedNameThemselves) {
         {"REMOVE_QUOTA", R"({"role":"r"})"},
         {"UPDATE_QUOTA", R"({"quota_configs":[]})"},
         {"DRAIN_AGENT", R"({"agent_id":{"value":"a"}})"},
-        {"DEACTIVATE_AGENT", R"({"agent_id":{"value":"a"}})"},
-        {"REACTIVATE_AGENT", R"({"agent_id":{"value":"a"}})"},
     };
     for (const auto& [type, fields] : calls) {
         SCOPED_TRACE(type);
@@ -63,8 +61,7 @@ TEST_F(EndpointsTest, EndpointsThatAreNotServedNameThemselves) {
                                                         {"GET", "/maintenance/status"},
                                                         {"POST", "/master/maintenance/schedule"},
                                                         {"POST", "/machine/down"},
-                                                        {"POST", "/machine/up"},
-                                                        {"PUT", "/weights"}};
+                                                        {"POST", "/machine/up"}};
     for (const auto& [method, path] : rows) {
         SCOPED_TRACE(path);
         const auto response = client_->send(client_->make(method, path));
@@ -96,6 +93,70 @@ TEST_F(EndpointsTest, Weights) {
     ASSERT_EQ(weights.weight_infos_size(), 1);
     EXPECT_EQ(weights.weight_infos(0).role(), "silver");
     EXPECT_EQ(weights.weight_infos(0).weight(), 2.5);
+}
+
+TEST_F(EndpointsTest, WeightsAreSet) {
+    const auto put = [&](std::string weights) {
+        return client_->send(client_->make("PUT", "/weights", std::move(weights)));
+    };
+    const auto response = put(R"( [{"role":"gold","weight":0.5},{"role":"a/b","weight":3}])");
+    EXPECT_EQ(response.status, 200U) << *response.body;
+    EXPECT_EQ(post(R"({"type":"UPDATE_WEIGHTS",
+                       "update_weights":{"weight_infos":[{"role":"gold","weight":4}]}})"),
+              200U);
+    EXPECT_EQ(body("/weights"), R"([{"role":"a/b","weight":3.0},{"role":"gold","weight":4.0},)"
+                                R"({"role":"silver","weight":2.5}])");
+    EXPECT_EQ(ask(Call::GET_WEIGHTS).get_weights().weight_infos_size(), 3);
+    EXPECT_THAT(body("/roles"), HasSubstr(R"("name":"gold","weight":4.0)"));
+    EXPECT_THAT(body("/roles"), HasSubstr(R"("name":"a","weight":1.0)"));
+    for (const char* bad : {R"([{"role":"x","weight":0}])", R"([{"role":"a//b","weight":1}])",
+                            R"({"role":"x","weight":1})", "[", "", R"([{"role":"x"}])"}) {
+        EXPECT_EQ(put(bad).status, 400U) << bad;
+    }
+    EXPECT_THAT(*put("{}").body, HasSubstr(R"([{"role":)"));
+    EXPECT_EQ(post(R"({"type":"UPDATE_WEIGHTS"})"), 400U);
+    EXPECT_EQ(post(R"({"type":"UPDATE_WEIGHTS",
+                       "update_weights":{"weight_infos":[{"role":"x","weight":-1}]}})"),
+              400U);
+    EXPECT_EQ(ask(Call::GET_WEIGHTS).get_weights().weight_infos_size(), 3);
+}
+
+TEST_F(EndpointsTest, AgentsAreTakenOutOfUse) {
+    TestAgent agent(io_, master_->port());
+    agent.register_agent(test_agent_info("one.example"));
+    const auto wish = [&](const char* type, const char* field, const std::string& id) {
+        return post(fmt::format(R"({{"type":"{}","{}":{{"agent_id":{{"value":"{}"}}}}}})", type,
+                                field, id));
+    };
+    const auto deactivate = [&] {
+        return wish("DEACTIVATE_AGENT", "deactivate_agent", agent.id());
+    };
+    const auto reactivate = [&] {
+        return wish("REACTIVATE_AGENT", "reactivate_agent", agent.id());
+    };
+    const auto expect_shown = [&](bool deactivated) {
+        const auto shown = ask(Call::GET_AGENTS).get_agents().agents(0);
+        EXPECT_EQ(shown.deactivated(), deactivated);
+        EXPECT_EQ(shown.active(), !deactivated);
+        const std::string text = deactivated ? R"("active":false,"deactivated":true)"
+                                             : R"("active":true,"deactivated":false)";
+        EXPECT_THAT(body("/slaves"), HasSubstr(text));
+        EXPECT_THAT(body("/state"), HasSubstr(text));
+        EXPECT_THAT(body("/state"), HasSubstr(deactivated ? R"("deactivated_slaves":1.0)"
+                                                          : R"("deactivated_slaves":0.0)"));
+        EXPECT_THAT(body("/metrics/snapshot"),
+                    HasSubstr(deactivated ? R"("master/slaves_inactive":1.0)"
+                                          : R"("master/slaves_inactive":0.0)"));
+    };
+    EXPECT_EQ(reactivate(), 409U);
+    EXPECT_EQ(deactivate(), 200U);
+    expect_shown(true);
+    EXPECT_EQ(deactivate(), 200U);
+    EXPECT_EQ(reactivate(), 200U);
+    expect_shown(false);
+    EXPECT_EQ(wish("DEACTIVATE_AGENT", "deactivate_agent", "nobody"), 400U);
+    EXPECT_EQ(wish("REACTIVATE_AGENT", "reactivate_agent", "nobody"), 400U);
+    EXPECT_EQ(post(R"({"type":"DEACTIVATE_AGENT"})"), 400U);
 }
 
 TEST_F(EndpointsTest, NoOperationsYet) {

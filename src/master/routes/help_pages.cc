@@ -22,7 +22,7 @@ std::vector<daemon::HelpPage> help_pages() {
          "order         asc or desc, by the time of the first status; desc by default\n" +
              jsonp},
         {"/roles", "GET", "Roles with their weights, quota, frameworks and resources.", jsonp},
-        {"/weights", "GET, PUT", "Weights of roles; PUT is not supported.", jsonp},
+        {"/weights", "GET, PUT", "Weights of roles; PUT sets some of them.", jsonp},
         {"/registrar/registry", "GET", "The agents in the registry.", jsonp},
         {"/registrar(1)/registry", "GET", "The agents in the registry.", jsonp},
         {"/redirect", "GET", "307 to the leading master.", ""},

@@ -8,6 +8,8 @@
 #include "daemon/prometheus.h"
 #include "master/snapshot/legacy_views.h"
 #include "master/snapshot/registry_view.h"
+#include "mesos/v1/master/master.pb.h"
+#include "wire/json.h"
 
 namespace tepui::master {
 namespace {
@@ -44,6 +46,19 @@ Result<TasksQuery> tasks_query(const Request& request) {
                     *order);
     query.ascending = order == "asc";
     return query;
+}
+
+// The body of PUT /weights: [{"role": ..., "weight": ...}, ...], in the call's mapping.
+Result<std::vector<mesos::v1::WeightInfo>> weight_infos(std::string_view body) {
+    const std::size_t begin = body.find_first_not_of(" \t\r\n");
+    if (begin == std::string_view::npos || body[begin] != '[') {
+        return fail(Errc::invalid_argument,
+                    R"(The body has to be a list: [{{"role": "ads", "weight": 2.5}}])");
+    }
+    mesos::v1::master::Call::UpdateWeights update;
+    TEPUI_CHECK_OK(wire::json_to_message(fmt::format(R"({{"weight_infos":{}}})", body), update));
+    return std::vector<mesos::v1::WeightInfo>(update.weight_infos().begin(),
+                                              update.weight_infos().end());
 }
 
 Response answer(const Request& request, Result<Body> body) {
@@ -128,11 +143,18 @@ asio::awaitable<Response> LegacyRoutes::prometheus(Request) {
 }
 
 asio::awaitable<Response> LegacyRoutes::weights(Request request) {
-    if (request.method == "PUT")
-        co_return Response::text(501,
-                                 "PUT /weights is not supported by this master: weights are "
-                                 "given with --weights.");
-    co_return daemon::json_response(request, weights_json(*facts_));
+    if (request.method == "PUT") co_return co_await put_weights(std::move(request));
+    co_return co_await whole(std::move(request), "/weights", render_weights);
+}
+
+asio::awaitable<Response> LegacyRoutes::put_weights(Request request) {
+    auto infos = weight_infos(request.body);
+    if (!infos) co_return Response::error(infos.error());
+    auto start = [this, &infos](std::function<void(Result<void>)> done) {
+        loop_.post_weights(std::move(*infos), std::move(done));
+    };
+    const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
+    co_return result ? Response::empty(200) : Response::error(result.error());
 }
 
 asio::awaitable<Response> LegacyRoutes::redirect(Request) {

@@ -32,6 +32,7 @@ private:
     asio::awaitable<Response> prometheus(Request request);
     asio::awaitable<Response> redirect(Request request);
     asio::awaitable<Response> weights(Request request);
+    asio::awaitable<Response> put_weights(Request request);
     asio::awaitable<Response> teardown(Request request);
 
     CoreLoop& loop_;

@@ -30,6 +30,10 @@ std::string render_get_roles(const Snapshot& snapshot, wire::Media media) {
     return wire::encode(media, get_roles(snapshot));
 }
 
+std::string render_get_weights(const Snapshot& snapshot, wire::Media media) {
+    return wire::encode(media, get_weights(snapshot));
+}
+
 }  // namespace
 
 asio::awaitable<Response> OperatorRoute::handle(http::Request request) {
@@ -64,7 +68,9 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
                                                           clock_.now().instant);
             co_return raised ? Response::empty(200) : Response::error(raised.error());
         }
-        case Call::GET_WEIGHTS: co_return answer_response(media, get_weights(*facts_));
+        case Call::GET_WEIGHTS: co_return co_await view("GET_WEIGHTS", media, render_get_weights);
+        case Call::UPDATE_WEIGHTS:
+            co_return co_await update_weights(std::move(*call.mutable_update_weights()));
         case Call::GET_OPERATIONS: co_return answer_response(media, no_operations());
         case Call::GET_MASTER: co_return answer_response(media, get_master(*facts_));
         case Call::GET_STATE: co_return co_await view("GET_STATE", media, render_get_state);
@@ -82,6 +88,12 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
             co_return co_await teardown(FrameworkId(call.teardown().framework_id().value()));
         case Call::MARK_AGENT_GONE:
             co_return co_await mark_gone(AgentId(call.mark_agent_gone().agent_id().value()));
+        case Call::DEACTIVATE_AGENT:
+            co_return co_await set_deactivated(AgentId(call.deactivate_agent().agent_id().value()),
+                                               true);
+        case Call::REACTIVATE_AGENT:
+            co_return co_await set_deactivated(AgentId(call.reactivate_agent().agent_id().value()),
+                                               false);
         default: break;
     }
     co_return Response::text(
@@ -130,6 +142,27 @@ asio::awaitable<Response> OperatorRoute::mark_gone(AgentId agent) {
     }
     auto start = [this, &agent](std::function<void(Result<void>)> done) {
         loop_.post_mark_gone(std::move(agent), std::move(done));
+    };
+    const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
+    co_return result ? Response::empty(200) : Response::error(result.error());
+}
+
+asio::awaitable<Response> OperatorRoute::set_deactivated(AgentId agent, bool deactivated) {
+    auto start = [this, &agent, deactivated](std::function<void(Result<void>)> done) {
+        loop_.post_deactivation(std::move(agent), deactivated, std::move(done));
+    };
+    const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
+    if (result) co_return Response::empty(200);
+    // An agent that is not known is a bad request to Mesos, as the recorded DRAIN_AGENT.
+    if (result.error().code == Errc::not_found) co_return Response::text(400, result.error().text);
+    co_return Response::error(result.error());
+}
+
+asio::awaitable<Response> OperatorRoute::update_weights(Call::UpdateWeights wanted) {
+    std::vector<mesos::v1::WeightInfo> infos(wanted.weight_infos().begin(),
+                                             wanted.weight_infos().end());
+    auto start = [this, &infos](std::function<void(Result<void>)> done) {
+        loop_.post_weights(std::move(infos), std::move(done));
     };
     const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
     co_return result ? Response::empty(200) : Response::error(result.error());

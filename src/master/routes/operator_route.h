@@ -40,6 +40,8 @@ private:
     asio::awaitable<http::Response> get_metrics(wire::Media media);
     asio::awaitable<http::Response> teardown(FrameworkId framework);
     asio::awaitable<http::Response> mark_gone(AgentId agent);
+    asio::awaitable<http::Response> set_deactivated(AgentId agent, bool deactivated);
+    asio::awaitable<http::Response> update_weights(mesos::v1::master::Call::UpdateWeights wanted);
 
     CoreLoop& loop_;
     Reader& reader_;

@@ -75,7 +75,7 @@ protected:
         options.flags = {{"some", "flag"}};
         auto facts =
             make_facts(options, "m", 5050, "/var/log/tepui/master.log", WallTime{1'700'000'000s});
-        facts.weights = {{"silver", 2.0}};
+        state_.weights = {{"silver", 2.0}};
         facts.version.set_git_sha("0123");
         facts.version.set_git_branch("main");
         SnapshotBuilder builder(std::make_shared<const MasterFacts>(std::move(facts)));

@@ -68,6 +68,7 @@ AgentItem::AgentItem(const Agent& agent)
       pid(agent_pid(agent.ip, *agent.info)),
       connected(agent.connected()),
       active(agent.active()),
+      deactivated(agent.deactivated),
       registered_at(agent.registered_at),
       reregistered_at(agent.reregistered_at),
       total(agent.total),
@@ -107,7 +108,7 @@ const std::string& AgentItem::legacy_head() const {
         json.key("unreserved_resources");
         daemon::write_resources(json, total.unreserved());
         json.key("active").value(active);
-        json.key("deactivated").value(false);
+        json.key("deactivated").value(deactivated);
         json.key("version").value(version);
         json.key("capabilities").begin_array();
         for (const std::string& capability : capabilities) json.value(capability);
@@ -122,7 +123,7 @@ std::shared_ptr<const google::protobuf::Message> AgentItem::v1_message() const {
     auto message = std::make_shared<mesos::v1::master::Response::GetAgents::Agent>();
     *message->mutable_agent_info() = *info;
     message->set_active(active);
-    message->set_deactivated(false);
+    message->set_deactivated(deactivated);
     message->set_version(version);
     message->set_pid(pid);
     *message->mutable_registered_time() = time_info(registered_at);

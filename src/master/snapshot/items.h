@@ -105,6 +105,7 @@ public:
     std::string pid;  // "slave(1)@ip:port", as tools expect it.
     bool connected = false;
     bool active = false;
+    bool deactivated = false;  // By an operator.
     WallTime registered_at;
     std::optional<WallTime> reregistered_at;
     Resources total;

@@ -248,11 +248,11 @@ std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query) {
     return out;
 }
 
-std::string weights_json(const MasterFacts& facts) {
+std::string render_weights(const Snapshot& snapshot) {
     std::string out;
     JsonWriter json(out);
     json.begin_array();
-    for (const auto& [role, weight] : facts.weights) {
+    for (const auto& [role, weight] : *snapshot.weights) {
         json.begin_object().key("role").value(role);
         json.key("weight").value(weight).end_object();
     }
@@ -265,12 +265,11 @@ std::string render_roles(const Snapshot& snapshot) {
     JsonWriter json(out);
     json.begin_object().key("roles").begin_array();
     for (const auto& [name, role] : snapshot.totals().roles) {
-        const auto weight = snapshot.facts->weights.find(name);
         Quantities resources = role.allocated;
         for (const auto& [resource, quantity] : role.offered) resources[resource] += quantity;
         json.begin_object();
         json.key("name").value(name);
-        json.key("weight").value(weight == snapshot.facts->weights.end() ? 1.0 : weight->second);
+        json.key("weight").value(snapshot.weight_of(name));
         json.key("quota").begin_object().key("role").value(name);
         json.key("guarantee").begin_object().end_object();
         json.key("limit").begin_object().end_object();

@@ -15,7 +15,7 @@ std::string render_slaves(const Snapshot& snapshot, const std::optional<std::str
 std::string render_frameworks(const Snapshot& snapshot, const std::optional<std::string>& only);
 std::string render_roles(const Snapshot& snapshot);
 /// The body of /weights.
-std::string weights_json(const MasterFacts& facts);
+std::string render_weights(const Snapshot& snapshot);
 
 struct TasksQuery {
     std::optional<std::string> framework_id = std::nullopt;

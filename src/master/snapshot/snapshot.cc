@@ -66,7 +66,8 @@ Totals make_totals(const Snapshot& snapshot) {
 #pragma clang diagnostic pop
         }
     });
-    for (const auto& [role, weight] : snapshot.facts->weights) totals.roles[role];
+    const auto list = [&](const std::string& role) { totals.roles[role]; };
+    for (const auto& [role, weight] : *snapshot.weights) visit_role_and_ancestors(role, list);
     return totals;
 }
 
@@ -88,6 +89,11 @@ Quantities quantities_of(const ResourceList& resources) {
         if (amount > Quantity{}) quantities[resource.name()] += amount;
     }
     return quantities;
+}
+
+double Snapshot::weight_of(const std::string& role) const {
+    const auto it = weights->find(role);
+    return it == weights->end() ? 1 : it->second;
 }
 
 const Totals& Snapshot::totals() const {

@@ -21,7 +21,6 @@ struct MasterFacts {
     WallTime started_at;
     WallTime elected_at;
     mesos::v1::VersionInfo version;
-    std::map<std::string, double> weights;  // Role to weight; others have 1.
 };
 
 /// Sums over all agents, made once a snapshot.
@@ -62,10 +61,13 @@ public:
     TaskMap tasks;
     TaskMap unreachable_tasks;
     PagedMap<OfferKey, std::shared_ptr<const OfferItem>> offers;
+    /// Role to weight, others have 1; never null.
+    std::shared_ptr<const std::map<std::string, double>> weights;
     /// Oldest first; never null.
     std::shared_ptr<const std::vector<std::shared_ptr<const FrameworkItem>>> completed_frameworks;
 
     const Totals& totals() const;
+    double weight_of(const std::string& role) const;
 
     /// A whole body, rendered when it is first asked for and shared by all who ask again. `name`
     /// tells bodies apart.

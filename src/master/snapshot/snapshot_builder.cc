@@ -77,6 +77,7 @@ SnapshotBuilder::SnapshotBuilder(std::shared_ptr<const MasterFacts> facts) {
     working_.facts = std::move(facts);
     working_.completed_frameworks =
         std::make_shared<const std::vector<std::shared_ptr<const FrameworkItem>>>();
+    working_.weights = std::make_shared<const std::map<std::string, double>>();
 }
 
 void SnapshotBuilder::apply(const State& state, const Changes& changes) {
@@ -100,6 +101,7 @@ void SnapshotBuilder::apply(const State& state, const Changes& changes) {
     }
     for (const OfferId& id : changes.offers) set_offer(state, id);
     if (changes.completed_frameworks) set_completed_frameworks(state);
+    if (changes.weights) set_weights(state);
 }
 
 std::shared_ptr<const Snapshot> SnapshotBuilder::publish() {
@@ -107,6 +109,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::publish() {
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->version = working_.version;
     snapshot->facts = working_.facts;
+    snapshot->weights = working_.weights;
     snapshot->agents = working_.agents.share();
     snapshot->recovered_agents = working_.recovered_agents.share();
     snapshot->unreachable_agents = working_.unreachable_agents.share();
@@ -144,6 +147,11 @@ void SnapshotBuilder::rebuild(const State& state) {
     }
     for (const auto& [id, offer] : state.offers) set_offer(state, id);
     set_completed_frameworks(state);
+    set_weights(state);
+}
+
+void SnapshotBuilder::set_weights(const State& state) {
+    working_.weights = std::make_shared<const std::map<std::string, double>>(state.weights);
 }
 
 void SnapshotBuilder::set_framework(const State& state, const FrameworkId& id) {

@@ -27,6 +27,7 @@ private:
     void set_completed_tasks(const State& state, const FrameworkId& id);
     void set_offer(const State& state, const OfferId& id);
     void set_completed_frameworks(const State& state);
+    void set_weights(const State& state);
 
     Snapshot working_;
     std::map<OfferId, FrameworkId> offer_owners_;

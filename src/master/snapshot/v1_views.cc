@@ -178,10 +178,9 @@ Response get_roles(const Snapshot& snapshot) {
     auto* roles = response.mutable_get_roles();
     const Quantities scalars = snapshot.totals().total.scalars();
     for (const auto& [name, share] : snapshot.totals().roles) {
-        const auto weight = snapshot.facts->weights.find(name);
         auto* role = roles->add_roles();
         role->set_name(name);
-        role->set_weight(weight == snapshot.facts->weights.end() ? 1.0 : weight->second);
+        role->set_weight(snapshot.weight_of(name));
         for (const FrameworkId& id : share.frameworks) role->add_frameworks()->set_value(id.value);
         Quantities sum = share.allocated;
         for (const auto& [resource, quantity] : share.offered) sum[resource] += quantity;
@@ -196,10 +195,10 @@ Response get_roles(const Snapshot& snapshot) {
     return response;
 }
 
-Response get_weights(const MasterFacts& facts) {
+Response get_weights(const Snapshot& snapshot) {
     Response response;
     response.set_type(Response::GET_WEIGHTS);
-    for (const auto& [role, weight] : facts.weights) {
+    for (const auto& [role, weight] : *snapshot.weights) {
         auto* info = response.mutable_get_weights()->add_weight_infos();
         info->set_weight(weight);
         info->set_role(role);
