@@ -576,6 +576,18 @@ TEST(Reregistration, WithOtherResources) {
     EXPECT_EQ(Resources::parse(offers[0].resources())->scalar("cpus"), Quantity{14000});
 }
 
+TEST(Reregistration, WhatItReportsForTheFirstTimeIsNoLongerOffered) {
+    FakeShell shell;
+    FakeScheduler scheduler = subscribe(shell);
+    FakeAgent agent = register_agent(shell);
+    const auto offer = scheduler.offer();
+
+    agent.reregister({reported_task(scheduler.id, "unheard", mesos::v1::TASK_RUNNING)}, {},
+                     /*restarted=*/false, /*same_link=*/true);
+    EXPECT_FALSE(shell.state().offers.contains(OfferId{offer.id().value()}));
+    EXPECT_EQ(Resources::parse(scheduler.offer().resources())->scalar("cpus"), Quantity{7000});
+}
+
 TEST(Reregistration, TerminalTasksThatNobodyListsAnyMoreAreCompleted) {
     FakeShell shell;
     FakeAgent agent = register_agent(shell);

@@ -5,6 +5,7 @@
 #include "master/core/executors.h"
 #include "master/core/frameworks.h"
 #include "master/core/ledger.h"
+#include "master/core/offers.h"
 #include "master/core/tasks.h"
 #include "master/core/validation.h"
 #include "resources/task_state.h"
@@ -104,6 +105,13 @@ void announce_return(Turn& turn, const Framework& framework, const Agent& agent,
     if (framework.connected()) send_update(turn, framework, std::move(status));
 }
 
+// What an agent that was registered all along did not report before may be offered just now.
+void charge_reported(Turn& turn, Agent& agent, const FrameworkId& framework,
+                     const Resources& resources, Readmission before) {
+    if (before.was_registered) rescind_offers_on(turn, agent);
+    use_reported(turn, agent, framework, resources, before.was_registered);
+}
+
 void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1::Task& reported,
                 Readmission before) {
     const TaskKey key = key_of(reported);
@@ -126,7 +134,7 @@ void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1:
               .charged = running,
               .launched_on = {}};
     if (running) {
-        use_reported(turn, agent, framework.id, task.resources, before.was_registered);
+        charge_reported(turn, agent, framework.id, task.resources, before);
     }
     add_task(turn, framework, agent, std::move(task));
     if (!running) return;
@@ -198,7 +206,7 @@ void readmit_executors(Turn& turn, Agent& agent, const link::ReregisterAgent& fr
         Executor executor{.info = std::make_shared<mesos::v1::ExecutorInfo>(info),
                           .resources = with_role(*framework, std::move(*parsed)),
                           .launched_on = {}};
-        use_reported(turn, agent, framework_id, executor.resources, before.was_registered);
+        charge_reported(turn, agent, framework_id, executor.resources, before);
         add_executor(turn, agent, framework_id, std::move(executor));
     }
 }
