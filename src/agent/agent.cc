@@ -114,7 +114,8 @@ public:
                                   [this](const std::string& text) { log_->warning(text); }},
             parts_.seed + 1);
         outlets_->connect(*loop_, link_);
-        backend_->also_measure([this](std::map<std::string, double>& metrics) { measure(metrics); });
+        backend_->also_measure(
+            [this](std::map<std::string, double>& metrics) { measure(metrics); });
         const Instant recovery_began = parts_.clock->now().instant;
         auto found = parts_.containerizer->recover(
             expected, [this](const ContainerId& container, containerizer::Exited exited) {

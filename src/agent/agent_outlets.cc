@@ -156,13 +156,13 @@ void AgentOutlets::close_executor(std::uint64_t connection) {
 
 void AgentOutlets::remove_sandbox(const std::string& path) {
     parts_.files.detach_real(path);
-    parts_.pool.post([path, work_dir = parts_.work_dir, &text_log = parts_.text_log,
-                      failed = removals_failed_] {
-        if (const auto removed = remove_sandbox_tree(work_dir, path); !removed) {
-            ++*failed;
-            text_log.warning(removed.error().text);
-        }
-    });
+    parts_.pool.post(
+        [path, work_dir = parts_.work_dir, &text_log = parts_.text_log, failed = removals_failed_] {
+            if (const auto removed = remove_sandbox_tree(work_dir, path); !removed) {
+                ++*failed;
+                text_log.warning(removed.error().text);
+            }
+        });
 }
 
 void AgentOutlets::start_probe(const StartProbe& probe) {

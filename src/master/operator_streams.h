@@ -83,7 +83,7 @@ private:
     };
     struct RenderedItem {
         StreamId id;
-        Chunk subscribed;  // Null: rendering failed.
+        Chunk subscribed;            // Null: rendering failed.
         std::uint64_t sequence = 0;  // Of the last event that is in it.
     };
     struct EndedItem {

@@ -31,7 +31,7 @@ enum shim_flag {
     SHIM_NEW_MOUNT_NS = 2,
     SHIM_SWITCH_USER = 4,  // setgroups, setgid and setuid to the ids below.
     SHIM_CGROUP_V2 =
-        8,  // cgroups[0] is the one directory to be born in; else v1 directories to join.
+        8,           // cgroups[0] is the one directory to be born in; else v1 directories to join.
     SHIM_HOLD = 16,  // Nothing is run: the shim alone keeps a pod's container until it is ended.
     SHIM_SHARED_CGROUP = 32,  // Others live in the cgroups too: what ends is found by descent.
 };

@@ -217,12 +217,12 @@ void AgentNode::disconnect() {
 void AgentNode::launch(const agent::LaunchContainer& launch) {
     const TaskKey task{FrameworkId{launch.framework.id().value()},
                        TaskId{launch.task.task_id().value()}};
-    containers_.emplace(launch.container,
-                        Container{.task = task,
-                                  .pid = next_pid_++,
-                                  .ignores_term = timeline_.chance(faults_.ignores_term),
-                                  .parent = launch.pod ? std::optional{launch.pod->container}
-                                                       : std::nullopt});
+    containers_.emplace(
+        launch.container,
+        Container{.task = task,
+                  .pid = next_pid_++,
+                  .ignores_term = timeline_.chance(faults_.ignores_term),
+                  .parent = launch.pod ? std::optional{launch.pod->container} : std::nullopt});
     const bool fails = timeline_.chance(faults_.launch_failure);
     timeline_.after(timeline_.between(1ms, 200ms), [this, id = launch.container, fails] {
         const auto it = containers_.find(id);

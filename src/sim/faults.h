@@ -17,13 +17,13 @@ struct Faults {
     double slow_disk = 0.02;
     double clock_jump = 0.01;  // Of the wall clock, up to an hour either way.
     double crash_an_effect =
-        0.0005;                    // A process dies between two effects of one step; each effect.
-    double launch_failure = 0.03;  // Each launch.
-    double ignores_term = 0.1;     // Each container.
-    double executor_crash = 0.1;   // Each executor, within its first half minute.
-    double executor_silent = 0.03;    // Each executor: it never subscribes.
+        0.0005;                     // A process dies between two effects of one step; each effect.
+    double launch_failure = 0.03;   // Each launch.
+    double ignores_term = 0.1;      // Each container.
+    double executor_crash = 0.1;    // Each executor, within its first half minute.
+    double executor_silent = 0.03;  // Each executor: it never subscribes.
     double executor_shutdown = 0.05;  // By its framework; each executor, every few seconds.
-    Duration down_longest = 20s;   // A crashed process comes back within this.
+    Duration down_longest = 20s;      // A crashed process comes back within this.
     Duration partition_longest = 30s;
 
     static Faults none() { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s}; }

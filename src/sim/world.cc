@@ -214,9 +214,10 @@ private:
         const auto same = [&](const std::set<ExecutorKey>& other, const char* whose) {
             for (const ExecutorKey& key : running) {
                 if (other.contains(key)) continue;
-                truth_.breach(fmt::format("I6: executor {} of {} runs on {}, but its {} does not "
-                                          "know it",
-                                          key.second, key.first, agent.name(), whose));
+                truth_.breach(
+                    fmt::format("I6: executor {} of {} runs on {}, but its {} does not "
+                                "know it",
+                                key.second, key.first, agent.name(), whose));
             }
             for (const ExecutorKey& key : other) {
                 if (running.contains(key)) continue;

@@ -118,8 +118,7 @@ private:
         state_.registration.epoch = static_cast<std::uint64_t>(epoch);
         state_.boot_changed = fields[3] != state_.config.boot_id;
         if (fields[0].empty()) return {};
-        const auto fits =
-            check_compatible(info, state_.config.info, state_.config.reconfiguration);
+        const auto fits = check_compatible(info, state_.config.info, state_.config.reconfiguration);
         state_.reconfigured = !is_same(info, fields[0]);
         // What is to be cleaned up may be of any kind.
         if (!fits && state_.config.recover != RecoverMode::cleanup) {

@@ -118,11 +118,12 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config,
     auto state = std::make_unique<State>(std::move(config), seed);
     load_checkpoints(*state, checkpoints, now);
     if (state->config.strict && state->broken) {
-        return fail(state->broken->code,
-                    "not starting on damaged checkpoints (strict): {}/meta/agent.db: {}; put a "
-                    "sound copy there, or start once with --strict=false, which gives up only what "
-                    "is damaged, or remove {}/meta, which makes this a new agent and ends its tasks",
-                    state->config.work_dir, state->broken->text, state->config.work_dir);
+        return fail(
+            state->broken->code,
+            "not starting on damaged checkpoints (strict): {}/meta/agent.db: {}; put a "
+            "sound copy there, or start once with --strict=false, which gives up only what "
+            "is damaged, or remove {}/meta, which makes this a new agent and ends its tasks",
+            state->config.work_dir, state->broken->text, state->config.work_dir);
     }
     return std::unique_ptr<Core>(new Core(std::move(state)));
 }

@@ -129,9 +129,10 @@ struct LogLine {
     std::string text;
 };
 
-using Effect = std::variant<SendToMaster, ReconnectMaster, WriteCheckpoint, LaunchContainer,
-                            SignalContainer, DestroyContainer, RemoveSandbox, EndAgent, LogLine,
-                            LaunchExecutor, LaunchPod, UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes>;
+using Effect =
+    std::variant<SendToMaster, ReconnectMaster, WriteCheckpoint, LaunchContainer, SignalContainer,
+                 DestroyContainer, RemoveSandbox, EndAgent, LogLine, LaunchExecutor, LaunchPod,
+                 UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes>;
 using Effects = std::vector<Effect>;
 
 }  // namespace tepui::agent

@@ -255,8 +255,8 @@ void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t
                      const std::optional<Limitation>& limitation, const std::string& why_unknown) {
     const std::string message = wait_status ? describe_exit(*wait_status) : why_unknown;
     // A pod that falls as a whole takes all its tasks; which of them was heard of first is chance.
-    const bool with_pod = task.ending && task.ending->cause == EndCause::sibling &&
-                          (limitation || !wait_status);
+    const bool with_pod =
+        task.ending && task.ending->cause == EndCause::sibling && (limitation || !wait_status);
     if (const auto asked = with_pod ? std::nullopt : state_of_cause(task, message)) {
         finish_task(context, task, *asked);
     } else if (limitation) {

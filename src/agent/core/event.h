@@ -85,9 +85,9 @@ struct DepartureRequested {};
 
 struct Tick {};
 
-using Event =
-    std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived, CheckpointWritten,
-                 ContainerStarted, ContainerLaunchFailed, ContainerExited, DepartureRequested, Tick,
-                 ContainerUpdated, ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled, ProbeEnded>;
+using Event = std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived,
+                           CheckpointWritten, ContainerStarted, ContainerLaunchFailed,
+                           ContainerExited, DepartureRequested, Tick, ContainerUpdated,
+                           ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled, ProbeEnded>;
 
 }  // namespace tepui::agent

@@ -70,9 +70,10 @@ void count(Counters& counters, v1::TaskState state) {
 Result<void> check_message_size(const CoreConfig& config, const Call& call) {
     const std::size_t bytes = call.message().data().size();
     if (call.type() != Call::MESSAGE || bytes <= config.message_bytes_max) return {};
-    return fail(Errc::too_large,
-                "The message of executor {} has {} bytes; the agent's --max_message_bytes allows {}",
-                call.executor_id().value(), bytes, format_bytes({config.message_bytes_max}));
+    return fail(
+        Errc::too_large,
+        "The message of executor {} has {} bytes; the agent's --max_message_bytes allows {}",
+        call.executor_id().value(), bytes, format_bytes({config.message_bytes_max}));
 }
 
 Result<void> check_executor_call(const State& state, const Call& call) {

@@ -26,7 +26,8 @@ void tidy_store(Context& context) {
     std::vector<CheckpointWrite> writes;
     for (const std::string& key : state.broken_keys) writes.push_back({key, std::nullopt});
     state.broken_keys.clear();
-    if ((state.boot_changed || state.reconfigured) && state.id) writes.push_back(identity_write(state));
+    if ((state.boot_changed || state.reconfigured) && state.id)
+        writes.push_back(identity_write(state));
     if (!writes.empty()) write_checkpoint(context, std::move(writes));
 }
 

@@ -205,7 +205,7 @@ struct State {
     std::uint64_t next_token = 1;
     std::uint64_t next_probe = 1;
     std::map<CheckpointToken, std::vector<AfterWrite>> after_writes;
-    bool recovering = false;  // Within recover(): not every task is known yet.
+    bool recovering = false;                   // Within recover(): not every task is known yet.
     std::optional<std::string> shutting_down;  // ShutdownAgent's text, or that it left.
     std::optional<DeparturePhase> departure;
     // Of a restart, until recover():

@@ -74,21 +74,43 @@ TEST(MasterFlags, DefaultsAreThoseOfMesosButForTheAddress) {
 }
 
 TEST(MasterFlags, EveryFlagArrives) {
-    const auto options = master_options(
-        {"--registry=in_memory", "--port=7000", "--hostname=h", "--cluster=c",
-         "--weights=a=2,b=0.5", "--no-root_submissions", "--agent_ping_timeout=1secs",
-         "--max_agent_ping_timeouts=2", "--agent_reregister_timeout=20mins",
-         "--offer_timeout=30secs", "--max_completed_frameworks=1",
-         "--max_completed_tasks_per_framework=2", "--max_unreachable_tasks_per_framework=3",
-         "--quiet", "--logging_level=ERROR", "--allocation_interval=2secs", "--log_dir=/logs",
-         "--advertise_ip=192.0.2.1", "--advertise_port=9", "--agent_removal_rate_limit=2/1hrs",
-         "--recovery_agent_removal_limit=50%", "--registry_gc_interval=1mins",
-         "--registry_max_agent_age=1days", "--registry_max_agent_count=7",
-         "--operator_event_history=5", "--max_operator_event_stream_subscribers=6",
-         "--max_frameworks=11", "--max_tasks=12", "--max_tasks_per_framework=13",
-         "--max_attributes_per_agent=14", "--max_labels=15", "--max_task_data_bytes=16KB",
-         "--max_message_bytes=17MB", "--max_connections=18", "--max_connections_per_ip=19",
-         "--max_request_bytes=20KB", "--no-publish_per_framework_metrics"});
+    const auto options = master_options({"--registry=in_memory",
+                                         "--port=7000",
+                                         "--hostname=h",
+                                         "--cluster=c",
+                                         "--weights=a=2,b=0.5",
+                                         "--no-root_submissions",
+                                         "--agent_ping_timeout=1secs",
+                                         "--max_agent_ping_timeouts=2",
+                                         "--agent_reregister_timeout=20mins",
+                                         "--offer_timeout=30secs",
+                                         "--max_completed_frameworks=1",
+                                         "--max_completed_tasks_per_framework=2",
+                                         "--max_unreachable_tasks_per_framework=3",
+                                         "--quiet",
+                                         "--logging_level=ERROR",
+                                         "--allocation_interval=2secs",
+                                         "--log_dir=/logs",
+                                         "--advertise_ip=192.0.2.1",
+                                         "--advertise_port=9",
+                                         "--agent_removal_rate_limit=2/1hrs",
+                                         "--recovery_agent_removal_limit=50%",
+                                         "--registry_gc_interval=1mins",
+                                         "--registry_max_agent_age=1days",
+                                         "--registry_max_agent_count=7",
+                                         "--operator_event_history=5",
+                                         "--max_operator_event_stream_subscribers=6",
+                                         "--max_frameworks=11",
+                                         "--max_tasks=12",
+                                         "--max_tasks_per_framework=13",
+                                         "--max_attributes_per_agent=14",
+                                         "--max_labels=15",
+                                         "--max_task_data_bytes=16KB",
+                                         "--max_message_bytes=17MB",
+                                         "--max_connections=18",
+                                         "--max_connections_per_ip=19",
+                                         "--max_request_bytes=20KB",
+                                         "--no-publish_per_framework_metrics"});
     ASSERT_TRUE(options) << options.error().text;
     EXPECT_EQ(options->core.limits.frameworks, 11U);
     EXPECT_EQ(options->core.limits.tasks, 12U);
@@ -198,8 +220,8 @@ TEST(AgentFlags, DefaultsKeepAgentsOfOneHostApart) {
     EXPECT_EQ(one->core.executor_registration_timeout, Duration(1min));
     EXPECT_EQ(one->core.executor_reregistration_timeout, Duration(2s));
     EXPECT_EQ(one->core.executor_shutdown_grace, Duration(5s));
-    EXPECT_FALSE(agent_options({"--master=127.0.0.1:5050", "--work_dir=/a",
-                                "--executor_reregistration_timeout=16secs"}));
+    EXPECT_FALSE(agent_options(
+        {"--master=127.0.0.1:5050", "--work_dir=/a", "--executor_reregistration_timeout=16secs"}));
     EXPECT_EQ(one->log.directory, "");
     EXPECT_EQ(one->advertise_ip, "");
     EXPECT_EQ(one->advertise_port, 0);

@@ -90,9 +90,9 @@ private:
 using EnvironmentLookup = std::function<std::optional<std::string>(const std::string&)>;
 
 /// Reads flags from the set's config file, above it from the environment, and above that from the
-/// command line. `set` must outlive the answer. Fails with invalid_argument: unknown flags (with the nearest name), missing, surplus
-/// or refused values, foreign flags, each with where it stands; with not_found or io when the config
-/// file or a file:// value cannot be read.
+/// command line. `set` must outlive the answer. Fails with invalid_argument: unknown flags (with
+/// the nearest name), missing, surplus or refused values, foreign flags, each with where it stands;
+/// with not_found or io when the config file or a file:// value cannot be read.
 Result<Parsed> parse_flags(const FlagSet& set, std::span<const std::string> arguments,
                            const EnvironmentLookup& environment);
 

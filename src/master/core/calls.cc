@@ -175,8 +175,7 @@ void on_scheduler_call(Turn& turn, SchedulerCalled called) {
                  valid.error().text);
         return;
     }
-    Framework& framework =
-        *turn.find_framework(FrameworkId{called.call.framework_id().value()});
+    Framework& framework = *turn.find_framework(FrameworkId{called.call.framework_id().value()});
     framework.tally.calls.add(called.call.type());
     dispatch(turn, framework, called.call);
 }

@@ -439,6 +439,26 @@ TEST(Pod, IsRefusedAsAWhole) {
     }
 }
 
+TEST(Pod, TwoOfItsTasksCannotHaveOnePort) {
+    FakeShell shell;
+    FakeAgent agent =
+        register_agent(shell, agent_info("node1", "cpus:8;mem:1024;ports:[31000-31009]"));
+    FakeScheduler scheduler = subscribe(shell);
+    const auto offer = scheduler.offer();
+    Operation operation = group_of(offer, default_executor("pod"), {"a", "b"});
+    auto& tasks = *operation.mutable_launch_group()->mutable_task_group();
+    for (TaskInfo& task : *tasks.mutable_tasks())
+        *task.mutable_resources() =
+            Resources::parse_flag("cpus:1;mem:32;ports:[31002-31003]")->to_proto();
+    scheduler.operate(offer, std::move(operation));
+
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 2u);
+    EXPECT_EQ(updates[0].reason(), mesos::v1::TaskStatus::REASON_TASK_GROUP_INVALID);
+    EXPECT_NE(updates[0].message().find("wanted more than once by task group"), std::string::npos);
+    EXPECT_TRUE(agent.take(link::ToAgent::kRunTaskGroup).empty());
+}
+
 TEST(Pod, LimitsGoWithCgroupsOfItsOwn) {
     Cluster cluster;
     const auto offer = cluster.scheduler.offer();

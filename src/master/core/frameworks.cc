@@ -243,8 +243,8 @@ void on_stream_closed(Turn& turn, const StreamId& stream) {
             // No client ever learns this id, so nothing may stay of it.
             turn.persist({{framework_key(id), std::nullopt}}, NothingWaits{});
         } else {
-            Framework& framework = add_framework(turn, std::move(subscription.info),
-                                                 Framework::Phase::disconnected);
+            Framework& framework =
+                add_framework(turn, std::move(subscription.info), Framework::Phase::disconnected);
             publish_framework_added(turn, framework);
             await_return(turn, framework);
         }

@@ -8,8 +8,8 @@
 #include "master/core/executors.h"
 #include "master/core/ledger.h"
 #include "master/core/limits.h"
-#include "master/core/task_validation.h"
 #include "master/core/tally.h"
+#include "master/core/task_validation.h"
 #include "master/core/tasks.h"
 #include "resources/task_state.h"
 
@@ -67,11 +67,26 @@ Result<Resources> judge_task(const Pool& pool, const TaskInfo& task, TaskPlace p
     return needed;
 }
 
-Result<void> judge_fit(const Pool& pool, const Resources& needed, std::string_view what) {
-    if (pool.remaining.contains(needed)) return {};
+// Piece by piece, as they are charged: the sum of ranges, or sets, hides what two of them both want.
+Result<void> judge_fit(const Pool& pool, const std::vector<Resources>& pieces,
+                       std::string_view what) {
+    Resources total;
+    Resources left = pool.remaining;
+    bool fits = true;
+    for (const Resources& piece : pieces) {
+        total += piece;
+        fits = fits && left.contains(piece);
+        left -= piece;
+    }
+    if (fits) return {};
+    if (pool.remaining.contains(total)) {
+        return fail(Errc::invalid_argument,
+                    "Some of the resources {} are wanted more than once by {} and its executor",
+                    total.to_string(), what);
+    }
     return fail(Errc::invalid_argument,
                 "Total resources {} required by {} and its executor is more than available {}",
-                needed.to_string(), what, pool.remaining.to_string());
+                total.to_string(), what, pool.remaining.to_string());
 }
 
 std::shared_ptr<const mesos::v1::Task> describe(const Framework& framework, const TaskInfo& task,
@@ -136,7 +151,7 @@ struct TaskPlan {
 
 Result<TaskPlan> plan_task(const Pool& pool, const TaskInfo& task) {
     TaskPlan plan{.needed = TEPUI_TRY(judge_task(pool, task, TaskPlace::alone)), .executor = {}};
-    Resources total = plan.needed;
+    std::vector<Resources> pieces{plan.needed};
     if (task.has_executor()) {
         if (task.executor().type() == ExecutorInfo::DEFAULT) {
             return fail(Errc::invalid_argument,
@@ -144,9 +159,9 @@ Result<TaskPlan> plan_task(const Pool& pool, const TaskInfo& task) {
                         task.executor().executor_id().value());
         }
         plan.executor = TEPUI_TRY(judge_executor(pool, task.executor()));
-        total += plan.executor->resources;
+        pieces.push_back(plan.executor->resources);
     }
-    TEPUI_CHECK_OK(judge_fit(pool, total, "task"));
+    TEPUI_CHECK_OK(judge_fit(pool, pieces, "task"));
     return plan;
 }
 
@@ -210,7 +225,7 @@ Result<void> judge_shared_cgroups(const Pool& pool, const ExecutorInfo& executor
 Result<GroupPlan> plan_group(const Pool& pool, const ExecutorInfo& executor,
                              const mesos::v1::TaskGroupInfo& group) {
     GroupPlan plan{.executor = TEPUI_TRY(judge_executor(pool, executor)), .needed = {}};
-    Resources total = plan.executor.resources;
+    std::vector<Resources> pieces{plan.executor.resources};
     std::set<std::string> ids;
     for (const TaskInfo& task : group.tasks()) {
         const std::string& id = task.task_id().value();
@@ -225,11 +240,11 @@ Result<GroupPlan> plan_group(const Pool& pool, const ExecutorInfo& executor,
         if (!ids.insert(id).second) {
             return fail(Errc::invalid_argument, "Task '{}' is twice in the task group", id);
         }
-        total += *needed;
+        pieces.push_back(*needed);
         plan.needed.push_back(std::move(*needed));
     }
     TEPUI_CHECK_OK(judge_shared_cgroups(pool, executor, group));
-    TEPUI_CHECK_OK(judge_fit(pool, total, "task group"));
+    TEPUI_CHECK_OK(judge_fit(pool, pieces, "task group"));
     return plan;
 }
 

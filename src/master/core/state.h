@@ -19,8 +19,8 @@
 #include "master/core/event.h"
 #include "master/core/pending.h"
 #include "master/core/publish.h"
-#include "master/core/tally.h"
 #include "master/core/removal_queue.h"
+#include "master/core/tally.h"
 #include "master/core/timers.h"
 #include "resources/resources.h"
 
