@@ -442,7 +442,7 @@ TEST(Pod, IsRefusedAsAWhole) {
 TEST(Pod, TwoOfItsTasksCannotHaveOnePort) {
     FakeShell shell;
     FakeAgent agent =
-        register_agent(shell, agent_info("node1", "cpus:8;mem:1024;ports:[31000-31009]"));
+        register_agent(shell, agent_info("node1", "cpus:8;mem:1024;disk:1000;ports:[31000-31009]"));
     FakeScheduler scheduler = subscribe(shell);
     const auto offer = scheduler.offer();
     Operation operation = group_of(offer, default_executor("pod"), {"a", "b"});

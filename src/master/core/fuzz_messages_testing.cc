@@ -173,7 +173,8 @@ mesos::v1::FrameworkInfo FuzzMessages::framework_info() {
     if ((kinds & 1) == 0) {
         for (std::size_t i = 0, more = in_.below(3); i <= more; ++i) info.add_roles(role());
     } else {
-        info.set_role(role());
+        info.GetReflection()->SetString(&info, info.GetDescriptor()->FindFieldByName("role"),
+                                        role());  // Deprecated, and still said.
     }
     info.set_failover_timeout((kinds & 64) == 0 ? 3600 : number());
     twist(info);
