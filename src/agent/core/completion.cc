@@ -54,8 +54,7 @@ void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointW
     end_if_shut_down(context);
 }
 
-void complete_executor(Context& context, const ExecutorKey& key,
-                       std::vector<CheckpointWrite>& writes) {
+void complete_executor(Context& context, ExecutorKey key, std::vector<CheckpointWrite>& writes) {
     State& state = context.state;
     ExecutorRun* executor = find_executor(state, key);
     if (executor == nullptr || executor->phase != ExecutorPhase::ended) return;

@@ -13,9 +13,8 @@ namespace tepui::agent {
 void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointWrite> writes = {});
 
 /// Forgets an executor that ended and whose tasks are all gone; any other stays. Its keys are added
-/// to `writes`.
-void complete_executor(Context& context, const ExecutorKey& key,
-                       std::vector<CheckpointWrite>& writes);
+/// to `writes`. `key` is a copy: the caller's may lie in what is forgotten.
+void complete_executor(Context& context, ExecutorKey key, std::vector<CheckpointWrite>& writes);
 
 /// Forgets a framework whose tasks and executors are all gone; any other stays. Its key is added to
 /// `writes`.

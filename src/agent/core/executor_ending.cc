@@ -228,8 +228,8 @@ void executor_failed(Context& context, const ExecutorKey& key,
     finish_executor(context, key, std::nullopt, last);
 }
 
-void finish_executor(Context& context, const ExecutorKey& key,
-                     std::optional<std::int32_t> wait_status, const UpdateSpec& last) {
+void finish_executor(Context& context, ExecutorKey key, std::optional<std::int32_t> wait_status,
+                     const UpdateSpec& last) {
     State& state = context.state;
     ExecutorRun& executor = *find_executor(state, key);
     executor.phase = ExecutorPhase::ended;

@@ -32,9 +32,10 @@ void executor_exited(Context& context, const ExecutorKey& key,
 /// The container never ran.
 void executor_failed(Context& context, const ExecutorKey& key,
                      const ContainerLaunchFailed& failure);
-/// The executor is over; its unfinished tasks get `last`.
-void finish_executor(Context& context, const ExecutorKey& key,
-                     std::optional<std::int32_t> wait_status, const UpdateSpec& last);
+/// The executor is over; its unfinished tasks get `last`. `key` is a copy: the caller's may lie in
+/// what is forgotten.
+void finish_executor(Context& context, ExecutorKey key, std::optional<std::int32_t> wait_status,
+                     const UpdateSpec& last);
 
 /// ExecutorExited, so that the master does not charge for an executor that is not there.
 void tell_executor_exited(Context& context, const ExecutorKey& key,
