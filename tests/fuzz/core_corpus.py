@@ -85,6 +85,8 @@ SEEDS = {
     "operators": [accept(task(0)), event("kill", 0, 0, 0), event("teardown", 0), event("teardown", 0), event("publish", 0)],
     "late_writes": [HOLD, event("register_agent", 3, 0, 0, 0, 0, 0, 0, 0, 0, OWN), event("close_link", 2), event("disconnect", 0), LET_GO],
     "changes": [event("call", UPDATE_FRAMEWORK, 0, 0, 0, 0, 1, 1, 0, 0, OWN), event("jump_wall", 1, HOURS), event("offers_owed", 1), passed(0)],
+    "deactivated": [accept(task(0)), event("deactivate", 0, 0), HOLD, event("deactivate", 0, 1), event("deactivate", 0, 0), LET_GO, update(RUNNING), BACK],
+    "weights": [event("weights", 2, 1, 1, 3, 3), HOLD, event("weights", 1, 1, 6), event("weights", 1, 1, 4), LET_GO, passed(SECOND), event("restart")],
     "raw": [event("raw_call", 17, 0, *b"\x0a\x03\x0a\x01\x00\x10\x03\x22\x08\x0a\x03\x0a\x01\x00\x12\x01\x00", OWN),
             event("raw_frame", 9, 0, *b"\x0a\x01\x00\x42\x00\x0a\x01\x00\x78", 0, OWN)],
 }

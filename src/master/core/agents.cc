@@ -50,8 +50,15 @@ Result<void> validate_info(const mesos::v1::AgentInfo& info) {
         return fail(Errc::invalid_argument, "Port {} of agent {} is not a port", info.port(),
                     info.hostname());
     }
-    if (auto parsed = Resources::parse(info.resources()); !parsed) {
+    const auto parsed = Resources::parse(info.resources());
+    if (!parsed) {
         return fail_with(fmt::format("Resources of agent {}", info.hostname()), parsed.error());
+    }
+    if (!(*parsed == parsed->unallocated())) {
+        return fail(Errc::invalid_argument,
+                    "Resources of agent {}: what an agent has is not allocated to a role yet, as "
+                    "'{}' says",
+                    info.hostname(), parsed->to_string());
     }
     return {};
 }

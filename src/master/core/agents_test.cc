@@ -88,7 +88,9 @@ TEST(AgentRegistration, BadOnesAreToldToStop) {
     negative.mutable_resources(0)->mutable_scalar()->set_value(-1);
     mesos::v1::AgentInfo portless = agent_info();
     portless.set_port(0);
-    for (const auto& info : {nameless, negative, portless}) {
+    mesos::v1::AgentInfo allocated = agent_info();
+    allocated.mutable_resources(0)->mutable_allocation_info()->set_role("ops");
+    for (const auto& info : {nameless, negative, portless, allocated}) {
         const LinkId link = shell.open_link();
         shell.frame(link, register_frame(info));
         const auto frames = shell.take_frames(link);
@@ -586,6 +588,26 @@ TEST(Reregistration, WhatItReportsForTheFirstTimeIsNoLongerOffered) {
                      /*restarted=*/false, /*same_link=*/true);
     EXPECT_FALSE(shell.state().offers.contains(OfferId{offer.id().value()}));
     EXPECT_EQ(Resources::parse(scheduler.offer().resources())->scalar("cpus"), Quantity{7000});
+}
+
+TEST(Reregistration, APortThatTwoReportedTasksHaveCountsOnce) {
+    FakeShell shell;
+    FakeScheduler scheduler = subscribe(shell);
+    FakeAgent agent = register_agent(shell, agent_info("node1", "cpus:8;mem:16384;ports:[1-9]"));
+    scheduler.offer();  // Of everything.
+    std::vector<mesos::v1::Task> tasks;
+    for (const char* name : {"a", "b"}) {
+        tasks.push_back(reported_task(scheduler.id, name, mesos::v1::TASK_RUNNING));
+        *tasks.back().mutable_resources() =
+            Resources::parse_flag("cpus:1;ports:[4-5]")->allocated_to("*").to_proto();
+    }
+    agent.reregister(tasks, {}, /*restarted=*/false, /*same_link=*/true);
+    const auto left = Resources::parse(scheduler.offer().resources());
+    EXPECT_EQ(left->scalar("cpus"), Quantity{6000});
+    EXPECT_EQ(left->ranges("ports"), Resources::parse_flag("ports:[1-3,6-9]")->ranges("ports"));
+    agent.update(scheduler.id, "b", mesos::v1::TASK_FINISHED);
+    agent.update(scheduler.id, "a", mesos::v1::TASK_FINISHED);
+    EXPECT_TRUE(shell.state().agents.at(agent.id).used.empty());
 }
 
 TEST(Reregistration, TerminalTasksThatNobodyListsAnyMoreAreCompleted) {

@@ -35,6 +35,8 @@ enum class Kind : std::uint8_t {
     hold_writes,
     persist_one,
     restart,
+    deactivate,
+    weights,
     count,
 };
 
@@ -116,6 +118,11 @@ void take_event(FuzzWorld& world, FuzzInput& in) {
         case Kind::hold_writes: return world.hold_writes(in.flag());
         case Kind::persist_one: return world.persist_one();
         case Kind::restart: return world.restart();
+        case Kind::deactivate: {
+            const tepui::AgentId agent = messages.agent();
+            return world.deactivate(agent, !in.flag());
+        }
+        case Kind::weights: return world.weights(messages.weights());
         case Kind::count: return;
     }
 }

@@ -132,6 +132,15 @@ Duration FuzzMessages::span() {
     return in_.of(spans);
 }
 
+std::vector<mesos::v1::WeightInfo> FuzzMessages::weights() {
+    std::vector<mesos::v1::WeightInfo> infos(in_.below(3));
+    for (mesos::v1::WeightInfo& info : infos) {
+        info.set_role(role());
+        info.set_weight(number());
+    }
+    return infos;
+}
+
 std::optional<mesos::v1::KillPolicy> FuzzMessages::kill_policy() {
     if (!in_.rarely()) return std::nullopt;
     mesos::v1::KillPolicy policy;

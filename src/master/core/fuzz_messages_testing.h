@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -23,6 +24,7 @@ public:
     TaskId task();
     std::optional<mesos::v1::KillPolicy> kill_policy();
     Duration span();
+    std::vector<mesos::v1::WeightInfo> weights();
 
     Call subscribe();
     /// A call in the name of some framework, of the kind that the first choice says.

@@ -201,6 +201,14 @@ void FuzzWorld::mark_gone(const AgentId& agent) {
     step(MarkAgentGoneRequested{new_request(), agent});
 }
 
+void FuzzWorld::deactivate(const AgentId& agent, bool deactivated) {
+    step(DeactivationRequested{new_request(), agent, deactivated});
+}
+
+void FuzzWorld::weights(std::vector<mesos::v1::WeightInfo> infos) {
+    step(WeightsUpdateRequested{new_request(), std::move(infos)});
+}
+
 void FuzzWorld::take_what_readers_take() {
     check_published(core_->take_published());
     const Changes changes = core_->take_changes();

@@ -42,6 +42,8 @@ public:
     void kill(const FrameworkId& framework, const TaskId& task,
               std::optional<mesos::v1::KillPolicy> policy);
     void mark_gone(const AgentId& agent);
+    void deactivate(const AgentId& agent, bool deactivated);
+    void weights(std::vector<mesos::v1::WeightInfo> infos);
     void publish(bool wanted) { core_->publish_events(wanted); }
     void take_what_readers_take();
 

@@ -67,7 +67,8 @@ Result<Resources> judge_task(const Pool& pool, const TaskInfo& task, TaskPlace p
     return needed;
 }
 
-// Piece by piece, as they are charged: the sum of ranges, or sets, hides what two of them both want.
+// Piece by piece, as they are charged: the sum of ranges, or sets, hides what two of them both
+// want.
 Result<void> judge_fit(const Pool& pool, const std::vector<Resources>& pieces,
                        std::string_view what) {
     Resources total;

@@ -1,6 +1,7 @@
 #include "master/core/ledger.h"
 
 #include "base/assert.h"
+#include "resources/entry.h"
 
 namespace tepui::master {
 
@@ -72,6 +73,23 @@ void release_used(Turn& turn, Agent& agent, const FrameworkId& framework,
     take(agent.used, framework, resources);
     turn.state.allocator->recover(framework, agent.id, resources, std::nullopt, turn.now.instant);
     turn.changed(agent.id);
+}
+
+Resources not_held(const Agent& agent, const Resources& reported) {
+    const auto is_exclusive = [](const Resources::Entry& entry) {
+        return !entry.is_scalar() || (entry.is_indivisible() && !entry.shared);
+    };
+    Resources held;
+    for (const auto& [framework, used] : agent.used) {
+        held += used.unallocated().filter(is_exclusive);
+    }
+    Resources chargeable = reported.filter(std::not_fn(is_exclusive));
+    for (const auto& [role, part] : reported.filter(is_exclusive).by_allocation_role()) {
+        const Resources fresh = part.unallocated() - held;
+        held += fresh;
+        chargeable += fresh.allocated_to(role);
+    }
+    return chargeable;
 }
 
 bool ledger_balances(const State& state) {

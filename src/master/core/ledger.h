@@ -32,6 +32,9 @@ void use_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
 /// Free -> used, for what an agent reports. With `in_allocator` false the account is not open yet.
 void use_reported(Turn& turn, Agent& agent, const FrameworkId& framework,
                   const Resources& resources, bool in_allocator = true);
+/// What of a report can be charged: an agent may say that two of its tasks have the same port (or
+/// set item, or volume), which counts for the first of them only. Amounts always add up.
+Resources not_held(const Agent& agent, const Resources& reported);
 /// Used -> free.
 void release_used(Turn& turn, Agent& agent, const FrameworkId& framework,
                   const Resources& resources);

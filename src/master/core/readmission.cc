@@ -106,9 +106,10 @@ void announce_return(Turn& turn, const Framework& framework, const Agent& agent,
 }
 
 // What an agent that was registered all along did not report before may be offered just now.
-void charge_reported(Turn& turn, Agent& agent, const FrameworkId& framework,
-                     const Resources& resources, Readmission before) {
+void charge_reported(Turn& turn, Agent& agent, const FrameworkId& framework, Resources& resources,
+                     Readmission before) {
     if (before.was_registered) rescind_offers_on(turn, agent);
+    resources = not_held(agent, resources);
     use_reported(turn, agent, framework, resources, before.was_registered);
 }
 
