@@ -52,6 +52,14 @@ struct LaunchSpec {
     std::optional<double> mem_mb;                    // Hard limit.
     std::optional<mesos::v1::RLimitInfo> rlimits;
 
+    /// As the task asks for it; each isolator reads its own part. Absent: the host's file system
+    /// and network.
+    std::optional<mesos::v1::ContainerInfo> info;
+    /// The task's (or the executor's), for disks, ports and devices.
+    google::protobuf::RepeatedPtrField<mesos::v1::Resource> resources;
+    std::optional<double> mem_request_mb;  // Below `mem_mb` when the task may burst.
+    std::string hostname_default;          // Of a network namespace of its own; the container id.
+
     /// Waits for an agent to come back; else it ends with the agent that launched it.
     bool outlives_agent = true;
     /// Runs no command: keeps a sandbox and cgroups for containers nested in it until destroyed.
@@ -75,6 +83,9 @@ struct ContainerResources {
 
 struct Started {
     std::int64_t pid = 0;
+    /// What isolators (or Docker) tell of it: addresses, cgroup handles. Without executor_pid and
+    /// container_id.
+    mesos::v1::ContainerStatus status;
 };
 
 /// Resource that was exceeded, for TaskStatus.limitation.
@@ -95,6 +106,7 @@ struct Found {
     std::int64_t pid = 0;
     bool running = false;
     std::optional<Exited> exited;
+    mesos::v1::ContainerStatus status;  // As in Started.
 };
 
 /// An error of a launch and how far it had come.

@@ -12,7 +12,47 @@
 
 namespace tepui::containerizer {
 
-/// What the shim is to do, before descriptors exist. Pure: made from the spec alone.
+/// One mount in a container's own mount namespace, in the order given.
+struct MountPlan {
+    std::string source;       // Of a bind mount: a path of the host. Else what mount(2) calls it.
+    std::string target;       // Absolute, as the container sees it; made when it is missing and the
+                              // root filesystem is the container's own.
+    std::string type;         // Empty: a bind mount.
+    std::uint64_t flags = 0;  // MS_*, without MS_BIND. MS_RDONLY holds for bind mounts too.
+    std::string data;
+    bool recursive = true;  // A bind mount takes along what is mounted beneath the source.
+    bool operator==(const MountPlan&) const = default;
+};
+
+/// Bit masks of CAP_*; what the task has and what it can ever get.
+struct CapabilityPlan {
+    std::uint64_t effective = 0;  // Also permitted, inheritable and ambient.
+    std::uint64_t bounding = 0;
+    bool operator==(const CapabilityPlan&) const = default;
+};
+
+/// A device node in the container's /dev, when that is its own.
+struct DevicePlan {
+    std::string path;  // Of the host, and in the container.
+    char kind = 'c';   // Or 'b'.
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    bool read = true;
+    bool write = true;
+    bool mknod = false;
+    bool operator==(const DevicePlan&) const = default;
+};
+
+/// A root filesystem of the container's own: the OCI runtime runs it.
+struct RootPlan {
+    std::string path;               // Of the host; everything is mounted there that is to be.
+    std::string working_directory;  // In the container; empty: MESOS_SANDBOX there.
+    bool read_only = false;
+    bool operator==(const RootPlan&) const = default;
+};
+
+/// What the shim is to do, before descriptors exist. Begun from the spec alone; isolators add to
+/// it.
 struct LaunchPlan {
     std::string container;
     std::vector<std::string> argv;         // First the program, then its argv from argv[0] on.
@@ -26,6 +66,22 @@ struct LaunchPlan {
     std::uint64_t log_bytes_max = 0;
     std::uint32_t log_files_max = 1;
     std::int64_t orphan_ms_max = -1;  // How long it lives without an agent; -1: for ever.
+
+    std::vector<MountPlan> mounts;
+    std::optional<RootPlan> root;
+    std::optional<CapabilityPlan> capabilities;  // Absent: as the user has them.
+    bool no_new_privileges = false;
+    std::string seccomp_filter;      // struct sock_filter[], as the kernel takes it; empty: none.
+    bool new_ipc_namespace = false;  // With a /dev/shm of its own.
+    std::string ipc_namespace;       // Path of one to join; empty: none.
+    std::string network_namespace;   // Path of one to join; empty: the agent's.
+    std::string hostname;            // With a UTS namespace of its own; empty: the host's.
+    std::optional<int> oom_score_adj;
+    std::vector<DevicePlan> devices;  // Beside null, zero, full, random, urandom, tty.
+    bool terminal = false;            // stdio is a pseudo terminal.
+    std::uint16_t terminal_rows = 0;  // 0: unknown.
+    std::uint16_t terminal_columns = 0;
+    bool keep_stdin = false;  // Whoever attaches can write to the task's stdin.
 };
 
 /// The program and its arguments: /bin/sh -c for a shell command, else `value` found in the task's

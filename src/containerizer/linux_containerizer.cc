@@ -88,6 +88,13 @@ Result<void> LinuxContainerizer::prepare_machine() {
     ::fchmod(runtime_dir_.get(), 0700);  // Sockets in it obey whoever can connect.
     const bool wanted_cgroups = groups_.isolation().any_cgroup();
     for (std::string& text : groups_.prepare()) warn(std::move(text));
+    const auto on_limit = [this](const ContainerId& id, LimitHit limit) {
+        this->on_limit(id, std::move(limit));
+    };
+    isolators_ = TEPUI_TRY(make_isolators({options_, groups_, on_limit}));
+    for (const auto& isolator : isolators_)
+        if (const Result<void> can = isolator->prepare_machine(); !can)
+            return fail_with(fmt::format("isolator {}", isolator->name()), can.error());
     if (wanted_cgroups && !groups_.any())
         warn("no cgroup limits anything here: containers are plain process groups");
     namespaces_ = ::geteuid() == 0;
@@ -123,9 +130,12 @@ void LinuxContainerizer::on_report(const Shared& container, const shim_report& r
         const std::lock_guard lock(mutex_);
         container->shim_pid = static_cast<pid_t>(report.shim_pid);
         container->task_pid = report.task_pid;
-        if (report.state == SHIM_RUNNING) started = std::exchange(container->started, nullptr);
+        if (report.state == SHIM_RUNNING && isolators_.empty())
+            started = std::exchange(container->started, nullptr);
     }
-    if (started) started(Started{report.task_pid});
+    if (started) started(Started{report.task_pid, {}});
+    if (report.state == SHIM_RUNNING && !isolators_.empty())
+        workers_.submit([this, container] { tell_started(container); });
 }
 
 void LinuxContainerizer::signal(const ContainerId& id, int signal) {
@@ -155,12 +165,14 @@ void LinuxContainerizer::finish(const Shared& container) {
         return;
     }
     const Result<Status> status = read_status(container->name);
+    const std::lock_guard telling(container->telling);
     OnStarted started;
     {
         const std::lock_guard lock(mutex_);
         started = std::exchange(container->started, nullptr);
     }
     const bool ran = !started || (status && !status->failed_stage);
+    clean_up_isolators(isolated(*container));
     if (ran)
         remember_end(container->name);
     else
@@ -176,8 +188,9 @@ void LinuxContainerizer::finish(const Shared& container) {
         leave_parent(container);
         return;
     }
-    if (started) started(Started{container->task_pid});
+    if (started) started(Started{container->task_pid, {}});
     Exited end = status ? to_exited(*status) : Exited{};
+    if (container->limit && !end.limit) end.limit = container->limit;
     if (container->orphaned) end.status.reset();
     container->exited(std::move(end));
     leave_parent(container);  // After that: the end of the parent is told later than this one.
@@ -208,19 +221,21 @@ void LinuxContainerizer::forget(const ContainerId& container) {
 }
 
 Result<mesos::v1::ResourceStatistics> LinuxContainerizer::usage(const ContainerId& id) {
-    std::string name;
+    Shared container;
     {
         const std::lock_guard lock(mutex_);
         const auto found = containers_.find(id);
         if (found == containers_.end() || found->second->link == 0)
             return fail(Errc::not_found, "container '{}' does not run", id);
-        name = found->second->cgroup;
+        container = found->second;
     }
+    const std::string& name = container->cgroup;
     mesos::v1::ResourceStatistics statistics;
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     statistics.set_timestamp(std::chrono::duration<double>(now).count());
     // One in its parent's cgroups is measured there, with the others.
     if (!name.empty()) groups_.usage(name, statistics);
+    for (const auto& isolator : isolators_) isolator->usage(isolated(*container), statistics);
     return statistics;
 }
 

@@ -12,6 +12,7 @@
 #include "containerizer/cgroups/group.h"
 #include "containerizer/containerizer.h"
 #include "containerizer/descriptor.h"
+#include "containerizer/isolator.h"
 #include "containerizer/launch_plan.h"
 #include "containerizer/nest.h"
 #include "containerizer/probes.h"
@@ -49,8 +50,10 @@ private:
     /// One container between launch() and its `exited`.
     struct Container {
         ContainerId id;
-        std::string name;   // short_name(id)
-        OnStarted started;  // Empty once told.
+        std::string name;  // short_name(id)
+        std::string sandbox;
+        OnStarted started;   // Empty once told.
+        std::mutex telling;  // Held from its taking to its call; taken before mutex_.
         OnExited exited;
         std::atomic<bool> cancelled = false;  // Read by the fetcher while it works.
         std::uint64_t link = 0;               // 0: no shim yet.
@@ -63,6 +66,7 @@ private:
         std::size_t nested = 0;             // Containers in it that have not ended.
         bool closed = false;                // Its shim is gone: nothing is launched in it any more.
         bool orphaned = false;              // It was ended because its parent did.
+        std::optional<LimitHit> limit;      // What an isolator ended it for.
     };
     using Shared = std::shared_ptr<Container>;
 
@@ -74,11 +78,22 @@ private:
     std::expected<void, LaunchError> try_launch(const Shared& container, const LaunchSpec& spec);
     Result<LaunchPlan> plan_launch(const Container& container, const LaunchSpec& spec) const;
     Result<Descriptor> make_sandbox(const LaunchSpec& spec, const User* user) const;
-    Result<void> spawn(const Shared& container, const LaunchSpec& spec, const LaunchPlan& plan,
+    Result<void> spawn(const Shared& container, const LaunchSpec& spec, LaunchPlan& plan,
                        int sandbox_fd);
     void link(const Shared& container, Descriptor connection);
 
     Result<void> try_probe(const ContainerId& id, const ProbeSpec& spec, const OnProbed& done);
+
+    // Isolators (linux_isolators.cc), on workers.
+    Isolated isolated(const Container& container) const;
+    Isolated isolated(const std::string& name) const;
+    Result<void> write_sandbox_path(const Container& container) const;
+    Result<void> prepare_isolators(const Container& container, const LaunchSpec& spec,
+                                   LaunchPlan& plan);
+    void tell_started(const Shared& container);
+    void clean_up_isolators(const Isolated& isolated);
+    void on_limit(const ContainerId& id, LimitHit limit);
+    mesos::v1::ContainerStatus container_status(const Container& container);
 
     // What shims say, on the links' thread.
     void on_report(const Shared& container, const shim_report& report);
@@ -125,6 +140,7 @@ private:
 
     const Options options_;
     cgroups::Groups groups_;
+    std::vector<std::unique_ptr<Isolator>> isolators_;
     Descriptor work_dir_;
     Descriptor runtime_dir_;
     bool namespaces_ = true;  // Whether this process may make any.

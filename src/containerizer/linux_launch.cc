@@ -42,6 +42,7 @@ void LinuxContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited exi
     auto container = std::make_shared<Container>();
     container->id = spec.container;
     container->name = short_name(spec.container);
+    container->sandbox = spec.sandbox;
     container->started = std::move(started);
     container->exited = std::move(exited);
     container->cgroup = container->name;
@@ -171,7 +172,7 @@ Result<Descriptor> LinuxContainerizer::make_sandbox(const LaunchSpec& spec,
 }
 
 Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec& spec,
-                                       const LaunchPlan& plan, int sandbox_fd) {
+                                       LaunchPlan& plan, int sandbox_fd) {
     const std::string& name = container->name;
     if (::mkdirat(runtime_dir_.get(), name.c_str(), 0700) != 0)
         return fail(Errc::io, "cannot make runtime directory '{}': {}", runtime_path(name),
@@ -179,6 +180,7 @@ Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec
     const auto give_up = [&](const Error& error) -> Result<void> {
         if (!container->cgroup.empty())
             groups_.destroy(container->cgroup, std::chrono::milliseconds(100));
+        clean_up_isolators(isolated(*container));
         remove_runtime(name);
         return std::unexpected(error);
     };
@@ -186,12 +188,17 @@ Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec
         open_beneath(runtime_dir_.get(), name, O_RDONLY | O_DIRECTORY);
     if (!runtime) return give_up(runtime.error());
     if (Result<void> wrote = write_nest(*container); !wrote) return give_up(wrote.error());
+    if (Result<void> prepared = prepare_isolators(*container, spec, plan); !prepared)
+        return give_up(prepared.error());
     cgroups::Limits limits{spec.cpus, std::nullopt, spec.mem_mb, options_.pids_max};
     if (options_.cgroups_enable_cfs)
         limits.cpus_limit = spec.cpus_limit ? spec.cpus_limit : spec.cpus;
     if (!container->cgroup.empty())
         if (Result<void> made = groups_.create(container->cgroup, limits); !made)
             return give_up(made.error());
+    for (const auto& isolator : isolators_)
+        if (Result<void> entered = isolator->enter_cgroups(isolated(*container), spec); !entered)
+            return give_up(entered.error());
     Result<Spawned> spawned =
         spawn_shim(options_.shim_path, plan, runtime_path(name), runtime->get(), sandbox_fd);
     if (!spawned) return give_up(spawned.error());

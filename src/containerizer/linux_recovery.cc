@@ -82,7 +82,7 @@ void LinuxContainerizer::recover_one(Recovery& recovery, const ContainerId& id, 
         // It ended, or it never ran, or what answers is not what the name says; or its parent is
         // gone, and then how it ends says nothing about it.
         recovery.strangers.push_back(std::move(survivor));
-        recovery.found.push_back({id, 0, false, std::nullopt});
+        recovery.found.push_back({id, 0, false, std::nullopt, {}});
         if (runs) recovery.orphans.insert(id);
         return;
     }
@@ -102,7 +102,12 @@ void LinuxContainerizer::recover_one(Recovery& recovery, const ContainerId& id, 
         containers_.insert_or_assign(id, container);
     }
     if (!nest.cgroup.empty()) recovery.kept_groups.insert(nest.cgroup);
-    recovery.found.push_back({id, container->task_pid, true, std::nullopt});
+    for (const auto& isolator : isolators_) {
+        isolator->recover(isolated(*container));
+        isolator->started(isolated(*container), container->task_pid);
+    }
+    recovery.found.push_back(
+        {id, container->task_pid, true, std::nullopt, container_status(*container)});
     recovery.adopted.emplace_back(container, std::move(survivor.connection));
 }
 
@@ -123,7 +128,7 @@ Result<std::vector<Found>> LinuxContainerizer::recover(
     for (const ContainerId& id : expected) {
         const std::string name = short_name(id);
         if (unclaimed.erase(name) == 0) {
-            recovery.found.push_back({id, 0, false, Exited{}});
+            recovery.found.push_back({id, 0, false, Exited{}, {}});
             continue;
         }
         Nest nest = read_nest(name);
@@ -139,12 +144,20 @@ Result<std::vector<Found>> LinuxContainerizer::recover(
         if (one.running || one.exited) continue;
         // Read after the sweep: whoever was still writing is gone.
         const std::string name = short_name(one.container);
+        clean_up_isolators(isolated(name));
         const Result<Status> status = read_status(name);
         one.exited = status ? to_exited(*status) : Exited{};
         if (recovery.orphans.contains(one.container)) one.exited->status.reset();
         remember_end(name);
     }
-    for (const std::string& name : unclaimed) remove_runtime(name);
+    for (const std::string& name : unclaimed) {
+        clean_up_isolators(isolated(name));
+        remove_runtime(name);
+    }
+    std::vector<Isolated> living;
+    for (const auto& [container, connection] : recovery.adopted)
+        living.push_back(isolated(*container));
+    for (const auto& isolator : isolators_) isolator->sweep(living);
     // Last: a parent whose connection closes looks for those that are nested in it.
     for (auto& [container, connection] : recovery.adopted) link(container, std::move(connection));
     return std::move(recovery.found);

@@ -6,7 +6,7 @@ Result<void> LinuxContainerizer::update(const ContainerId& id, const ContainerRe
                                         std::uint64_t sequence) {
     // One at a time, so that what is written last is what was asked for last.
     const std::lock_guard updating(update_mutex_);
-    std::string name;
+    Shared container;
     {
         const std::lock_guard lock(mutex_);
         const auto found = containers_.find(id);
@@ -14,13 +14,17 @@ Result<void> LinuxContainerizer::update(const ContainerId& id, const ContainerRe
             return fail(Errc::not_found, "container '{}' does not run", id);
         if (sequence < found->second->update_sequence) return {};
         found->second->update_sequence = sequence;
-        name = found->second->cgroup;
+        container = found->second;
     }
+    const std::string& name = container->cgroup;
     if (name.empty()) return {};  // Its parent's limits are all that it has.
     cgroups::Limits limits{resources.cpus, std::nullopt, resources.mem_mb, std::nullopt};
     if (options_.cgroups_enable_cfs)
         limits.cpus_limit = resources.cpus_limit ? resources.cpus_limit : resources.cpus;
-    return groups_.update(name, limits);
+    TEPUI_CHECK_OK(groups_.update(name, limits));
+    for (const auto& isolator : isolators_)
+        TEPUI_CHECK_OK(isolator->update(isolated(*container), resources));
+    return {};
 }
 
 }  // namespace tepui::containerizer
