@@ -4,6 +4,7 @@ import os
 import pytest
 
 from harness.cluster import TEPUI, Cluster
+from harness.scheduler import Scheduler
 
 
 def pytest_sessionstart(session):
@@ -26,3 +27,12 @@ def shared_cluster():
     """One master and one agent for all tests of a module that leave them as they found them."""
     with Cluster() as running:
         yield running
+
+
+@pytest.fixture
+def scheduler(shared_cluster):
+    """A framework of its own for the test, which takes its tasks along."""
+    framework = Scheduler(shared_cluster.port)
+    yield framework
+    framework.teardown()
+    framework.close()

@@ -11,28 +11,6 @@ namespace {
 using mesos::v1::scheduler::Call;
 using mesos::v1::scheduler::Event;
 
-asio::awaitable<void> pump_stream(std::shared_ptr<http::ClientStream> stream,
-                                  std::shared_ptr<RecordQueue> records) {
-    wire::RecordDecoder decoder;
-    for (;;) {
-        const Result<std::string> bytes = co_await stream->read();
-        if (!bytes || bytes->empty() || !decoder.feed(*bytes)) break;
-        while (auto record = decoder.next()) records->push(std::move(*record));
-    }
-    records->end();
-}
-
-asio::awaitable<void> pump_duplex(std::shared_ptr<http::Duplex> duplex,
-                                  std::shared_ptr<RecordQueue> records) {
-    wire::RecordDecoder decoder;
-    for (;;) {
-        const Result<std::string> bytes = co_await duplex->read();
-        if (!bytes || bytes->empty() || !decoder.feed(*bytes)) break;
-        while (auto record = decoder.next()) records->push(std::move(*record));
-    }
-    records->end();
-}
-
 std::string content_type(wire::Media media) {
     return std::string(media == wire::Media::json ? wire::media_json : wire::media_protobuf);
 }
@@ -128,7 +106,7 @@ Event TestScheduler::subscribe(mesos::v1::FrameworkInfo info) {
     stream_id_ = std::string(stream_->headers().find("Mesos-Stream-Id").value_or(""));
     EXPECT_FALSE(stream_id_.empty());
     records_ = std::make_shared<RecordQueue>();
-    asio::co_spawn(client_.io().context(), pump_stream(stream_, records_), asio::detached);
+    asio::co_spawn(client_.io().context(), pump_records(stream_, records_), asio::detached);
     Event event = next(Event::SUBSCRIBED);
     framework_id_ = event.subscribed().framework_id();
     return event;
@@ -168,7 +146,7 @@ TestAgent::TestAgent(TestIo& io, std::uint16_t port) : io_(io), client_(io, port
         client_.client().upgrade(client_.make("GET", "/tepui/agent-link"), "tepui-agent-link"));
     if (!duplex) throw std::runtime_error(duplex.error().text);
     duplex_ = std::move(*duplex);
-    asio::co_spawn(io_.context(), pump_duplex(duplex_, records_), asio::detached);
+    asio::co_spawn(io_.context(), pump_records(duplex_, records_), asio::detached);
 }
 
 void TestAgent::send(const link::ToMaster& frame) {

@@ -18,6 +18,7 @@
 #include "mesos/v1/scheduler/scheduler.pb.h"
 #include "tepui/link.pb.h"
 #include "wire/media.h"
+#include "wire/recordio.h"
 
 // Clients of a master over real sockets, for tests. Everything that waits has a deadline and fails
 // the running test when it passes.
@@ -62,6 +63,19 @@ private:
     std::deque<std::string> records_;
     bool ended_ = false;
 };
+
+/// Reads a stream (http::ClientStream, http::Duplex) to its end, record by record.
+template <typename Stream>
+asio::awaitable<void> pump_records(std::shared_ptr<Stream> stream,
+                                   std::shared_ptr<RecordQueue> records) {
+    wire::RecordDecoder decoder;
+    for (;;) {
+        const Result<std::string> bytes = co_await stream->read();
+        if (!bytes || bytes->empty() || !decoder.feed(*bytes)) break;
+        while (auto record = decoder.next()) records->push(std::move(*record));
+    }
+    records->end();
+}
 
 /// Plain requests to a master.
 class TestClient {

@@ -1,26 +1,11 @@
 #include "master/operator_streams_testing.h"
 
 #include <gtest/gtest.h>
+
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
-#include "wire/recordio.h"
-
 namespace tepui::master {
-namespace {
-
-asio::awaitable<void> pump(std::shared_ptr<http::ClientStream> stream,
-                           std::shared_ptr<RecordQueue> records) {
-    wire::RecordDecoder decoder;
-    for (;;) {
-        const Result<std::string> bytes = co_await stream->read();
-        if (!bytes || bytes->empty() || !decoder.feed(*bytes)) break;
-        while (auto record = decoder.next()) records->push(std::move(*record));
-    }
-    records->end();
-}
-
-}  // namespace
 
 TestReader::TestReader(TestIo& io, std::uint16_t port, const std::string& query, wire::Media media,
                        bool reads)
@@ -35,7 +20,7 @@ TestReader::TestReader(TestIo& io, std::uint16_t port, const std::string& query,
     EXPECT_EQ(stream_->status(), 200U);
     EXPECT_EQ(stream_->headers().find("Content-Type"), to_string(media));
     EXPECT_FALSE(stream_->headers().contains("Mesos-Stream-Id"));
-    if (reads) asio::co_spawn(io.context(), pump(stream_, records_), asio::detached);
+    if (reads) asio::co_spawn(io.context(), pump_records(stream_, records_), asio::detached);
 }
 
 std::optional<std::string> TestReader::next_bytes(bool heartbeats) {

@@ -12,14 +12,6 @@ from harness.wait import wait_for
 QUICK = {"delay_seconds": 0.0, "interval_seconds": 0.1, "timeout_seconds": 5.0}
 
 
-@pytest.fixture
-def scheduler(shared_cluster):
-    framework = Scheduler(shared_cluster.port)
-    yield framework
-    framework.teardown()
-    framework.close()
-
-
 def health(kind="COMMAND", **fields):
     return {"type": kind, "grace_period_seconds": 0.0, "consecutive_failures": 3, **QUICK, **fields}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from harness import shapes
-from harness.cluster import Cluster, request
-from harness.scheduler import Scheduler
+from harness.cluster import request
+from harness.scheduler import Scheduler, scalar
 from harness.wait import wait_for
 
 GOLDEN = Path(__file__).parents[2] / "api" / "golden" / "executor-events.jsonl"
@@ -16,17 +16,8 @@ PROGRAM = Path(__file__).parent.parent / "harness" / "executor_program.py"
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    with Cluster(agents=1) as made:
-        yield made
-
-
-@pytest.fixture
-def scheduler(cluster):
-    made = Scheduler(cluster.port, name="executors")
-    yield made
-    made.teardown()
-    made.close()
+def cluster(shared_cluster):
+    return shared_cluster
 
 
 class Executor:
@@ -74,10 +65,6 @@ class Executor:
 
     def events(self):
         return [json.loads(line) for line in (self.sandbox() / "events").read_text().splitlines()]
-
-
-def scalar(name, value):
-    return {"name": name, "type": "SCALAR", "scalar": {"value": value}}
 
 
 def last(scheduler, task):

@@ -5,27 +5,14 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from harness.cluster import Cluster, call, request
-from harness.scheduler import TERMINAL, Scheduler
+from harness.cluster import call, request
+from harness.scheduler import TERMINAL, Scheduler, scalar
 from harness.wait import wait_for
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    with Cluster(agents=1) as made:
-        yield made
-
-
-@pytest.fixture
-def scheduler(cluster):
-    made = Scheduler(cluster.port, name="pods")
-    yield made
-    made.teardown()
-    made.close()
-
-
-def scalar(name, value):
-    return {"name": name, "type": "SCALAR", "scalar": {"value": value}}
+def cluster(shared_cluster):
+    return shared_cluster
 
 
 class Pod:

@@ -6,14 +6,6 @@ from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
 
-@pytest.fixture
-def scheduler(shared_cluster):
-    framework = Scheduler(shared_cluster.port)
-    yield framework
-    framework.teardown()
-    framework.close()
-
-
 ENDS = [
     ("exit-0", "exit 0", "TASK_FINISHED", "Command exited with status 0"),
     ("exit-3", "exit 3", "TASK_FAILED", "Command exited with status 3"),

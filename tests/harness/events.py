@@ -4,6 +4,8 @@ import json
 import queue
 import threading
 
+from harness.streams import shut_down
+
 
 class EventReader:
     """Subscribes at once; every record is kept in `records`, in order. `query`: "sequence=1&kind=TASK_ADDED"."""
@@ -45,12 +47,7 @@ class EventReader:
         return records
 
     def close(self):
-        sock = self._connection.sock or (self._stream.fp and self._stream.fp.raw._sock)
-        if sock is not None:
-            try:
-                sock.shutdown(2)
-            except OSError:
-                pass
+        shut_down(self._connection, self._stream)
         self._thread.join(10)
         self._connection.close()
 

@@ -5,10 +5,16 @@ import json
 import queue
 import threading
 
+from harness.streams import shut_down
 from harness.wait import DeadlineExceeded, wait_for
 
 TERMINAL = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST", "TASK_ERROR", "TASK_DROPPED", "TASK_GONE",
             "TASK_GONE_BY_OPERATOR"}
+
+
+def scalar(name, value):
+    """A resource."""
+    return {"name": name, "type": "SCALAR", "scalar": {"value": value}}
 
 
 class Scheduler:
@@ -143,12 +149,7 @@ class Scheduler:
 
     def close(self):
         """Breaks the stream, as a crash of the scheduler does."""
-        sock = self._connection.sock or (self._stream.fp and self._stream.fp.raw._sock)
-        if sock is not None:
-            try:
-                sock.shutdown(2)
-            except OSError:
-                pass
+        shut_down(self._connection, self._stream)
         self._reader.join(10)
         self._connection.close()
 
