@@ -43,25 +43,30 @@ void add_frameworks(Metrics& metrics, const Snapshot& snapshot) {
     metrics["master/outstanding_offers"] = static_cast<double>(snapshot.offers.size());
 }
 
-void add_tasks(Metrics& metrics, const Snapshot& snapshot) {
-    double staging = 0;
-    double starting = 0;
-    double running = 0;
-    double killing = 0;
-    snapshot.tasks.for_each([&](const TaskKey&, const auto& task) {
-        switch (task->info->state()) {
-            case mesos::v1::TASK_STAGING: ++staging; break;
-            case mesos::v1::TASK_STARTING: ++starting; break;
-            case mesos::v1::TASK_RUNNING: ++running; break;
-            case mesos::v1::TASK_KILLING: ++killing; break;
-            default: break;
-        }
+using TasksByFramework = std::map<FrameworkId, CountByNumber>;
+
+/// Tasks that are not ended, by framework and TaskState number.
+TasksByFramework count_tasks(const Snapshot& snapshot) {
+    TasksByFramework counted;
+    snapshot.tasks.for_each(
+        [&](const TaskKey& key, const auto& task) { counted[key.first].add(task->info->state()); });
+    snapshot.unreachable_tasks.for_each([&](const TaskKey& key, const auto&) {
+        counted[key.first].add(mesos::v1::TASK_UNREACHABLE);
     });
-    metrics["master/tasks_staging"] = staging;
-    metrics["master/tasks_starting"] = starting;
-    metrics["master/tasks_running"] = running;
-    metrics["master/tasks_killing"] = killing;
-    metrics["master/tasks_unreachable"] = static_cast<double>(snapshot.unreachable_tasks.size());
+    return counted;
+}
+
+void add_tasks(Metrics& metrics, const TasksByFramework& counted) {
+    const auto add = [&](const char* name, mesos::v1::TaskState state) {
+        std::uint64_t sum = 0;
+        for (const auto& [framework, tasks] : counted) sum += tasks.of(state);
+        metrics[name] = static_cast<double>(sum);
+    };
+    add("master/tasks_staging", mesos::v1::TASK_STAGING);
+    add("master/tasks_starting", mesos::v1::TASK_STARTING);
+    add("master/tasks_running", mesos::v1::TASK_RUNNING);
+    add("master/tasks_killing", mesos::v1::TASK_KILLING);
+    add("master/tasks_unreachable", mesos::v1::TASK_UNREACHABLE);
 }
 
 void add_resources(Metrics& metrics, const Totals& totals) {
@@ -128,18 +133,6 @@ void add_system(Metrics& metrics) {
     }
 }
 
-void add_each_framework(Metrics& metrics, const MetricsInput& input) {
-    std::map<FrameworkId, CountByNumber> active;
-    input.snapshot->tasks.for_each(
-        [&](const TaskKey& key, const auto& task) { active[key.first].add(task->info->state()); });
-    input.snapshot->unreachable_tasks.for_each([&](const TaskKey& key, const auto&) {
-        active[key.first].add(mesos::v1::TASK_UNREACHABLE);
-    });
-    for (const FrameworkNumbers& framework : input.core.frameworks) {
-        add_framework_metrics(metrics, framework, active[framework.id]);
-    }
-}
-
 }  // namespace
 
 void add_stream_metrics(Metrics& metrics, const OperatorStreams::Stats& stats) {
@@ -165,8 +158,10 @@ Metrics collect_metrics(const MetricsInput& input) {
     input.loop.store_ms.report("registrar/state_store_ms", metrics);
     add_agents(metrics, snapshot);
     add_frameworks(metrics, snapshot);
-    add_tasks(metrics, snapshot);
-    add_each_framework(metrics, input);
+    TasksByFramework tasks = count_tasks(snapshot);
+    add_tasks(metrics, tasks);
+    for (const FrameworkNumbers& framework : input.core.frameworks)
+        add_framework_metrics(metrics, framework, tasks[framework.id]);
     add_resources(metrics, snapshot.totals());
     add_allocator(metrics, snapshot.totals());
     add_system(metrics);
