@@ -87,6 +87,7 @@ std::vector<agent::FoundContainer> AgentNode::find_containers() {
 void AgentNode::crash() {
     if (!alive()) return;
     ++life_;
+    if (core_->state().id) truth_.agent_died(*core_->state().id);
     core_.reset();
     disk_.crash();
     close_executors();

@@ -35,6 +35,13 @@ void GroundTruth::executor_ended(const ExecutorKey& executor, const AgentId& age
     });
 }
 
+void GroundTruth::agent_died(const AgentId& agent) {
+    for (auto& [task, life] : lives_) {
+        if (life.starts == 0 && life.placement && life.placement->agent == agent)
+            life.agent_died = true;
+    }
+}
+
 void GroundTruth::shutdown_asked(const ExecutorKey& executor, const AgentId& agent) {
     shutdowns_.emplace(executor, agent);
 }
@@ -115,7 +122,7 @@ bool GroundTruth::sibling_ended(const TaskKey& task, const Life& life) const {
         return other.first == task.first && other.second != task.second &&
                its.placement == life.placement &&
                (its.kill_asked || its.launch_failed || its.machine_lost || its.executor_ended ||
-                its.status.value_or(0) != 0);
+                (its.agent_died && its.starts == 0) || its.status.value_or(0) != 0);
     });
 }
 
@@ -127,6 +134,8 @@ bool GroundTruth::fits(const TaskKey& task, const Life& life, mesos::v1::TaskSta
         case mesos::v1::TASK_FAILED:
             return life.launch_failed || life.machine_lost || life.executor_ended ||
                    unlaunched_by_request(task, life) ||
+                   // With the executor that was to run it.
+                   (life.agent_died && life.starts == 0 && life.placement->group == 0) ||
                    (life.status && WIFEXITED(*life.status) && *life.status != 0);
         case mesos::v1::TASK_KILLED: return life.kill_asked || sibling_ended(task, life);
         default: return true;

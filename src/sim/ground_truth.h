@@ -39,6 +39,8 @@ public:
     void process_ended(const TaskKey& task, std::int32_t status) { lives_[task].status = status; }
     /// The machine was booted: the process is gone, and how it ended may be forgotten.
     void machine_lost(const TaskKey& task) { lives_[task].machine_lost = true; }
+    /// An agent's process died: what it was about to launch may never be.
+    void agent_died(const AgentId& agent);
     /// A framework sent a kill of it.
     void kill_asked(const TaskKey& task) { lives_[task].kill_asked = true; }
     /// The agent has stored how a task of an executor ended.
@@ -70,6 +72,7 @@ private:
         std::optional<std::int32_t> status;
         bool launch_failed = false;
         bool machine_lost = false;
+        bool agent_died = false;  // Before it ran.
         bool kill_asked = false;
         std::optional<Placement> placement;
         bool settled = false;

@@ -623,6 +623,29 @@ TEST(Reregistration, TerminalTasksThatNobodyListsAnyMoreAreCompleted) {
     EXPECT_EQ(shell.state().frameworks.at(scheduler.id).completed_tasks.size(), 1u);
 }
 
+TEST(Reregistration, AnEndThatWasAcknowledgedIsNotTakenInAgain) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    agent.update(scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    scheduler.acknowledge(updates[0]);
+    ASSERT_TRUE(shell.state().frameworks.at(scheduler.id).tasks.empty());
+
+    // The agent wrote this before it read the acknowledgement.
+    mesos::v1::Task ended = reported_task(scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    ended.set_status_update_state(mesos::v1::TASK_FINISHED);
+    ended.set_status_update_uuid(updates[0].uuid());
+    agent.reregister({ended}, {}, /*restarted=*/false, /*same_link=*/true);
+    EXPECT_TRUE(shell.state().frameworks.at(scheduler.id).tasks.empty());
+    // Another end, of a task that took the id after it, waits for its acknowledgement.
+    ended.set_status_update_uuid("another");
+    agent.reregister({ended}, {}, /*restarted=*/false, /*same_link=*/true);
+    EXPECT_EQ(shell.state().frameworks.at(scheduler.id).tasks.size(), 1u);
+}
+
 TEST(Reregistration, ATaskOfAnotherAgentIsKilled) {
     FakeShell shell;
     FakeAgent first = register_agent(shell, agent_info("node1"));

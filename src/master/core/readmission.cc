@@ -147,6 +147,16 @@ void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1:
     }
 }
 
+// The framework has acknowledged this end; the agent's words crossed the acknowledgement. Taken in
+// again it would wait for another one, which never comes.
+bool was_acknowledged(const Framework& framework, const mesos::v1::Task& reported) {
+    if (!is_terminal(reported.status_update_state())) return false;
+    return std::ranges::any_of(framework.completed_tasks, [&](const auto& ended) {
+        return ended->task_id().value() == reported.task_id().value() &&
+               ended->status_update_uuid() == reported.status_update_uuid();
+    });
+}
+
 void readmit_task(Turn& turn, Agent& agent, const InfoById& infos, const mesos::v1::Task& reported,
                   Readmission before) {
     const TaskKey key = key_of(reported);
@@ -155,6 +165,7 @@ void readmit_task(Turn& turn, Agent& agent, const InfoById& infos, const mesos::
     if (framework == nullptr) return;
     const auto known = framework->tasks.find(key.second);
     if (known == framework->tasks.end()) {
+        if (was_acknowledged(*framework, reported)) return;
         adopt_task(turn, *framework, agent, reported, before);
         return;
     }
