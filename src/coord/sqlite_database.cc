@@ -162,6 +162,8 @@ std::unexpected<Error> SqliteDatabase::failure(int code, std::string_view doing)
     const bool damaged = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
     const char* text = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
     if (damaged) return fail(Errc::corrupt, "{} is damaged: {}", path_, text);
+    if ((code & 0xff) == SQLITE_FULL)
+        return fail(Errc::unavailable, "{} {}: {}", doing, path_, text);
     return fail(Errc::io, "{} {}: {}", doing, path_, text);
 }
 

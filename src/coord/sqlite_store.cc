@@ -3,6 +3,7 @@
 namespace tepui::coord {
 namespace {
 
+constexpr std::chrono::milliseconds room_pause{500};  // Before a full disk is tried again.
 constexpr std::size_t key_bytes_max = 1024;
 constexpr std::size_t value_bytes_max = std::size_t{1} << 20;
 
@@ -23,12 +24,14 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(SqliteStoreOptions option
         TEPUI_TRY(FileLock::acquire(options.path + ".lock", "the store " + options.path));
     SqliteDatabase database = TEPUI_TRY(SqliteDatabase::open(options.path, options.busy_timeout));
     return std::unique_ptr<SqliteStore>(
-        new SqliteStore(std::move(lock), std::move(database), options.blank_damaged_values));
+        new SqliteStore(std::move(lock), std::move(database), options));
 }
 
-SqliteStore::SqliteStore(FileLock lock, SqliteDatabase database, bool blank_damaged)
+SqliteStore::SqliteStore(FileLock lock, SqliteDatabase database, const SqliteStoreOptions& options)
     : lock_(std::move(lock)),
-      blank_damaged_(blank_damaged),
+      blank_damaged_(options.blank_damaged_values),
+      waits_for_room_(options.reserve_bytes > 0),
+      reserve_(options.path + ".reserve", options.reserve_bytes),
       database_(std::move(database)),
       thread_([this] { run(); }) {}
 
@@ -69,7 +72,7 @@ void SqliteStore::run() {
             batches.swap(queue_);
         }
         if (!broken) {
-            if (auto written = write(batches); !written) {
+            if (auto written = write_patiently(batches); !written) {
                 database_.roll_back();
                 broken = written.error();
             } else {
@@ -84,6 +87,22 @@ void SqliteStore::run() {
                 batch.done({});
             }
         }
+    }
+}
+
+Result<void> SqliteStore::write_patiently(const std::deque<Batch>& batches) {
+    for (;;) {
+        auto written = write(batches);
+        if (written) {
+            reserve_.refill();
+            return {};
+        }
+        if (!waits_for_room_ || written.error().code != Errc::unavailable) return written;
+        // SQLite undoes all of a transaction that finds the disk full: it can be tried again.
+        database_.roll_back();
+        if (reserve_.release()) continue;
+        std::unique_lock lock(mutex_);
+        if (wake_.wait_for(lock, room_pause, [this] { return stopping_; })) return written;
     }
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "coord/disk_reserve.h"
 #include "coord/file_lock.h"
 #include "coord/sqlite_database.h"
 #include "coord/store.h"
@@ -18,6 +19,9 @@ struct SqliteStoreOptions {
     /// A value whose checksum is wrong is loaded as empty, for owners to whom an empty value means
     /// one broken object that they name and drop; else it fails load() as corrupt.
     bool blank_damaged_values = false;
+    /// With more than zero a full disk is no failure: so many bytes, kept in `path`.reserve, are
+    /// given back, and when they do not do a commit waits until there is room.
+    std::uint64_t reserve_bytes = 0;
 };
 
 /// A Store in one SQLite file, for one process at a time.
@@ -48,12 +52,16 @@ private:
         std::function<void(Result<void>)> done;
     };
 
-    SqliteStore(FileLock lock, SqliteDatabase database, bool blank_damaged);
+    SqliteStore(FileLock lock, SqliteDatabase database, const SqliteStoreOptions& options);
     void run();
+    /// write(), again and again while the disk is full.
+    Result<void> write_patiently(const std::deque<Batch>& batches);
     Result<void> write(const std::deque<Batch>& batches);
 
     const FileLock lock_;
     const bool blank_damaged_;
+    const bool waits_for_room_;
+    DiskReserve reserve_;      // The thread's.
     SqliteDatabase database_;  // The thread's once it runs; load() comes before.
     mutable std::mutex mutex_;
     std::condition_variable wake_;

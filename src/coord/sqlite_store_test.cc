@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +127,64 @@ TEST_F(SqliteStoreTest, ReportsADiskThatFails) {
     EXPECT_THAT(failed.error().text, HasSubstr("no space"));
     EXPECT_FALSE(commit(*store, {{"good", "1"}}));
     EXPECT_TRUE(store->load()->empty());
+}
+
+/// A file system of four megabytes, and what fills it.
+class SmallDisk {
+public:
+    SmallDisk() {
+        mounted_ = ::mount("tepui-test", folder_.path().c_str(), "tmpfs", 0, "size=4m") == 0;
+    }
+    ~SmallDisk() {
+        if (mounted_) ::umount2(folder_.path().c_str(), MNT_DETACH);
+    }
+    bool mounted() const { return mounted_; }
+    std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+    void fill() const {
+        const int file =
+            ::open(path("filler").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        const std::string page(4096, 'x');
+        while (::write(file, page.data(), page.size()) == 4096) {
+        }
+        ::close(file);
+    }
+
+private:
+    const TemporaryDirectory folder_;
+    bool mounted_ = false;
+};
+
+TEST_F(SqliteStoreTest, AFullDiskTakesTheReserveAndThenWaits) {
+    const SmallDisk disk;
+    ASSERT_TRUE(disk.mounted()) << "this test mounts a small file system: run it as root";
+    const auto store =
+        SqliteStore::open({.path = disk.path("db"), .reserve_bytes = std::size_t{1} << 20}).value();
+    ASSERT_TRUE(commit(*store, {{"a", "1"}}));
+    ASSERT_TRUE(std::filesystem::exists(disk.path("db.reserve")));
+    disk.fill();
+    const std::string value(std::size_t{200} << 10, 'v');
+    EXPECT_TRUE(commit(*store, {{"b", value}})) << "into the reserve";
+    EXPECT_FALSE(std::filesystem::exists(disk.path("db.reserve")));
+    disk.fill();
+    std::promise<Result<void>> done;
+    auto written = done.get_future();
+    store->commit({{"c", value}}, [&](Result<void> result) { done.set_value(std::move(result)); });
+    EXPECT_EQ(written.wait_for(std::chrono::milliseconds(700)), std::future_status::timeout)
+        << "there is no room, and that is no failure";
+    std::filesystem::remove(disk.path("filler"));
+    ASSERT_EQ(written.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    EXPECT_TRUE(written.get());
+    EXPECT_TRUE(commit(*store, {{"d", "1"}}));
+}
+
+TEST_F(SqliteStoreTest, AFullDiskWithoutAReserveIsAFailure) {
+    const SmallDisk disk;
+    ASSERT_TRUE(disk.mounted()) << "this test mounts a small file system: run it as root";
+    const auto store = SqliteStore::open({.path = disk.path("db")}).value();
+    disk.fill();
+    const auto failed = commit(*store, {{"b", std::string(std::size_t{200} << 10, 'v')}});
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, Errc::unavailable);
 }
 
 TEST_F(SqliteStoreTest, OpensOnceAtATime) {

@@ -7,6 +7,7 @@
 #include "base/quantity.h"
 #include "master/core/task_validation.h"
 #include "resources/id_validation.h"
+#include "resources/redaction.h"
 
 namespace tepui::master {
 
@@ -121,6 +122,7 @@ Result<void> validate_executor(const ExecutorInfo& executor, const FrameworkId& 
 bool same_executor(const ExecutorInfo& a, const ExecutorInfo& b) {
     const auto bare = [](ExecutorInfo info) {
         info.clear_resources();
+        redact_secrets(info);  // What is kept of one has none.
         return info.SerializeAsString();
     };
     if (bare(a) != bare(b)) return false;

@@ -11,6 +11,7 @@
 #include "master/core/tally.h"
 #include "master/core/task_validation.h"
 #include "master/core/tasks.h"
+#include "resources/redaction.h"
 #include "resources/task_state.h"
 
 namespace tepui::master {
@@ -103,8 +104,16 @@ std::shared_ptr<const mesos::v1::Task> describe(const Framework& framework, cons
     *info->mutable_resources() = resources.to_proto();
     if (task.has_labels()) *info->mutable_labels() = task.labels();
     if (task.has_discovery()) *info->mutable_discovery() = task.discovery();
-    if (task.has_container()) *info->mutable_container() = task.container();
-    if (task.has_health_check()) *info->mutable_health_check() = task.health_check();
+    if (task.has_container()) {
+        *info->mutable_container() = task.container();
+        redact_secrets(*info->mutable_container());
+    }
+    if (task.has_health_check()) {
+        *info->mutable_health_check() = task.health_check();
+        if (task.health_check().has_command()) {
+            redact_secrets(*info->mutable_health_check()->mutable_command());
+        }
+    }
     if (task.has_kill_policy()) *info->mutable_kill_policy() = task.kill_policy();
     const bool executors_user = executor != nullptr && executor->command().has_user();
     info->set_user(task.command().has_user() ? task.command().user()
@@ -125,8 +134,11 @@ void charge_executor(Turn& turn, Pool& pool, ExecutorInfo& executor, ExecutorPla
     pool.remaining -= plan.resources;
     use_offered(turn, pool.agent, pool.framework.id, plan.resources);
     *executor.mutable_resources() = plan.resources.to_proto();
+    // Kept and shown without its secrets, which the agent alone needs.
+    auto kept = std::make_shared<ExecutorInfo>(executor);
+    redact_secrets(*kept);
     add_executor(turn, pool.agent, pool.framework.id,
-                 Executor{.info = std::make_shared<ExecutorInfo>(executor),
+                 Executor{.info = std::move(kept),
                           .resources = std::move(plan.resources),
                           .launched_on = *pool.agent.link});
 }
