@@ -1,6 +1,8 @@
 #include "containerizer/launch_plan.h"
 
+#include <linux/filter.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <limits>
 
@@ -42,6 +44,34 @@ void append(std::string& bytes, const T& value) {
 
 void append_text(std::string& bytes, const std::string& text) {
     bytes.append(text.c_str(), text.size() + 1);
+}
+
+/// The flags that the rest of the plan asks for.
+std::uint32_t plan_flags(const LaunchPlan& plan) {
+    std::uint32_t flags = plan.flags;
+    const auto set = [&flags](bool wanted, shim_flag flag) {
+        if (wanted) flags |= flag;
+    };
+    set(plan.user.has_value(), SHIM_SWITCH_USER);
+    set(!plan.mounts.empty() || !plan.devices.empty(), SHIM_NEW_MOUNT_NS);
+    set(plan.new_ipc_namespace, SHIM_NEW_IPC_NS);
+    set(plan.capabilities.has_value(), SHIM_SET_CAPABILITIES);
+    set(plan.no_new_privileges, SHIM_NO_NEW_PRIVS);
+    set(plan.oom_score_adj.has_value(), SHIM_SET_OOM_SCORE);
+    set(plan.terminal, SHIM_TERMINAL);
+    set(plan.keep_stdin, SHIM_KEEP_STDIN);
+    set(!plan.runtime.empty(), SHIM_OCI);
+    if (!plan.pid_namespace.empty()) {
+        flags &= ~static_cast<std::uint32_t>(SHIM_NEW_PID_NS);
+        flags |= SHIM_NEW_MOUNT_NS;  // With a /proc of that pid namespace.
+    }
+    return flags;
+}
+
+/// Of a node that everybody in the container may use as the plan says.
+std::uint32_t device_mode(const DevicePlan& device) {
+    return (device.kind == 'b' ? S_IFBLK : S_IFCHR) | (device.read ? 0444u : 0u) |
+           (device.write ? 0222u : 0u);
 }
 
 Result<std::string> variable_value(const mesos::v1::Environment::Variable& variable) {
@@ -107,36 +137,60 @@ Result<std::vector<shim_rlimit>> plan_rlimits(const mesos::v1::RLimitInfo& limit
 std::string encode_plan(const LaunchPlan& plan, int listen_fd, int sandbox_fd, int runtime_fd) {
     shim_config head{};
     head.magic = SHIM_MAGIC;
-    head.version = SHIM_VERSION;
-    head.flags = plan.flags;
+    head.version = SHIM_CONFIG_VERSION;
+    head.flags = plan_flags(plan);
     head.listen_fd = listen_fd;
     head.sandbox_fd = sandbox_fd;
     head.runtime_fd = runtime_fd;
     std::vector<gid_t> groups;
     if (plan.user) {
-        head.flags |= SHIM_SWITCH_USER;
         head.uid = plan.user->uid;
         head.gid = plan.user->gid;
         groups = plan.user->groups;
     }
     head.log_bytes_max = plan.log_bytes_max;
     head.log_files_max = plan.log_files_max;
+    head.error_log_bytes_max = plan.error_log_bytes_max;
+    head.error_log_files_max = plan.error_log_files_max;
     head.orphan_ms_max = plan.orphan_ms_max;
     head.groups_count = static_cast<std::uint32_t>(groups.size());
     head.rlimits_count = static_cast<std::uint32_t>(plan.rlimits.size());
     head.cgroups_count = static_cast<std::uint32_t>(plan.cgroups.size());
     head.argv_count = static_cast<std::uint32_t>(plan.argv.size());
     head.env_count = static_cast<std::uint32_t>(plan.environment.size());
+    const CapabilityPlan capabilities = plan.capabilities.value_or(CapabilityPlan{});
+    head.effective = capabilities.effective;
+    head.bounding = capabilities.bounding;
+    head.oom_score_adj = plan.oom_score_adj.value_or(0);
+    head.mounts_count = static_cast<std::uint32_t>(plan.mounts.size());
+    head.devices_count = static_cast<std::uint32_t>(plan.devices.size());
+    head.seccomp_count =
+        static_cast<std::uint32_t>(plan.seccomp_filter.size() / sizeof(sock_filter));
+    head.terminal_rows = plan.terminal_rows;
+    head.terminal_columns = plan.terminal_columns;
 
     std::string bytes;
     append(bytes, head);
     for (const gid_t group : groups) append(bytes, static_cast<std::uint32_t>(group));
     bytes.resize((bytes.size() + 7) & ~std::size_t{7});
     for (const shim_rlimit& limit : plan.rlimits) append(bytes, limit);
-    for (const std::string& text : {plan.container, plan.memory_cgroup, plan.pids_cgroup})
-        append_text(bytes, text);
+    for (const MountPlan& mount : plan.mounts)
+        append(bytes, shim_mount{mount.flags, mount.recursive ? 1u : 0u, 0});
+    for (const DevicePlan& device : plan.devices)
+        append(bytes, shim_device{device_mode(device), device.major, device.minor, 0});
+    bytes.append(plan.seccomp_filter, 0, head.seccomp_count * sizeof(sock_filter));
+    for (const std::string* text :
+         {&plan.container, &plan.memory_cgroup, &plan.pids_cgroup, &plan.sandbox, &plan.work_dir,
+          &plan.hostname, &plan.network_namespace, &plan.ipc_namespace, &plan.pid_namespace,
+          &plan.runtime, &plan.bundle, &plan.config})
+        append_text(bytes, *text);
+    append_text(bytes, plan.root ? plan.root->working_directory : std::string());
     for (const auto* list : {&plan.cgroups, &plan.argv, &plan.environment})
         for (const std::string& text : *list) append_text(bytes, text);
+    for (const MountPlan& mount : plan.mounts)
+        for (const std::string* text : {&mount.source, &mount.target, &mount.type, &mount.data})
+            append_text(bytes, *text);
+    for (const DevicePlan& device : plan.devices) append_text(bytes, device.path);
     return bytes;
 }
 

@@ -12,13 +12,18 @@
 
 namespace tepui::containerizer {
 
-/// One mount in a container's own mount namespace, in the order given.
+/// One mount in a container's own mount namespace, in the order given. Beneath the agent's work
+/// directory no link is followed, neither to the source nor (on the host's file system) in the
+/// sandbox to the target: what a task planted leads nowhere.
 struct MountPlan {
     std::string source;       // Of a bind mount: a path of the host. Else what mount(2) calls it.
     std::string target;       // Absolute, as the container sees it; made when it is missing and the
                               // root filesystem is the container's own.
     std::string type;         // Empty: a bind mount.
-    std::uint64_t flags = 0;  // MS_*, without MS_BIND. MS_RDONLY holds for bind mounts too.
+    // MS_*, without MS_BIND. MS_RDONLY holds for bind mounts too, and all that is beneath. With
+    // MS_SHARED what is mounted in either place later shows in the other, with MS_PRIVATE in neither;
+    // else what the host mounts shows in the container.
+    std::uint64_t flags = 0;
     std::string data;
     bool recursive = true;  // A bind mount takes along what is mounted beneath the source.
     bool operator==(const MountPlan&) const = default;
@@ -63,17 +68,26 @@ struct LaunchPlan {
     std::vector<std::string> cgroups;
     std::string memory_cgroup;
     std::string pids_cgroup;
-    std::uint64_t log_bytes_max = 0;
-    std::uint32_t log_files_max = 1;
+    std::uint64_t log_bytes_max = 0;  // Of stdout, before it is rotated; 0: never.
+    std::uint32_t log_files_max = 1;  // The current one included.
+    std::uint64_t error_log_bytes_max = 0;  // The same of stderr.
+    std::uint32_t error_log_files_max = 1;
     std::int64_t orphan_ms_max = -1;  // How long it lives without an agent; -1: for ever.
+    std::string sandbox;              // Absolute; the task's working directory, by descriptor.
+    std::string work_dir;             // The agent's, absolute; see MountPlan.
 
     std::vector<MountPlan> mounts;
     std::optional<RootPlan> root;
+    std::string runtime;  // Of the OCI: the program that makes the container; empty: the shim does.
+    std::string bundle;   // Its directory of this container, made by the shim.
+    std::string config;   // The bundle's config.json: may hold secrets, so it is never on disk.
+    std::string seccomp;  // `seccomp_filter` as "linux.seccomp" of a bundle: JSON; empty: none.
     std::optional<CapabilityPlan> capabilities;  // Absent: as the user has them.
     bool no_new_privileges = false;
     std::string seccomp_filter;      // struct sock_filter[], as the kernel takes it; empty: none.
     bool new_ipc_namespace = false;  // With a /dev/shm of its own.
     std::string ipc_namespace;       // Path of one to join; empty: none.
+    std::string pid_namespace;       // Path of one to join; empty: none.
     std::string network_namespace;   // Path of one to join; empty: the agent's.
     std::string hostname;            // With a UTS namespace of its own; empty: the host's.
     std::optional<int> oom_score_adj;
@@ -91,6 +105,9 @@ Result<std::vector<std::string>> plan_argv(const mesos::v1::CommandInfo& command
 /// The environment, low to high: a default PATH, `given`, the command's own variables.
 Result<std::vector<std::string>> plan_environment(const std::map<std::string, std::string>& given,
                                                   const mesos::v1::CommandInfo& command);
+
+/// The command's own variables alone, for what the shim puts on top of a task's.
+Result<std::vector<std::string>> plan_additions(const mesos::v1::CommandInfo& command);
 
 /// The kernel's numbers of `limits`. Fails when one has only a soft or only a hard value.
 Result<std::vector<shim_rlimit>> plan_rlimits(const mesos::v1::RLimitInfo& limits);

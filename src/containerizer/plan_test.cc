@@ -3,13 +3,18 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <sys/stat.h>
+
 #include <cstring>
 
 #include "containerizer/beneath.h"
+#include "containerizer/host_view.h"
 #include "containerizer/isolation.h"
 #include "containerizer/launch_plan.h"
 #include "containerizer/names.h"
 #include "containerizer/status_file.h"
+
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"  // `capability_info`.
 
 namespace tepui::containerizer {
 namespace {
@@ -18,9 +23,109 @@ TEST(IsolationTest, ReadsNames) {
     const auto isolation = parse_isolation({"cgroups/cpu", "namespaces/pid", "posix/mem"});
     ASSERT_TRUE(isolation);
     EXPECT_EQ(*isolation, (Isolation{.cpu = true, .pid_namespace = true}));
-    EXPECT_EQ(*parse_isolation({"cgroups/all"}),
-              (Isolation{.cpu = true, .memory = true, .pids = true}));
-    EXPECT_EQ(parse_isolation({"cgroups/mems"}).error().code, Errc::invalid_argument);
+    const auto all = parse_isolation({"cgroups/all", "posix/rlimits"});
+    ASSERT_TRUE(all);
+    EXPECT_TRUE(all->cpu && all->memory && all->pids && all->devices && all->rlimits);
+    EXPECT_FALSE(all->pid_namespace);
+}
+
+TEST(IsolationTest, RefusesWithTheReason) {
+    struct Row {
+        std::vector<std::string> names;
+        bool root;
+        const char* want;  // Empty: they are taken.
+    };
+    const Row rows[] = {
+        {{"cgroups/mems"}, true, "unknown isolator 'cgroups/mems'; known are: cgroups/all, "},
+        {{"com_example_Isolator"}, true, "unknown isolator"},
+        {{"filesystem/linux", "filesystem/posix"}, true, "exclude each other"},
+        {{"posix/cpu", "cgroups/cpu"}, true, "exclude each other"},
+        {{"posix/mem", "cgroups/all"}, true, "exclude each other"},
+        {{"disk/xfs", "disk/du"}, true, "exclude each other"},
+        {{"docker/runtime"}, true, "needs filesystem/linux: add it"},
+        {{"docker/runtime", "filesystem/linux"}, true, ""},
+        {{"gpu/nvidia", "cgroups/all"}, true, ""},
+        {{"gpu/nvidia"}, true, "needs cgroups/devices"},
+        {{"namespaces/ipc", "filesystem/linux"}, true, ""},
+        {{"namespaces/ipc", "filesystem/linux"}, false, "namespaces/ipc needs root"},
+        {{"linux/nnp", "linux/seccomp"}, false, ""},
+        {{"linux/nnp", "linux/nnp"}, true, "named twice"},
+        {{"network/port_mapping"}, true, "network/cni"},
+        {{"appc/runtime"}, true, "docker/runtime"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.names.front());
+        const auto isolation = parse_isolation(row.names, row.root);
+        if (*row.want == '\0') {
+            EXPECT_TRUE(isolation) << isolation.error().text;
+            continue;
+        }
+        ASSERT_FALSE(isolation);
+        EXPECT_EQ(isolation.error().code, Errc::invalid_argument);
+        EXPECT_NE(isolation.error().text.find(row.want), std::string::npos)
+            << isolation.error().text;
+    }
+}
+
+TEST(IsolationTest, WhatTheLaunchItselfDoes) {
+    for (const char* name : {"cgroups/cpu", "posix/cpu", "filesystem/posix", "posix/rlimits"})
+        EXPECT_TRUE(is_woven_in(name)) << name;
+    for (const char* name : {"linux/nnp", "network/cni", "no/such"})
+        EXPECT_FALSE(is_woven_in(name)) << name;
+}
+
+TEST(HostViewTest, NamespacesAndLimits) {
+    LaunchSpec spec;
+    Isolation isolation{.pid_namespace = true, .mount_namespace = true};
+    LaunchPlan plan;
+    ASSERT_TRUE(plan_view(spec, isolation, {}, true, plan));
+    EXPECT_EQ(plan.flags, static_cast<std::uint32_t>(SHIM_NEW_PID_NS | SHIM_NEW_MOUNT_NS));
+    plan = {};
+    ASSERT_TRUE(plan_view(spec, isolation, {}, false, plan));  // Not as root.
+    EXPECT_EQ(plan.flags, 0u);
+    spec.info.emplace().mutable_linux_info()->set_share_pid_namespace(true);
+    ASSERT_TRUE(plan_view(spec, isolation, {}, true, plan));
+    EXPECT_EQ(plan.flags, static_cast<std::uint32_t>(SHIM_NEW_MOUNT_NS));
+    SecurityOptions strict;
+    strict.disallow_sharing_agent_pid_namespace = true;
+    EXPECT_EQ(plan_view(spec, isolation, strict, true, plan).error().code, Errc::denied);
+    EXPECT_EQ(plan_view(spec, Isolation{}, {}, true, plan).error().text,
+              "'share_pid_namespace' needs the isolator namespaces/pid in --isolation");
+    spec.info.reset();
+    spec.rlimits.emplace().add_rlimits()->set_type(mesos::v1::RLimitInfo::RLimit::RLMT_CORE);
+    EXPECT_NE(plan_view(spec, isolation, {}, true, plan).error().text.find("posix/rlimits"),
+              std::string::npos);
+    isolation.rlimits = true;
+    ASSERT_TRUE(plan_view(spec, isolation, {}, true, plan));
+    EXPECT_EQ(plan.rlimits.size(), 1u);
+}
+
+TEST(HostViewTest, WhatNoIsolatorGivesIsRefusedByItsName) {
+    struct Row {
+        void (*ask)(mesos::v1::LinuxInfo&);
+        const char* isolator;
+    };
+    const Row rows[] = {
+        {[](auto& info) { info.mutable_effective_capabilities(); }, "linux/capabilities"},
+        {[](auto& info) { info.mutable_bounding_capabilities(); }, "linux/capabilities"},
+        {[](auto& info) { info.mutable_capability_info(); }, "linux/capabilities"},
+        {[](auto& info) { info.mutable_seccomp()->set_profile_name("x"); }, "linux/seccomp"},
+        {[](auto& info) { info.set_ipc_mode(mesos::v1::LinuxInfo::PRIVATE); }, "namespaces/ipc"},
+        {[](auto& info) { info.set_shm_size(1); }, "namespaces/ipc"},
+    };
+    for (const Row& row : rows) {
+        mesos::v1::LinuxInfo info;
+        row.ask(info);
+        const auto checked = check_linux_info(info, {"linux/nnp"});
+        ASSERT_FALSE(checked) << row.isolator;
+        EXPECT_NE(checked.error().text.find(row.isolator), std::string::npos);
+        EXPECT_TRUE(check_linux_info(info, {row.isolator}));
+    }
+    mesos::v1::LinuxInfo info;
+    info.set_share_cgroups(false);
+    info.mutable_seccomp()->set_unconfined(true);
+    info.set_ipc_mode(mesos::v1::LinuxInfo::SHARE_PARENT);
+    EXPECT_TRUE(check_linux_info(info, {}));
 }
 
 TEST(LaunchPlanTest, ArgvOfShellAndProgram) {
@@ -82,7 +187,58 @@ TEST(LaunchPlanTest, EncodesWhatTheShimReads) {
     EXPECT_EQ(head.groups_count, 3u);
     // Three groups, padded to eight bytes, and one limit.
     EXPECT_EQ(bytes.substr(sizeof head + 16 + sizeof(shim_rlimit)),
-              std::string("c\0\0\0/bin/x\0x\0A=b\0", 17));
+              std::string("c\0\0\0\0\0\0\0\0\0/bin/x\0x\0A=b\0", 23));
+}
+
+TEST(LaunchPlanTest, EncodesWhatIsolatorsAdd) {
+    LaunchPlan plan;
+    plan.container = "c";
+    plan.argv = {"/x", "x"};
+    plan.sandbox = "/s";
+    plan.work_dir = "/w";
+    plan.hostname = "h";
+    plan.network_namespace = "/n";
+    plan.ipc_namespace = "/i";
+    plan.mounts = {{.source = "/a", .target = "/b", .type = {}, .flags = 1, .data = "d"}};
+    plan.devices = {{.path = "/dev/x", .kind = 'b', .major = 3, .minor = 4, .write = false}};
+    plan.capabilities = CapabilityPlan{5, 7};
+    plan.no_new_privileges = true;
+    plan.oom_score_adj = -9;
+    plan.new_ipc_namespace = true;
+    plan.seccomp_filter = std::string(16, 'f');
+    const std::string bytes = encode_plan(plan, 3, 4, 5);
+    shim_config head{};
+    std::memcpy(&head, bytes.data(), sizeof head);
+    EXPECT_EQ(head.flags,
+              static_cast<std::uint32_t>(SHIM_NEW_MOUNT_NS | SHIM_NEW_IPC_NS |
+                                         SHIM_SET_CAPABILITIES | SHIM_NO_NEW_PRIVS |
+                                         SHIM_SET_OOM_SCORE));
+    EXPECT_EQ(head.effective, 5u);
+    EXPECT_EQ(head.bounding, 7u);
+    EXPECT_EQ(head.oom_score_adj, -9);
+    EXPECT_EQ(head.seccomp_count, 2u);
+    shim_mount mount{};
+    shim_device device{};
+    std::size_t at = sizeof head;
+    std::memcpy(&mount, bytes.data() + at, sizeof mount);
+    std::memcpy(&device, bytes.data() + (at += sizeof mount), sizeof device);
+    EXPECT_EQ(mount.flags, 1u);
+    EXPECT_EQ(mount.recursive, 1u);
+    EXPECT_EQ(device.mode, static_cast<std::uint32_t>(S_IFBLK | 0444));
+    EXPECT_EQ(device.major, 3u);
+    const char strings[] = "c\0\0\0/s\0/w\0h\0/n\0/i\0\0/x\0x\0/a\0/b\0\0d\0/dev/x";
+    EXPECT_EQ(bytes.substr(at + sizeof device + 16), std::string(strings, sizeof strings));
+}
+
+TEST(LaunchPlanTest, AJoinedPidNamespaceIsNotMade) {
+    LaunchPlan plan;
+    plan.flags = SHIM_NEW_PID_NS;
+    plan.pid_namespace = "/p";
+    plan.argv = {"/x", "x"};
+    const std::string bytes = encode_plan(plan, 3, 4, 5);
+    shim_config head{};
+    std::memcpy(&head, bytes.data(), sizeof head);
+    EXPECT_EQ(head.flags, static_cast<std::uint32_t>(SHIM_NEW_MOUNT_NS));
 }
 
 TEST(NamesTest, HarmlessAndOddIds) {
@@ -121,6 +277,10 @@ TEST(StatusTest, ReadsTheFile) {
     ASSERT_TRUE(failed && failed->failed_stage);
     EXPECT_EQ(failure_text(*failed->failed_stage, failed->failed_errno),
               "cannot set the task's resource limits: Operation not permitted");
+    const auto mount = parse_status("tepui-status 1\nfailed 4 2 /a b\n");
+    ASSERT_TRUE(mount && mount->failed_stage);
+    EXPECT_EQ(failure_text(*mount->failed_stage, mount->failed_errno, mount->failed_what),
+              "cannot mount what the task is to see ('/a b'): No such file or directory");
     EXPECT_FALSE(parse_status(""));
     EXPECT_FALSE(parse_status("tepui-status 2\nstatus 0\n"));
     EXPECT_FALSE(parse_status("tepui-status 1\nstatus x\n"));

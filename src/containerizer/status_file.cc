@@ -23,6 +23,7 @@ bool parse_line(std::string_view key, std::string_view values, Status& status) {
         std::uint32_t stage = 0;
         if (!read_number(values, stage) || !read_number(values, status.failed_errno)) return false;
         status.failed_stage = static_cast<shim_stage>(stage);
+        if (values.starts_with(' ')) status.failed_what = std::string(values.substr(1));
         return true;
     }
     if (key == "oom") return status.out_of_memory = true;
@@ -77,21 +78,39 @@ Exited to_exited(const Status& status) {
     return exited;
 }
 
-std::string failure_text(shim_stage stage, std::int32_t error) {
+std::string failure_text(shim_stage stage, std::int32_t error, const std::string& about) {
     const char* what = "start the task";
+    const char* hint = "";
     switch (stage) {
         case SHIM_STAGE_CONFIG: what = "read what to launch"; break;
         case SHIM_STAGE_LOGS: what = "open stdout and stderr in the sandbox"; break;
         case SHIM_STAGE_CLONE: what = "create the task's process"; break;
-        case SHIM_STAGE_MOUNT: what = "mount the task's /proc"; break;
+        case SHIM_STAGE_MOUNT: what = "mount what the task is to see"; break;
         case SHIM_STAGE_CGROUP: what = "join the task's cgroups"; break;
         case SHIM_STAGE_RLIMIT: what = "set the task's resource limits"; break;
         case SHIM_STAGE_USER: what = "become the task's user"; break;
         case SHIM_STAGE_SANDBOX: what = "enter the sandbox"; break;
         case SHIM_STAGE_STDIO: what = "set the task's standard input and output"; break;
+        case SHIM_STAGE_NAMESPACE: what = "enter the task's namespaces"; break;
+        case SHIM_STAGE_HOSTNAME: what = "set the task's host name"; break;
+        case SHIM_STAGE_DEVICE: what = "give the task its devices"; break;
+        case SHIM_STAGE_OOM_SCORE:
+            what = "set the task's OOM score";
+            hint = " (a lower one than the agent's needs CAP_SYS_RESOURCE)";
+            break;
+        case SHIM_STAGE_CAPABILITIES: what = "set the task's capabilities"; break;
+        case SHIM_STAGE_SECCOMP:
+            what = "set the task's system call filter";
+            hint =
+                " (unless linux/nnp is on it needs CAP_SYS_ADMIN, and a profile that allows "
+                "capset)";
+            break;
+        case SHIM_STAGE_TERMINAL: what = "make the task's terminal"; break;
+        case SHIM_STAGE_RUNTIME: what = "run the OCI runtime"; break;
         case SHIM_STAGE_NONE: break;
     }
-    return fmt::format("cannot {}: {}", what, errno_text(error));
+    const std::string object = about.empty() ? "" : fmt::format(" ('{}')", about);
+    return fmt::format("cannot {}{}: {}{}", what, object, errno_text(error), hint);
 }
 
 }  // namespace tepui::containerizer

@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <limits.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,15 +18,24 @@ static char* take_string(char** cursor, char* end) {
     return start;
 }
 
-static char** take_strings(char** cursor, char* end, uint32_t count) {
+static char** take_strings(char** cursor, char* end, uint64_t count) {
     if (count > (size_t)(end - *cursor)) return NULL;
     char** strings = calloc((size_t)count + 1, sizeof *strings);
     if (strings == NULL) return NULL;
-    for (uint32_t i = 0; i < count; ++i) {
+    for (uint64_t i = 0; i < count; ++i) {
         strings[i] = take_string(cursor, end);
         if (strings[i] == NULL) return NULL;
     }
     return strings;
+}
+
+// Takes `count` elements, padded to 8 bytes; what they are is of no more than 8 bytes' alignment.
+static const void* take_array(char** cursor, char* end, uint32_t count, size_t size) {
+    const size_t bytes = ((size_t)count * size + 7) & ~(size_t)7;
+    if (bytes > (size_t)(end - *cursor)) return NULL;
+    const void* start = *cursor;
+    *cursor += bytes;
+    return start;
 }
 
 int plan_read(int fd, struct plan* plan) {
@@ -37,26 +48,35 @@ int plan_read(int fd, struct plan* plan) {
     close(fd);
     char* const end = base + size;
     const struct shim_config* head = (const struct shim_config*)base;
-    if (head->magic != SHIM_MAGIC || head->version != SHIM_VERSION) return EPROTO;
+    if (head->magic != SHIM_MAGIC || head->version != SHIM_CONFIG_VERSION) return EPROTO;
 
-    const size_t groups_bytes = ((size_t)head->groups_count * sizeof(uint32_t) + 7) & ~(size_t)7;
-    const size_t rlimits_bytes = (size_t)head->rlimits_count * sizeof(struct shim_rlimit);
-    if (groups_bytes + rlimits_bytes > size - sizeof *head) return EINVAL;
+    char* cursor = base + sizeof *head;
     plan->head = head;
-    plan->groups = (const uint32_t*)(base + sizeof *head);
-    plan->rlimits = (const struct shim_rlimit*)(base + sizeof *head + groups_bytes);
-    char* cursor = base + sizeof *head + groups_bytes + rlimits_bytes;
-    plan->container = take_string(&cursor, end);
-    if (plan->container == NULL || strlen(plan->container) >= SHIM_CONTAINER_ID_MAX) return EINVAL;
-    plan->memory_dir = take_string(&cursor, end);
-    if (plan->memory_dir == NULL) return EINVAL;
-    plan->pids_dir = take_string(&cursor, end);
-    if (plan->pids_dir == NULL) return EINVAL;
+    plan->groups = take_array(&cursor, end, head->groups_count, sizeof *plan->groups);
+    plan->rlimits = take_array(&cursor, end, head->rlimits_count, sizeof *plan->rlimits);
+    plan->mounts = take_array(&cursor, end, head->mounts_count, sizeof *plan->mounts);
+    plan->devices = take_array(&cursor, end, head->devices_count, sizeof *plan->devices);
+    plan->seccomp = take_array(&cursor, end, head->seccomp_count, sizeof *plan->seccomp);
+    if (plan->groups == NULL || plan->rlimits == NULL || plan->mounts == NULL ||
+        plan->devices == NULL || plan->seccomp == NULL || head->seccomp_count > USHRT_MAX)
+        return EINVAL;
+    const char** const texts[] = {&plan->container,  &plan->memory_dir, &plan->pids_dir,
+                                  &plan->sandbox,    &plan->work_dir,   &plan->hostname,
+                                  &plan->network_ns, &plan->ipc_ns,     &plan->pid_ns,
+                                  &plan->runtime,    &plan->bundle,     &plan->config,
+                                  &plan->directory};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i) {
+        *texts[i] = take_string(&cursor, end);
+        if (*texts[i] == NULL) return EINVAL;
+    }
+    if (strlen(plan->container) >= SHIM_CONTAINER_ID_MAX || head->argv_count < 2) return EINVAL;
     plan->cgroups = take_strings(&cursor, end, head->cgroups_count);
-    if (plan->cgroups == NULL) return EINVAL;
     plan->argv = take_strings(&cursor, end, head->argv_count);
-    if (plan->argv == NULL || head->argv_count < 2) return EINVAL;
     plan->env = take_strings(&cursor, end, head->env_count);
-    if (plan->env == NULL) return EINVAL;
+    plan->mount_texts = take_strings(&cursor, end, (uint64_t)head->mounts_count * MOUNT_TEXTS);
+    plan->device_paths = take_strings(&cursor, end, head->devices_count);
+    if (plan->cgroups == NULL || plan->argv == NULL || plan->env == NULL ||
+        plan->mount_texts == NULL || plan->device_paths == NULL)
+        return EINVAL;
     return 0;
 }

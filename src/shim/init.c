@@ -1,10 +1,8 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -56,7 +54,7 @@ static void obey(const struct plan* plan, int control, pid_t task) {
     if (got == 0) _exit(1);  // The shim is gone.
     if (got != (ssize_t)sizeof message) return;
     if (message.kind == 2) {
-        const struct probe_fds probe = {fds[0], fds[1], fds[2]};
+        const struct probe_fds probe = {fds[0], fds[1], fds[2], {fds[3], fds[4], fds[5]}};
         if (fork() == 0) probe_run(plan, &probe, -1);
         for (int i = 0; i < PROBE_FDS; ++i)
             if (fds[i] >= 0) close(fds[i]);
@@ -66,23 +64,22 @@ static void obey(const struct plan* plan, int control, pid_t task) {
     kill(message.signal == SIGTERM ? -1 : task, message.signal);
 }
 
-_Noreturn void init_run(const struct plan* plan, const struct wiring* wiring) {
+_Noreturn void init_run(const struct plan* asked, const struct wiring* wiring, uint64_t namespaces) {
     // The shim may have died before this line: then `control` is closed, which obey() sees.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "tepui-init");
     setsid();
-    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
-        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) {
-        const struct failure failure = {.stage = SHIM_STAGE_MOUNT, .error = errno};
-        (void)!write(wiring->failure[1], &failure, sizeof failure);
-        _exit(1);
-    }
+    struct shim_config head = *asked->head;
+    struct plan own = *asked;
+    const struct plan* const plan = &own;
+    own.head = &head;
+    head.sandbox_fd = namespaces_set_up(asked, wiring, namespaces);
+    namespaces_done(&own);
     const pid_t task = task_clone(plan, 0);
     if (task == 0) task_run(plan, wiring, 0);
     if (task < 0) {
-        const struct failure failure = {.stage = SHIM_STAGE_CLONE, .error = -task};
-        (void)!write(wiring->failure[1], &failure, sizeof failure);
-        _exit(1);
+        errno = -task;
+        give_up(wiring, SHIM_STAGE_CLONE, NULL);
     }
     send_pid(wiring->control[1], task);
     // Keep nothing of the task's or the shim's open: their ends must be seen.

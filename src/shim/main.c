@@ -16,35 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/shim.h"
-
-enum {
-    AGENTS_MAX = 8,
-    ORPHAN_GRACE_MS = 3000,  // From SIGTERM to SIGKILL: Mesos' default for a task.
-};
-
-struct shim {
-    struct plan plan;
-    struct wiring wiring;
-    struct shim_report report;
-    struct failure failure;
-    struct memory_end memory;
-    struct log out;
-    struct log err;
-    int agents[AGENTS_MAX];
-    int signals;
-    int oom;
-    pid_t child;    // Init, or the task itself without a pid namespace.
-    bool reported;  // `status` came from init.
-    bool ended;
-    int status;             // Of the task, as wait(2) gives it.
-    int64_t orphan_due_ms;  // When to act because there is no agent; 0: there is one.
-    int orphan_signal;      // The last that was sent for it; 0: none.
-};
-
-static bool has_init(const struct shim* shim) {
-    return (shim->plan.head->flags & SHIM_NEW_PID_NS) != 0;
-}
+#include "shim/state.h"
 
 static void tell(struct shim* shim, int agent) {
     (void)!send(agent, &shim->report, sizeof shim->report, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -71,8 +43,6 @@ static void accept_agents(struct shim* shim) {
         tell(shim, fd);
     }
 }
-
-static bool is_hold(const struct shim* shim) { return (shim->plan.head->flags & SHIM_HOLD) != 0; }
 
 static void signal_task(struct shim* shim, int number) {
     if (shim->ended || number <= 0 || number >= NSIG) return;
@@ -101,16 +71,19 @@ static void signal_task(struct shim* shim, int number) {
     (void)!send(shim->wiring.control[0], &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void probe_task(struct shim* shim, int config, int answer) {
-    const struct probe_fds fds = {config, answer, shim->plan.head->sandbox_fd};
-    if (config < 0 || answer < 0 || shim->ended || is_hold(shim)) return;
+static void probe_task(struct shim* shim, const int* given) {
+    const struct probe_fds fds = {
+        given[0], given[1], shim->plan.head->sandbox_fd, {given[2], given[3], given[4]}};
+    if (fds.config < 0 || fds.answer < 0 || shim->ended || is_hold(shim)) return;
     if (has_init(shim)) {
         probe_forward(shim->wiring.control[0], &fds);
         return;
     }
     if (fork() != 0) return;
-    const bool own_mounts = (shim->plan.head->flags & SHIM_NEW_MOUNT_NS) != 0;
-    probe_run(&shim->plan, &fds, own_mounts ? shim->child : -1);
+    const struct plan* plan = &shim->plan;
+    const bool elsewhere =
+        is_oci(shim) || namespaces_wanted(plan) != 0 || plan->network_ns[0] != 0 || plan->ipc_ns[0] != 0;
+    probe_run(plan, &fds, elsewhere ? shim->child : -1);
 }
 
 static void hear_agent(struct shim* shim, int* agent) {
@@ -125,41 +98,14 @@ static void hear_agent(struct shim* shim, int* agent) {
     }
     if (got == (ssize_t)sizeof request && request.version == SHIM_VERSION) {
         if (request.signal == SHIM_PROBE)
-            probe_task(shim, fds[0], fds[1]);
+            probe_task(shim, fds);
+        else if (request.signal == SHIM_ATTACH && attach_add(fds[0]))
+            fds[0] = -1;
         else
             signal_task(shim, request.signal);
     }
     for (int i = 0; i < PROBE_REQUEST_FDS; ++i)
         if (fds[i] >= 0) close(fds[i]);
-}
-
-// What init sent: the task's pid, or its end.
-static void hear_init(struct shim* shim) {
-    struct init_message message;
-    struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
-    union {
-        char bytes[CMSG_SPACE(sizeof(struct ucred))];
-        struct cmsghdr align;
-    } ancillary;
-    for (;;) {
-        struct msghdr header = {.msg_iov = &body,
-                                .msg_iovlen = 1,
-                                .msg_control = ancillary.bytes,
-                                .msg_controllen = sizeof ancillary.bytes};
-        if (recvmsg(shim->wiring.control[0], &header, MSG_DONTWAIT) != (ssize_t)sizeof message)
-            return;
-        if (message.kind == 1) {
-            shim->status = message.status;
-            shim->reported = true;
-            continue;
-        }
-        const struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-        if (part != NULL && part->cmsg_type == SCM_CREDENTIALS) {
-            struct ucred who;
-            memcpy(&who, CMSG_DATA(part), sizeof who);
-            shim->report.task_pid = who.pid;
-        }
-    }
 }
 
 static void reap(struct shim* shim) {
@@ -184,78 +130,6 @@ static void on_oom(struct shim* shim) {
     memory_read(&shim->plan, &shim->memory);
     shim->memory.oom = true;
     signal_task(shim, SIGKILL);
-}
-
-static void make_pipe(int ends[2]) {
-    if (pipe2(ends, O_CLOEXEC) != 0) ends[0] = ends[1] = -1;
-}
-
-// Clones init or the task, and waits until exec was reached or failed before it.
-static void start(struct shim* shim) {
-    const struct shim_config* head = shim->plan.head;
-    struct wiring* wiring = &shim->wiring;
-    make_pipe(wiring->out);
-    make_pipe(wiring->err);
-    make_pipe(wiring->failure);
-    wiring->control[0] = wiring->control[1] = -1;
-    int error = wiring->failure[1] < 0 ? EMFILE : 0;
-    if (error == 0) error = log_open(&shim->out, &shim->plan, "stdout", wiring->out[0]);
-    if (error == 0) error = log_open(&shim->err, &shim->plan, "stderr", wiring->err[0]);
-    if (error != 0) {
-        shim->failure = (struct failure){SHIM_STAGE_LOGS, error};
-        return;
-    }
-    if (is_hold(shim)) {
-        // Nobody will ever write: both logs are there, and at their end.
-        close(wiring->out[1]);
-        close(wiring->err[1]);
-        close(wiring->failure[0]);
-        close(wiring->failure[1]);
-        shim->report.task_pid = getpid();
-        return;
-    }
-    uint64_t namespaces = 0;
-    if (has_init(shim)) {
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wiring->control) != 0) {
-            shim->failure = (struct failure){SHIM_STAGE_CLONE, errno};
-            return;
-        }
-        const int on = 1;
-        setsockopt(wiring->control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-        namespaces = CLONE_NEWPID | CLONE_NEWNS;
-    } else if ((head->flags & SHIM_NEW_MOUNT_NS) != 0) {
-        namespaces = CLONE_NEWNS;
-    }
-    struct plan first = shim->plan;
-    struct shim_config outside = *head;
-    if (has_init(shim)) {
-        outside.flags &= ~(uint32_t)SHIM_CGROUP_V2;  // Init stays outside of the task's limits.
-        first.head = &outside;
-    }
-    const pid_t child = task_clone(&first, namespaces);
-    if (child == 0) {
-        if (has_init(shim)) init_run(&shim->plan, wiring);
-        task_run(&shim->plan, wiring, namespaces);
-    }
-    if (child < 0) {
-        shim->failure = (struct failure){SHIM_STAGE_CLONE, -child};
-        return;
-    }
-    shim->child = child;
-    shim->report.task_pid = child;
-    close(wiring->out[1]);
-    close(wiring->err[1]);
-    close(wiring->failure[1]);
-    if (wiring->control[1] >= 0) close(wiring->control[1]);
-    struct failure failure;
-    ssize_t got = 0;
-    do got = read(wiring->failure[0], &failure, sizeof failure);
-    while (got < 0 && errno == EINTR);
-    close(wiring->failure[0]);
-    if (got == (ssize_t)sizeof failure) shim->failure = failure;
-    if (has_init(shim)) hear_init(shim);
-    fcntl(wiring->out[0], F_SETFL, O_NONBLOCK);
-    fcntl(wiring->err[0], F_SETFL, O_NONBLOCK);
 }
 
 static bool has_agent(const struct shim* shim) {
@@ -292,7 +166,7 @@ static int tend_orphan(struct shim* shim) {
 
 static void watch(struct shim* shim) {
     enum { FIXED = 6 };
-    struct pollfd fds[FIXED + AGENTS_MAX] = {{.fd = shim->plan.head->listen_fd, .events = POLLIN},
+    struct pollfd fds[FIXED + AGENTS_MAX + ATTACHED_MAX + 1] = {{.fd = shim->plan.head->listen_fd, .events = POLLIN},
                                              {.fd = shim->signals, .events = POLLIN},
                                              {.fd = shim->out.source, .events = POLLIN},
                                              {.fd = shim->err.source, .events = POLLIN},
@@ -300,12 +174,14 @@ static void watch(struct shim* shim) {
                                              {.fd = -1}};
     for (int i = 0; i < AGENTS_MAX; ++i)
         fds[FIXED + i] = (struct pollfd){.fd = shim->agents[i], .events = POLLIN};
+    attach_watch(fds + FIXED + AGENTS_MAX);
     const int wait_ms = tend_orphan(shim);
-    if (shim->ended || poll(fds, FIXED + AGENTS_MAX, wait_ms) < 0) return;
+    if (shim->ended || poll(fds, FIXED + AGENTS_MAX + ATTACHED_MAX + 1, wait_ms) < 0) return;
     if (fds[0].revents != 0) accept_agents(shim);
     for (int i = 0; i < AGENTS_MAX; ++i)
         if (fds[FIXED + i].fd >= 0 && fds[FIXED + i].revents != 0)
             hear_agent(shim, &shim->agents[i]);
+    attach_hear(fds + FIXED + AGENTS_MAX);
     if (fds[2].revents != 0) log_copy(&shim->out, &shim->plan);
     if (fds[3].revents != 0) log_copy(&shim->err, &shim->plan);
     if (fds[4].revents != 0) {

@@ -20,7 +20,9 @@
 extern "C" {
 #endif
 
-enum { SHIM_VERSION = 1, SHIM_CONTAINER_ID_MAX = 256 };
+// SHIM_VERSION is that of the messages, which a later agent still speaks with the shims of an
+// earlier one; SHIM_CONFIG_VERSION that of the memfd, which the agent's own shims read.
+enum { SHIM_VERSION = 1, SHIM_CONFIG_VERSION = 2, SHIM_CONTAINER_ID_MAX = 256 };
 
 #define SHIM_MAGIC 0x54505348u
 #define SHIM_SOCKET_NAME "s"
@@ -34,12 +36,22 @@ enum shim_flag {
         8,           // cgroups[0] is the one directory to be born in; else v1 directories to join.
     SHIM_HOLD = 16,  // Nothing is run: the shim alone keeps a pod's container until it is ended.
     SHIM_SHARED_CGROUP = 32,  // Others live in the cgroups too: what ends is found by descent.
+    SHIM_NEW_IPC_NS = 64,
+    SHIM_SET_CAPABILITIES = 128,  // To the masks below; else they are the user's.
+    SHIM_NO_NEW_PRIVS = 256,
+    SHIM_SET_OOM_SCORE = 512,
+    SHIM_TERMINAL = 1024,    // stdio is a pseudo terminal.
+    SHIM_KEEP_STDIN = 2048,  // stdin is a pipe from whoever attaches.
+    SHIM_OCI = 1 << 16,      // The OCI runtime makes the container from its bundle.
 };
 
-// Head of the memfd. After it: groups (uint32_t), padding to 8 bytes, rlimits, then NUL-ended
-// strings: container id, memory cgroup directory (may be empty), pids cgroup directory (may be
-// empty), cgroup directories, the program followed by its argv (argv[0] first), environment
-// ("NAME=value").
+// Head of the memfd. After it: groups (uint32_t), padding to 8 bytes, rlimits, mounts, devices, the
+// seccomp filter (struct sock_filter), then NUL-ended strings: container id, memory cgroup
+// directory, pids cgroup directory, path of the sandbox, the agent's work directory, host name,
+// paths of the network, IPC and pid namespaces to join, the OCI runtime, its bundle, the text
+// of config.json and the working directory in the container (each of these may be empty but the first),
+// cgroup directories, the program followed by its argv (argv[0] first), environment
+// ("NAME=value"), source, target, type and data of each mount, path of each device.
 struct shim_config {
     uint32_t magic;
     uint32_t version;
@@ -49,14 +61,39 @@ struct shim_config {
     int32_t runtime_fd;
     uint32_t uid;
     uint32_t gid;
-    uint64_t log_bytes_max;  // Of stdout and of stderr before rotation; 0: never rotated.
-    uint32_t log_files_max;  // Of each, the current one included.
+    uint64_t log_bytes_max;  // Of stdout before rotation; 0: never rotated.
+    uint32_t log_files_max;  // The current one included.
     uint32_t groups_count;
     uint32_t rlimits_count;
     uint32_t cgroups_count;
     uint32_t argv_count;  // With the program: at least 2.
     uint32_t env_count;
     int64_t orphan_ms_max;  // Without any agent for this long the container ends; -1: never.
+    uint64_t effective;     // Capabilities that the task starts with, also its ambient ones.
+    uint64_t bounding;      // Those that it can ever get.
+    int32_t oom_score_adj;
+    uint32_t mounts_count;
+    uint32_t devices_count;
+    uint32_t seccomp_count;  // Of struct sock_filter.
+    uint16_t terminal_rows;  // 0: unknown.
+    uint16_t terminal_columns;
+    uint32_t error_log_files_max;  // The same of stderr.
+    uint64_t error_log_bytes_max;
+};
+
+// A mount beneath a task's own view of the file system; without a type it is a bind mount.
+struct shim_mount {
+    uint64_t flags;      // MS_*
+    uint32_t recursive;  // With what is mounted beneath the source.
+    uint32_t reserved;
+};
+
+// A device node of the host that the task gets with rights of its own in place of it.
+struct shim_device {
+    uint32_t mode;  // S_IFCHR or S_IFBLK, and the rights of everybody.
+    uint32_t major;
+    uint32_t minor;
+    uint32_t reserved;
 };
 
 struct shim_rlimit {
@@ -85,6 +122,14 @@ enum shim_stage {
     SHIM_STAGE_USER,
     SHIM_STAGE_SANDBOX,
     SHIM_STAGE_STDIO,
+    SHIM_STAGE_NAMESPACE,
+    SHIM_STAGE_HOSTNAME,
+    SHIM_STAGE_DEVICE,
+    SHIM_STAGE_OOM_SCORE,
+    SHIM_STAGE_CAPABILITIES,
+    SHIM_STAGE_SECCOMP,
+    SHIM_STAGE_TERMINAL,
+    SHIM_STAGE_RUNTIME,  // The OCI runtime.
 };
 
 // Shim to agent: on every connection at once, and again when the state changes.

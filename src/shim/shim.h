@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "shim/attach_protocol.h"
 #include "shim/protocol.h"
+
+struct sock_filter;
 
 // What the shim ignores, as it outlives the agent's terminal, session and polite endings. The agent
 // starts it with every other signal at its default, so these are all that the task must take back.
@@ -20,13 +23,31 @@ struct plan {
     const struct shim_config* head;
     const uint32_t* groups;
     const struct shim_rlimit* rlimits;
+    const struct shim_mount* mounts;
+    const struct shim_device* devices;
+    const struct sock_filter* seccomp;
     const char* container;
     const char* memory_dir;
     const char* pids_dir;
+    const char* sandbox;
+    const char* work_dir;
+    const char* hostname;
+    const char* network_ns;
+    const char* ipc_ns;
+    const char* pid_ns;
+    const char* runtime;  // Of SHIM_OCI: the program, its bundle's directory and
+                          // config.json, and where in the container to be.
+    const char* bundle;
+    const char* config;
+    const char* directory;
     char** cgroups;
     char** argv;  // The program, then its argv. NULL-ended, as env.
     char** env;
+    char** mount_texts;  // MOUNT_TEXTS of each.
+    char** device_paths;
 };
+
+enum mount_text { MOUNT_SOURCE, MOUNT_TARGET, MOUNT_TYPE, MOUNT_DATA, MOUNT_TEXTS };
 
 // Reads the config from `fd` and checks every count and string against its size.
 // Returns 0, or an errno.
@@ -36,6 +57,7 @@ int plan_read(int fd, struct plan* plan);
 struct failure {
     uint32_t stage;
     int32_t error;
+    char what[256];  // That it happened to: a path, a name; may be empty.
 };
 
 // The pipes and sockets between shim, init and task.
@@ -44,18 +66,58 @@ struct wiring {
     int err[2];
     int failure[2];  // Closed on exec; carries a struct failure when the task never ran.
     int control[2];  // Shim and init (pid namespace only).
+    int input;       // The task's stdin; 0: it has none.
+    bool terminal;   // `input` is the terminal that is to be the task's.
 };
 
+// Sends errno (and `what`, which may be NULL) through the failure pipe and exits.
+_Noreturn void give_up(const struct wiring* wiring, enum shim_stage stage, const char* what);
+
 // Becomes the task: cgroups, limits, user, directory, descriptors, program. Never returns.
-// `namespaces` are those that it was cloned into.
+// `namespaces` are those that it was cloned into, which it sets up first.
 _Noreturn void task_run(const struct plan* plan, const struct wiring* wiring, uint64_t namespaces);
+
+// What the shim ignores is back at its default, for a program to come.
+void reset_signals(void);
+// On v1; on v2 a process is born where it belongs. Returns 0, or -1 and errno.
+int join_cgroups(const struct plan* plan);
+// The namespaces that a task is to be born in, as flags of clone.
+uint64_t namespaces_wanted(const struct plan* plan);
+// Joins the pid namespace of the plan, if any, for children to come. Returns 0 or an errno.
+int namespaces_join_pid(const struct plan* plan);
+// In the first process of new namespaces: joins others, then host name, /proc (with a new pid
+// namespace), mounts and devices. Returns a descriptor of the sandbox as it is seen there: the
+// plan's own when nothing is mounted.
+int namespaces_set_up(const struct plan* plan, const struct wiring* wiring, uint64_t born_in);
+// For a plan whose namespaces are set up, or were entered.
+void namespaces_done(struct plan* plan);
+// The sandbox as this process' mount namespace has it: a new descriptor, or the plan's own when
+// there the path leads elsewhere.
+int sandbox_here(const struct plan* plan);
+
+// Takes copies of the sources of mounts that stay shared with the host, before this namespace
+// becomes its slave: one for each mount of the plan; NULL when there is none.
+const int* mounts_open_shared(const struct plan* plan, const struct wiring* wiring);
+// Carries out the plan's mounts in this mount namespace.
+void mounts_make(const struct plan* plan, const struct wiring* wiring, int sandbox,
+                 const int* shared);
+// Puts device nodes with the rights of the plan where the host's are.
+void devices_make(const struct plan* plan, const struct wiring* wiring);
+
+// Before the user is switched, as root: what it can never get back, and what must outlast the
+// switch.
+void security_begin(const struct plan* plan, const struct wiring* wiring);
+// The very last, as the user: capabilities, no new privileges, system call filter.
+void security_end(const struct plan* plan, const struct wiring* wiring);
+// Sets the score by which the kernel picks victims. Returns 0, or -1 and errno.
+int oom_score_set(const struct plan* plan);
 
 // Clones the first process of the task (born in the cgroup on v2). Returns the pid, 0 in the child,
 // or -errno.
 pid_t task_clone(const struct plan* plan, uint64_t namespaces);
 
 // The first process of a pid namespace: starts the task, reaps, passes signals on, reports the end.
-_Noreturn void init_run(const struct plan* plan, const struct wiring* wiring);
+_Noreturn void init_run(const struct plan* plan, const struct wiring* wiring, uint64_t namespaces);
 
 // Between shim and init: one packet each.
 struct init_message {
@@ -70,12 +132,16 @@ struct probe_fds {
     int config;
     int answer;
     int sandbox;
+    int stdio[3];  // Of a session without a terminal; else -1.
 };
-enum { PROBE_FDS = 3, PROBE_REQUEST_FDS = 2 };
+enum { PROBE_FDS = 6, PROBE_REQUEST_FDS = 5 };
 
-// Supervises one probe of the task of `plan`, in the mount namespace of process `mounts_of`
-// (-1: in this one). Called in a process of its own; never returns.
-_Noreturn void probe_run(const struct plan* plan, const struct probe_fds* fds, pid_t mounts_of);
+// Supervises one probe (or session) of the task of `plan`, in all namespaces of process `beside`
+// (-1: in those of this one). Called in a process of its own; never returns.
+_Noreturn void probe_run(const struct plan* plan, const struct probe_fds* fds, pid_t beside);
+// Enters the namespaces of process `of`. A pid namespace counts for children only: `pid_changed`
+// tells of one. Returns 0 or an errno.
+int join_namespaces(pid_t of, bool* pid_changed);
 // Hands a probe on to init.
 void probe_forward(int control, const struct probe_fds* fds);
 // Receives a packet and up to `count` descriptors (-1 where there are fewer); as recvmsg.
@@ -117,6 +183,9 @@ size_t tree_signal(const struct plan* plan, int signal);
 void tree_kill(const struct plan* plan);
 
 // Writes the status file. `status` is of wait(2); failure is what kept the task from running.
+// Takes the room that status_write() needs, while the disk has some: an end is told also when the
+// task has filled it. Best effort.
+void status_reserve(const struct plan* plan);
 void status_write(const struct plan* plan, const int* status, const struct failure* failure,
                   const struct memory_end* memory);
 
@@ -124,3 +193,29 @@ void status_write(const struct plan* plan, const int* status, const struct failu
 // failure.
 size_t file_read(const char* dir, const char* name, char* buffer, size_t size);
 uint64_t number_after(const char* text, const char* key);
+
+// A pseudo terminal, `ends` being its near and far one; of the size in `wanted`, owned by the user
+// of `owner`. Returns 0 or an errno.
+int terminal_open(int ends[2], const struct shim_config* wanted, const struct shim_config* owner);
+void terminal_resize(int terminal, uint16_t rows, uint16_t columns);
+
+// Makes the task's stdio as the plan wants it. Returns 0 or an errno.
+int stdio_open(const struct plan* plan, struct wiring* wiring);
+// Nobody hears it, yet.
+void stdio_none(struct wiring* wiring);
+// Once the task has it.
+void stdio_close_far(struct wiring* wiring);
+
+// Those who talk to the task's terminal or stdin. Nobody else's slowness delays the task: who does
+// not read is dropped.
+enum { ATTACHED_MAX = 16 };
+// `input`: where what they write goes (not blocking), kept and closed here; -1: nowhere.
+void attach_begin(int input, bool terminal);
+// Takes a descriptor over; true when there was room.
+bool attach_add(int fd);
+// `kind`: 'o' or 'e'.
+void attach_output(char kind, const char* bytes, size_t count);
+struct pollfd;
+// Fills in what to poll (ATTACHED_MAX + 1 entries), and acts on what came of it.
+void attach_watch(struct pollfd* fds);
+void attach_hear(const struct pollfd* fds);

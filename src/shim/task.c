@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -33,14 +33,15 @@ pid_t task_clone(const struct plan* plan, uint64_t namespaces) {
     return pid < 0 ? -error : (pid_t)pid;
 }
 
-static _Noreturn void give_up(const struct wiring* wiring, enum shim_stage stage) {
-    const struct failure failure = {.stage = stage, .error = errno};
+_Noreturn void give_up(const struct wiring* wiring, enum shim_stage stage, const char* what) {
+    struct failure failure = {.stage = stage, .error = errno};
+    if (what != NULL) snprintf(failure.what, sizeof failure.what, "%s", what);
     (void)!write(wiring->failure[1], &failure, sizeof failure);
     _exit(1);
 }
 
 // v1: nobody can be born in a cgroup, so each hierarchy is joined.
-static int join_cgroups(const struct plan* plan) {
+int join_cgroups(const struct plan* plan) {
     if ((plan->head->flags & SHIM_CGROUP_V2) != 0) return 0;
     char path[PATH_MAX];
     for (uint32_t i = 0; i < plan->head->cgroups_count; ++i) {
@@ -74,9 +75,10 @@ static int become_user(const struct plan* plan) {
 }
 
 static int set_stdio(const struct wiring* wiring) {
-    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0) return -1;
-    if (dup2(null, 0) < 0 || dup2(wiring->out[1], 1) < 0 || dup2(wiring->err[1], 2) < 0) return -1;
+    const int in = wiring->input > 0 ? wiring->input : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in < 0) return -1;
+    if (dup2(in, 0) < 0 || dup2(wiring->out[1], 1) < 0 || dup2(wiring->err[1], 2) < 0) return -1;
+    if (wiring->terminal && ioctl(0, TIOCSCTTY, 0) != 0) return -1;
     // Everything else goes at exec; until then the failure pipe is needed.
     return (int)syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
 }
@@ -84,7 +86,7 @@ static int set_stdio(const struct wiring* wiring) {
 const int shim_ignored[SHIM_IGNORED_COUNT] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
                                               SIGPIPE, SIGUSR1, SIGUSR2};
 
-static void reset_signals(void) {
+void reset_signals(void) {
     for (int i = 0; i < SHIM_IGNORED_COUNT; ++i) signal(shim_ignored[i], SIG_DFL);
     // posix_spawn leaves libc's two internal signals ignored, and libc's signal() does not touch
     // them.
@@ -98,19 +100,21 @@ static void reset_signals(void) {
 
 _Noreturn void task_run(const struct plan* plan, const struct wiring* wiring, uint64_t namespaces) {
     setsid();
-    if ((namespaces & CLONE_NEWNS) != 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
-        give_up(wiring, SHIM_STAGE_MOUNT);
-    if (join_cgroups(plan) != 0) give_up(wiring, SHIM_STAGE_CGROUP);
-    if (set_limits(plan) != 0) give_up(wiring, SHIM_STAGE_RLIMIT);
-    if (become_user(plan) != 0) give_up(wiring, SHIM_STAGE_USER);
+    const int sandbox = namespaces_set_up(plan, wiring, namespaces);
+    if (join_cgroups(plan) != 0) give_up(wiring, SHIM_STAGE_CGROUP, NULL);
+    if (set_limits(plan) != 0) give_up(wiring, SHIM_STAGE_RLIMIT, NULL);
+    if (oom_score_set(plan) != 0) give_up(wiring, SHIM_STAGE_OOM_SCORE, NULL);
+    security_begin(plan, wiring);
+    if (become_user(plan) != 0) give_up(wiring, SHIM_STAGE_USER, NULL);
     // By descriptor: the path may lead elsewhere by now. As the user, who must be allowed in.
-    if (fchdir(plan->head->sandbox_fd) != 0) give_up(wiring, SHIM_STAGE_SANDBOX);
-    if (set_stdio(wiring) != 0) give_up(wiring, SHIM_STAGE_STDIO);
+    if (fchdir(sandbox) != 0) give_up(wiring, SHIM_STAGE_SANDBOX, NULL);
+    if (set_stdio(wiring) != 0) give_up(wiring, SHIM_STAGE_STDIO, NULL);
     // After setresuid, which clears it. With a pid namespace init's death does the same, surely.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     reset_signals();
     umask(022);
     environ = plan->env;
+    security_end(plan, wiring);
     execvp(plan->argv[0], plan->argv + 1);
     // Mesos tells such a task as RUNNING and then FAILED with exit status 1; so do we.
     dprintf(2, "Failed to execute '%s': %s\n", plan->argv[0], strerror(errno));

@@ -1,0 +1,231 @@
+// What the shim makes of a plan's mounts, names and namespaces: one task each, run without a
+// containerizer around it.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "containerizer/spawn.h"
+#include "containerizer/status_file.h"
+
+namespace tepui::containerizer {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+/// With a pid namespace (and the shim's init, which then sets everything up) and without.
+class ShimViewTest : public ::testing::TestWithParam<bool> {
+protected:
+    void SetUp() override {
+        ASSERT_EQ(::geteuid(), 0u) << "these tests make namespaces: run them as root";
+        static std::atomic<int> count = 0;
+        base_ = fmt::format("/tmp/tepui-sv-{}-{}", ::getpid(), count++);
+        sandbox_ = base_ + "/work/sandbox";
+        for (const std::string& path : {sandbox_, base_ + "/data", base_ + "/place"})
+            fs::create_directories(path);
+        write(base_ + "/data/file", "of the host\n");
+    }
+    void TearDown() override {
+        EXPECT_EQ(read("/proc/self/mounts").find(base_), std::string::npos) << "a mount is left";
+        fs::remove_all(base_);
+    }
+
+    struct End {
+        Status status;
+        std::string out;
+        std::string err;
+        bool ran() const { return !status.failed_stage; }
+        std::string failure() const {
+            return failure_text(status.failed_stage.value_or(SHIM_STAGE_NONE), status.failed_errno,
+                                status.failed_what);
+        }
+    };
+    End run(LaunchPlan plan, const std::string& command) {
+        plan.container = "t";
+        plan.argv = {"/bin/sh", "sh", "-c", command};
+        plan.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+        plan.sandbox = sandbox_;
+        plan.work_dir = base_ + "/work";
+        if (GetParam()) plan.flags |= SHIM_NEW_PID_NS;
+        const std::string runtime = fmt::format("{}/run{}", base_, runs_++);
+        fs::create_directories(runtime);
+        const Descriptor runtime_fd(::open(runtime.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const Descriptor sandbox_fd(::open(sandbox_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const auto spawned =
+            spawn_shim(TEPUI_SHIM_PATH, plan, runtime, runtime_fd.get(), sandbox_fd.get());
+        if (!spawned) {
+            ADD_FAILURE() << spawned.error().text;
+            return {};
+        }
+        EXPECT_EQ(::waitpid(spawned->pid, nullptr, 0), spawned->pid);
+        const auto status = parse_status(read(runtime + "/status"));
+        EXPECT_TRUE(status) << "the shim left no status";
+        End end{status.value_or(Status{}), read(sandbox_ + "/stdout"), read(sandbox_ + "/stderr")};
+        for (const char* log : {"/stdout", "/stderr"}) fs::remove(sandbox_ + log);
+        return end;
+    }
+
+    static MountPlan bind(const std::string& source, const std::string& target,
+                          std::uint64_t flags = 0) {
+        return {.source = source, .target = target, .type = {}, .flags = flags, .data = {}};
+    }
+
+    std::string base_;
+    std::string sandbox_;
+    int runs_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(PidNamespace, ShimViewTest, ::testing::Bool());
+
+TEST_P(ShimViewTest, BindMountsOfDirectoriesAndFiles) {
+    LaunchPlan plan;
+    write(base_ + "/place/one", "");
+    plan.mounts = {bind(base_ + "/data/file", base_ + "/place/one"),
+                   bind(base_ + "/data", sandbox_ + "/in")};
+    fs::create_directories(sandbox_ + "/in");
+    const End end = run(plan, "cat " + base_ + "/place/one; cat in/file; echo new > in/made");
+    EXPECT_EQ(end.status.wait_status, 0) << end.failure() << end.err;
+    EXPECT_EQ(end.out, "of the host\nof the host\n");
+    EXPECT_EQ(read(base_ + "/data/made"), "new\n");
+    EXPECT_EQ(read(base_ + "/place/one"), "");  // The host sees nothing of it.
+}
+
+TEST_P(ShimViewTest, ReadOnlyHoldsForWhatIsMountedBeneath) {
+    fs::create_directories(base_ + "/data/sub");
+    ASSERT_EQ(::mount("tmpfs", (base_ + "/data/sub").c_str(), "tmpfs", 0, nullptr), 0);
+    LaunchPlan plan;
+    plan.mounts = {bind(base_ + "/data", base_ + "/place", MS_RDONLY)};
+    const std::string place = base_ + "/place";
+    End end = run(plan, "cat " + place + "/file; touch " + place + "/x; touch " + place +
+                            "/sub/x; mount -o remount,rw,bind " + place + " && exit 9; true");
+    EXPECT_EQ(end.out, "of the host\n");
+    EXPECT_FALSE(fs::exists(base_ + "/data/x"));
+    EXPECT_FALSE(fs::exists(base_ + "/data/sub/x"));
+    plan.mounts[0].recursive = false;
+    plan.mounts[0].flags = 0;
+    end = run(plan, "touch " + place + "/sub/under");
+    EXPECT_TRUE(end.ran());
+    ::umount2((base_ + "/data/sub").c_str(), MNT_DETACH);
+    EXPECT_TRUE(fs::exists(base_ + "/data/sub/under"));
+}
+
+TEST_P(ShimViewTest, OtherFileSystemsWithTheirOptions) {
+    LaunchPlan plan;
+    plan.mounts = {{.source = "tmpfs",
+                    .target = base_ + "/place",
+                    .type = "tmpfs",
+                    .flags = MS_NOSUID | MS_NOEXEC,
+                    .data = "size=1m,mode=0711"}};
+    const End end = run(plan, "df -k " + base_ + "/place | tail -1; stat -c %a " + base_ +
+                                  "/place; grep " + base_ + "/place /proc/self/mounts");
+    EXPECT_NE(end.out.find(" 1024 "), std::string::npos) << end.out;
+    EXPECT_NE(end.out.find("711\n"), std::string::npos);
+    EXPECT_NE(end.out.find("nosuid,noexec"), std::string::npos);
+}
+
+TEST_P(ShimViewTest, LinksThatATaskPlantedLeadNowhere) {
+    fs::create_directory_symlink(base_ + "/place", sandbox_ + "/link");
+    fs::create_directories(sandbox_ + "/real");
+    LaunchPlan plan;
+    for (const std::string& target : {sandbox_ + "/link", sandbox_ + "/../../place"}) {
+        plan.mounts = {bind(base_ + "/data", target)};
+        const End end = run(plan, "true");
+        ASSERT_FALSE(end.ran()) << target;
+        EXPECT_EQ(end.status.failed_stage, SHIM_STAGE_MOUNT);
+        EXPECT_EQ(end.status.failed_what, target);
+    }
+    plan.mounts = {bind(sandbox_ + "/link", sandbox_ + "/real")};
+    const End end = run(plan, "true");
+    ASSERT_FALSE(end.ran());
+    EXPECT_EQ(end.failure(), fmt::format("cannot mount what the task is to see ('{}/link'): {}",
+                                         sandbox_, errno_text(ELOOP)));
+}
+
+TEST_P(ShimViewTest, AVolumeOverTheSandboxesParentLeavesTheSandbox) {
+    LaunchPlan plan;
+    plan.mounts = {{.source = "tmpfs", .target = base_, .type = "tmpfs", .flags = 0, .data = {}}};
+    const End end = run(plan, "echo hello > here; ls " + base_);
+    EXPECT_EQ(end.status.wait_status, 0) << end.failure() << end.err;
+    EXPECT_EQ(read(sandbox_ + "/here"), "hello\n");
+    EXPECT_EQ(end.out, "");
+}
+
+TEST_P(ShimViewTest, PropagationIsAsked) {
+    const std::string shared = base_ + "/data";
+    ASSERT_EQ(::mount("tmpfs", shared.c_str(), "tmpfs", 0, nullptr), 0);
+    ASSERT_EQ(::mount(nullptr, shared.c_str(), nullptr, MS_SHARED, nullptr), 0);
+    for (const std::uint64_t flags : {std::uint64_t{0}, std::uint64_t{MS_SHARED}}) {
+        SCOPED_TRACE(flags);
+        LaunchPlan plan;
+        plan.mounts = {bind(shared, base_ + "/place", flags)};
+        const std::string inner = base_ + "/place/in";
+        const End end = run(plan, "mkdir -p " + inner + " && mount -t tmpfs none " + inner);
+        EXPECT_EQ(end.status.wait_status, 0) << end.err;
+        const bool seen = read("/proc/self/mounts").find(shared + "/in") != std::string::npos;
+        EXPECT_EQ(seen, flags == MS_SHARED);
+    }
+    ::umount2((shared + "/in").c_str(), MNT_DETACH);
+    ::umount2(shared.c_str(), MNT_DETACH);
+}
+
+TEST_P(ShimViewTest, HostNameIsTheTasksAlone) {
+    LaunchPlan plan;
+    plan.hostname = "of-the-task";
+    EXPECT_EQ(run(plan, "cat /proc/sys/kernel/hostname").out, "of-the-task\n");
+    EXPECT_NE(read("/proc/sys/kernel/hostname"), "of-the-task\n");
+}
+
+TEST_P(ShimViewTest, NamespacesByPath) {
+    const std::string path = base_ + "/net";
+    write(path, "");
+    std::string id;
+    std::thread([&] {
+        ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+        id = fs::read_symlink("/proc/thread-self/ns/net").string();
+        ASSERT_EQ(::mount("/proc/thread-self/ns/net", path.c_str(), nullptr, MS_BIND, nullptr), 0);
+    }).join();
+    LaunchPlan plan;
+    plan.network_namespace = path;
+    EXPECT_EQ(run(plan, "readlink /proc/self/ns/net").out, id + "\n");
+    ::umount2(path.c_str(), MNT_DETACH);
+    plan.network_namespace = base_ + "/no-such";
+    const End end = run(plan, "true");
+    EXPECT_EQ(end.failure(), fmt::format("cannot enter the task's namespaces ('{}/no-such'): {}",
+                                         base_, errno_text(ENOENT)));
+}
+
+TEST_P(ShimViewTest, IpcNamespaceAndOomScore) {
+    LaunchPlan plan;
+    plan.new_ipc_namespace = true;
+    plan.oom_score_adj = 777;
+    const End end = run(plan, "cat /proc/self/oom_score_adj; readlink /proc/self/ns/ipc");
+    EXPECT_TRUE(end.out.starts_with("777\nipc:")) << end.failure();
+    EXPECT_EQ(end.out.find(fs::read_symlink("/proc/self/ns/ipc").string()), std::string::npos);
+}
+
+TEST_P(ShimViewTest, TextsWithLineEndsStayInTheirLine) {
+    LaunchPlan plan;
+    plan.mounts = {bind(base_ + "/a\nstatus 0", base_ + "/place")};
+    const End end = run(plan, "true");
+    EXPECT_FALSE(end.status.wait_status);
+    EXPECT_EQ(end.status.failed_what, base_ + "/a?status 0");
+}
+
+}  // namespace
+}  // namespace tepui::containerizer
