@@ -1,0 +1,58 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "containerizer/descriptor.h"
+
+namespace tepui::containerizer::images {
+
+/// What came out of an archive.
+struct Unpacked {
+    std::string diff_id;      // Digest of the uncompressed tar.
+    std::uint64_t bytes = 0;  // Of files' data.
+    std::uint64_t files = 0;
+    std::uint64_t skipped = 0;  // Device nodes.
+};
+
+/// A tepui-unlayer process at work: it gets an archive piece by piece and fills a directory, which
+/// is all that it sees of the machine. Ends with this object.
+class Unpacking {
+public:
+    struct Limits {
+        std::uint64_t bytes_max = 0;
+        std::uint64_t files_max = 0;
+        Duration stall_timeout = 60s;
+    };
+    /// `directory` is absolute, exists and is empty.
+    static Result<Unpacking> start(const std::string& program, const std::string& directory,
+                                   const Limits& limits);
+    Unpacking(Unpacking&& other) noexcept;
+    Unpacking& operator=(Unpacking&&) = delete;
+    ~Unpacking();
+
+    /// Gives it more of the archive. Blocks while it is busy. Fails with why the process gave up.
+    Result<void> write(std::string_view bytes);
+    /// There is no more. Marks the opaque directories. Errors: corrupt, denied, too_large, io.
+    Result<Unpacked> finish();
+
+private:
+    Unpacking(std::string directory, Limits limits)
+        : directory_(std::move(directory)), limits_(limits) {}
+    Result<std::vector<std::string>> report();
+    Result<Unpacked> read_end();
+
+    std::string directory_;
+    Limits limits_;
+    pid_t pid_ = -1;
+    Descriptor archive_;  // Its stdin.
+    Descriptor report_;
+};
+
+}  // namespace tepui::containerizer::images

@@ -1,0 +1,33 @@
+// The containerizer's image store: opened when images are asked for, and what operators see of it.
+
+#include <utility>
+
+#include "containerizer/linux_containerizer.h"
+
+namespace tepui::containerizer {
+
+Result<void> LinuxContainerizer::open_images() {
+    if (!options_.images.docker) return {};
+    ImageOptions options = options_.images;
+    if (options.store_dir.empty()) options.store_dir = options_.work_dir + "/store/docker";
+    if (options.unlayer_path.empty()) {
+        const std::string& shim = options_.shim_path;
+        options.unlayer_path = shim.substr(0, shim.rfind('/') + 1) + "tepui-unlayer";
+    }
+    if (!options.log)
+        options.log = [line = images_log_](const std::string& text) { line->write(text); };
+    images_ = TEPUI_TRY(images::ImageStore::open(std::move(options)));
+    return {};
+}
+
+Result<void> LinuxContainerizer::prune_images(const std::vector<std::string>& excluded) {
+    return images_ ? images_->prune(excluded) : Containerizer::prune_images(excluded);
+}
+
+ImageReport LinuxContainerizer::images() const { return images_ ? images_->list() : ImageReport{}; }
+
+ImageStats LinuxContainerizer::image_stats() const {
+    return images_ ? images_->stats() : ImageStats{};
+}
+
+}  // namespace tepui::containerizer
