@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "agent/agent.h"
+#include "agent/detect.h"
 #include "coord/sqlite_store.h"
 #include "env/posix/clock.h"
 
@@ -25,11 +26,20 @@ Result<AgentParts> machine_parts(const AgentOptions& options) {
     store.path = options.work_dir + "/meta/agent.db";
     // The core drops what it cannot read and names it; the rest of the agent's tasks live on.
     store.blank_damaged_values = true;
+    // Nor does a full disk end the agent.
+    store.reserve_bytes = std::uint64_t{2} << 20;
     parts.store = TEPUI_TRY(coord::SqliteStore::open(std::move(store)));
     containerizer::Options containerizer = options.containerizer;
     containerizer.work_dir = options.work_dir;
     containerizer.runtime_dir = runtime_dir;
     containerizer.switch_user = options.core.switch_user;
+    // Which ports are looked at by network/ports; what is not named is the same on any machine.
+    const Resources total =
+        TEPUI_TRY(total_resources(options.resources, options.default_role, Machine{}));
+    for (const Ranges::Range& range : total.ranges("ports").list) {
+        containerizer.ports.agent_range.emplace_back(static_cast<std::uint32_t>(range.begin),
+                                                     static_cast<std::uint32_t>(range.end));
+    }
     parts.containerizer = TEPUI_TRY(containerizer::make_containerizer(std::move(containerizer)));
     parts.clock = std::make_shared<env::PosixClock>();
     parts.seed = env::PosixRandom{}.seed();

@@ -5,6 +5,7 @@
 
 #include "agent/core/core_testing.h"
 #include "agent/core/record.h"
+#include "agent/core/sandboxes.h"
 #include "agent/core/timers.h"
 
 namespace tepui::agent {
@@ -54,6 +55,55 @@ TEST(Sandboxes, AWallClockThatJumpsBackDelaysButNeverBreaks) {
     world.start();
     world.advance(7 * 24h);
     EXPECT_EQ(world.removed.size(), 1U);
+}
+
+TEST(Sandboxes, LiveShorterAsTheDiskFills) {
+    CoreConfig config;
+    config.gc_delay = 100h;
+    EXPECT_EQ(sandbox_age_max(config, 0), 90h);
+    EXPECT_EQ(sandbox_age_max(config, 0.5), 40h);
+    EXPECT_EQ(sandbox_age_max(config, 0.95), 0h);
+    config.gc_disk_headroom = 0;
+    EXPECT_EQ(sandbox_age_max(config, 0), 100h);
+    EXPECT_EQ(sandbox_age_max(config, 1), 0h);
+}
+
+TEST(Sandboxes, TheOldestGoWhenTheDiskFillsAndNeverThoseInUse) {
+    World world;
+    world.start();
+    for (const char* task : {"old", "young", "running"}) world.run_task(task);
+    const std::string old = world.containers.at(world.container_of("old")).sandbox;
+    const std::string young = world.containers.at(world.container_of("young")).sandbox;
+    world.exit_task("old", exited(0));
+    world.advance(48h);
+    world.exit_task("young", exited(0));
+    world.advance(1h);
+    world.feed(DiskUsageMeasured{0.5});
+    EXPECT_TRUE(world.removed.empty()) << "0.4 weeks are 67 hours";
+    world.feed(DiskUsageMeasured{0.8});
+    EXPECT_THAT(world.removed, ElementsAre(old)) << "0.1 weeks are 17 hours";
+    world.feed(DiskUsageMeasured{0.9});
+    EXPECT_THAT(world.removed, ElementsAre(old, young));
+    world.advance(30 * 24h);
+    EXPECT_EQ(world.removed.size(), 2U) << "each once, and nothing that runs";
+}
+
+TEST(Sandboxes, NothingIsLaunchedOnAFullDisk) {
+    World world;
+    world.start();
+    world.run_task("before");
+    world.feed(DiskFreeMeasured{1000});
+    const auto stored = world.disk;
+    world.run_task("t");
+    EXPECT_EQ(world.states("t"), std::vector{mesos::v1::TASK_FAILED});
+    EXPECT_EQ(world.updates("t").back().reason(),
+              mesos::v1::TaskStatus::REASON_CONTAINER_LAUNCH_FAILED);
+    EXPECT_NE(world.last_message("t").find("1000 bytes"), std::string::npos);
+    EXPECT_EQ(world.disk, stored) << "not a byte more";
+    EXPECT_EQ(world.states("before").back(), mesos::v1::TASK_RUNNING);
+    world.feed(DiskFreeMeasured{std::uint64_t{1} << 30});
+    world.run_task("u");
+    EXPECT_EQ(world.states("u").back(), mesos::v1::TASK_RUNNING);
 }
 
 TEST(Timers, FireInOrderAndOnce) {

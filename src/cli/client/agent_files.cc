@@ -142,6 +142,7 @@ asio::awaitable<Result<void>> follow_file(AgentFiles& files, std::string path,
                                           FollowOptions options,
                                           std::function<void(std::string_view)> sink) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
+    const std::string before = path + ".1";
     std::uint64_t offset = 0;
     Duration silent{0};  // How long the agent has not answered since the writer ended.
     for (;;) {
@@ -154,6 +155,13 @@ asio::awaitable<Result<void>> follow_file(AgentFiles& files, std::string path,
             continue;
         }
         if (part && part->size < offset) {
+            // It was rotated: what was not read of it is in the file before it now.
+            for (;;) {
+                auto rest = co_await files.read(before, offset, options.part_bytes);
+                if (!rest || rest->data.empty()) break;
+                sink(rest->data);
+                offset += rest->data.size();
+            }
             offset = 0;
             continue;
         }
