@@ -49,7 +49,7 @@ TEST(CgroupPlanTest, Bounds) {
     EXPECT_EQ(value({.cpus = 0.001}, Version::v2, "cpu.weight"), "1");
     EXPECT_EQ(value({.cpus = 1e9}, Version::v2, "cpu.weight"), "10000");
     EXPECT_EQ(value({.cpus_limit = 0.001}, Version::v1, "cpu.cfs_quota_us"), "1000");
-    EXPECT_EQ(value({.cpus_limit = INFINITY}, Version::v1, "cpu.cfs_quota_us"), "none");
+    EXPECT_EQ(value({.cpus_limit = INFINITY}, Version::v1, "cpu.cfs_quota_us"), "-1");
     EXPECT_EQ(value({.mem_mb = 1}, Version::v1, "memory.limit_in_bytes"), "33554432");
     EXPECT_EQ(value({}, Version::v1, "memory.limit_in_bytes"), "none");
     EXPECT_TRUE(plan({.cpus = 1, .mem_mb = 64, .pids_max = 1}, {}, Version::v1).empty());

@@ -19,6 +19,12 @@ namespace {
 bool& wanted(Isolation& isolation, const std::string& controller) {
     if (controller == "memory") return isolation.memory;
     if (controller == "pids") return isolation.pids;
+    if (controller == "cpuset") return isolation.cpuset;
+    if (controller == "blkio" || controller == "io") return isolation.blkio;
+    if (controller == "devices") return isolation.devices;
+    if (controller == "net_cls") return isolation.net_cls;
+    if (controller == "perf_event") return isolation.perf_event;
+    if (controller == "hugetlb") return isolation.hugetlb;
     return isolation.cpu;
 }
 
@@ -38,13 +44,14 @@ Groups::Groups(Hierarchies hierarchies, std::string root, Isolation isolation)
 std::string Groups::controllers_v2() const {
     std::string controllers;
     for (const std::string& controller : needed_controllers(isolation_, Version::v2))
-        if (hierarchies_.has(controller))
+        if (hierarchies_.has(controller) && controller != "devices" && controller != "perf_event")
             controllers += (controllers.empty() ? "+" : " +") + controller;
     return controllers;
 }
 
 Result<void> Groups::prepare_v2(const std::string& mount) const {
     const std::string controllers = controllers_v2();
+    if (controllers.empty()) return {};
     std::string directory = mount;
     std::istringstream parts(root_);
     TEPUI_CHECK_OK(write_file(directory + "/cgroup.subtree_control", controllers));
@@ -75,7 +82,7 @@ std::vector<std::string> Groups::prepare() {
         for (const std::string& mount :
              hierarchies_.roots(needed_controllers(isolation_, Version::v2)))
             if (Result<void> ready = prepare_v2(mount); !ready)
-                for (const char* controller : {"cpu", "memory", "pids"})
+                for (const char* controller : {"cpu", "memory", "pids", "cpuset", "io", "hugetlb"})
                     leave_out(controller, ready.error().text);
     }
     roots_.clear();
@@ -102,6 +109,7 @@ std::string Groups::directory(const std::string& controller, const std::string& 
 Result<void> Groups::hand_down(const std::string& parent) const {
     if (hierarchies_.version == Version::v2) {
         const std::string controllers = controllers_v2();
+        if (controllers.empty()) return {};
         for (const std::string& directory : directories(parent))
             TEPUI_CHECK_OK(write_file(directory + "/cgroup.subtree_control", controllers));
         return {};
@@ -110,6 +118,20 @@ Result<void> Groups::hand_down(const std::string& parent) const {
     // ones only where it is so already.
     if (const std::string memory = directory("memory", parent); !memory.empty())
         (void)write_file(memory + "/memory.use_hierarchy", "1");
+    return {};
+}
+
+Result<void> Groups::inherit_cpuset(const std::string& name) const {
+    std::string directory = hierarchies_.mounts.at("cpuset");
+    std::istringstream parts(root_ + "/" + name);
+    for (std::string part; std::getline(parts, part, '/');) {
+        const std::string parent = directory;
+        directory += "/" + part;
+        for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
+            if (read_file(directory + file).find_first_not_of('\n') != std::string::npos) continue;
+            TEPUI_CHECK_OK(write_file(directory + file, read_file(parent + file)));
+        }
+    }
     return {};
 }
 
@@ -123,6 +145,8 @@ Result<void> Groups::create(const std::string& name, const Limits& limits) const
     for (const std::string& directory : directories(name))
         if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
             return give_up(fmt::format("cannot make cgroup '{}': {}", directory, errno_text()));
+    if (isolation_.cpuset && hierarchies_.version == Version::v1)
+        if (Result<void> ready = inherit_cpuset(name); !ready) return give_up(ready.error().text);
     for (const Setting& setting : plan(limits, isolation_, hierarchies_.version)) {
         const std::string path = directory(setting.controller, name) + "/" + setting.file;
         if (Result<void> wrote = write_file(path, setting.value); !wrote && !setting.optional)

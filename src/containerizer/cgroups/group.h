@@ -53,6 +53,8 @@ private:
     Result<void> prepare_v2(const std::string& mount) const;
     /// The controllers of v2, as "+cpu +memory".
     std::string controllers_v2() const;
+    /// In v1 a new cpuset has no CPU and no memory node, and takes no process until it has.
+    Result<void> inherit_cpuset(const std::string& name) const;
     Result<void> hand_down(const std::string& parent) const;
 
     Hierarchies hierarchies_;

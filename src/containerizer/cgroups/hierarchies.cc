@@ -8,7 +8,9 @@
 namespace tepui::containerizer::cgroups {
 namespace {
 
-constexpr std::string_view k_known[] = {"cpu", "cpuacct", "memory", "pids", "freezer"};
+constexpr std::string_view k_known[] = {"cpu",    "cpuacct", "memory",  "pids",       "freezer",
+                                        "cpuset", "blkio",   "devices", "net_cls",    "perf_event",
+                                        "hugetlb", "io"};
 
 struct Mount {
     std::string point;
@@ -59,6 +61,9 @@ Hierarchies find_hierarchies(std::string_view mountinfo,
             for (std::string word; words >> word;)
                 if (std::ranges::find(k_known, word) != std::ranges::end(k_known))
                     v2.mounts.try_emplace(word, mount.point);
+            // Every cgroup of v2 has these two, without a controller that could be switched on.
+            for (const char* inherent : {"devices", "perf_event"})
+                v2.mounts.try_emplace(inherent, mount.point);
         }
     }
     return v1.mounts.empty() ? v2 : v1;
@@ -77,6 +82,12 @@ std::vector<std::string> needed_controllers(const Isolation& isolation, Version 
     if (isolation.memory) controllers.emplace_back("memory");
     if (isolation.cpu) controllers.emplace_back("cpu");
     if (isolation.cpu && version == Version::v1) controllers.emplace_back("cpuacct");
+    if (isolation.cpuset) controllers.emplace_back("cpuset");
+    if (isolation.blkio) controllers.emplace_back(version == Version::v1 ? "blkio" : "io");
+    if (isolation.devices) controllers.emplace_back("devices");
+    if (isolation.net_cls && version == Version::v1) controllers.emplace_back("net_cls");
+    if (isolation.perf_event) controllers.emplace_back("perf_event");
+    if (isolation.hugetlb) controllers.emplace_back("hugetlb");
     return controllers;
 }
 

@@ -32,7 +32,8 @@ Hierarchies find_hierarchies(std::string_view mountinfo,
 /// The same of this machine.
 Hierarchies find_hierarchies();
 
-/// The controllers that `isolation` needs; cpuacct counts what cpu limits and exists in v1 only.
+/// The controllers that `isolation` needs; cpuacct counts what cpu limits and exists in v1 only, as
+/// net_cls does; what v1 calls blkio is io in v2.
 std::vector<std::string> needed_controllers(const Isolation& isolation, Version version);
 
 }  // namespace tepui::containerizer::cgroups

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "containerizer/cgroups/files.h"
@@ -14,18 +15,32 @@ std::uint64_t read_limit(const std::string& path) {
     return value;
 }
 
+bool is_memory_limit(const std::string& file) {
+    return file == "memory.limit_in_bytes" || file == "memory.memsw.limit_in_bytes" ||
+           file == "memory.max";
+}
+
 /// Memory in use can't be taken back: v1 refuses the write, v2 kills.
 bool would_take_back(const std::string& path, const Setting& setting) {
-    if (setting.file != "memory.limit_in_bytes" && setting.file != "memory.max") return false;
+    if (!is_memory_limit(setting.file) || setting.value == "-1" || setting.value == "max")
+        return false;
     std::uint64_t value = 0;
     std::from_chars(setting.value.data(), setting.value.data() + setting.value.size(), value);
     return value <= read_limit(path);
 }
 
+/// The settings in an order for limits that grow: that of memory and swap must never be below that
+/// of memory.
+std::vector<Setting> grown(std::vector<Setting> settings) {
+    const auto both = std::ranges::find(settings, "memory.memsw.limit_in_bytes", &Setting::file);
+    if (both != settings.end()) std::rotate(settings.begin(), both, both + 1);
+    return settings;
+}
+
 }  // namespace
 
 Result<void> Groups::update(const std::string& name, const Limits& limits) const {
-    for (const Setting& setting : plan(limits, isolation_, hierarchies_.version)) {
+    for (const Setting& setting : grown(plan(limits, isolation_, hierarchies_.version))) {
         const std::string path = directory(setting.controller, name) + "/" + setting.file;
         if (would_take_back(path, setting)) continue;
         if (Result<void> wrote = write_file(path, setting.value); !wrote && !setting.optional)

@@ -5,6 +5,7 @@
 #include <map>
 #include <sstream>
 
+#include "containerizer/cgroups/blkio.h"
 #include "containerizer/cgroups/files.h"
 #include "containerizer/cgroups/group.h"
 
@@ -118,6 +119,12 @@ void memory_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
     take(values, "file_mapped", [&](auto v) { s.set_mem_mapped_file_bytes(v); });
     take(values, "kernel", [&](auto v) { s.set_mem_kmem_usage_bytes(v); });
     take(values, "unevictable", [&](auto v) { s.set_mem_unevictable_bytes(v); });
+    // What v1 tells by event descriptors, v2 counts: memory taken back though below what was asked
+    // for, above what is wished, at the limit.
+    const auto events = table(directory + "/memory.events");
+    take(events, "low", [&](auto v) { s.set_mem_low_pressure_counter(v); });
+    take(events, "high", [&](auto v) { s.set_mem_medium_pressure_counter(v); });
+    take(events, "max", [&](auto v) { s.set_mem_critical_pressure_counter(v); });
 }
 
 }  // namespace
@@ -135,6 +142,13 @@ void Groups::usage(const std::string& name, mesos::v1::ResourceStatistics& stati
             memory_v1(memory, statistics);
         else
             memory_v2(memory, statistics);
+    }
+    if (v1) {
+        if (const std::string blkio = directory("blkio", name); !blkio.empty())
+            blkio_v1([&](const std::string& file) { return read_file(blkio + "/" + file); },
+                     *statistics.mutable_blkio_statistics());
+    } else if (const std::string io = directory("io", name); !io.empty()) {
+        io_v2(read_file(io + "/io.stat"), *statistics.mutable_blkio_statistics());
     }
     // Any hierarchy lists the processes.
     if (const auto all = directories(name); !all.empty()) {
