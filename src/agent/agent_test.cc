@@ -445,6 +445,8 @@ TEST_F(AgentTest, OtherEndpoints) {
           "slave/invalid_framework_messages", "slave/limits/messages_refused",
           "containerizer/fetcher/task_fetches_succeeded",
           "containerizer/fetcher/task_fetches_failed",
+          "containerizer/fetcher/cache_size_total_bytes",
+          "containerizer/fetcher/cache_size_used_bytes",
           "containerizer/mesos/container_destroy_errors", "gc/path_removals_failed",
           "http/connections_refused"}) {
         EXPECT_THAT(*metrics.body, HasSubstr(fmt::format(R"("{}":)", name)));

@@ -54,6 +54,7 @@ const std::map<std::string, std::string> own_fallbacks = {
     {"agent/cgroups_root", ""},
     {"agent/runtime_dir", ""},
     {"agent/fetcher_cache_dir", ""},
+    {"agent/docker_store_dir", ""},
 };
 
 void expect_known(const Verb& verb, const Row& row) {

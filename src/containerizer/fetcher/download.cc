@@ -1,108 +1,132 @@
 #include "containerizer/fetcher/download.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <memory>
-#include <mutex>
+#include <chrono>
+#include <random>
+#include <thread>
 
-#include "containerizer/descriptor.h"
-#include "containerizer/fetcher/output.h"
+#include "containerizer/fetcher/retry.h"
 
 namespace tepui::containerizer::fetcher {
 namespace {
 
-constexpr long k_redirects_max = 10;
+using Clock = std::chrono::steady_clock;
 
-struct Transfer {
-    int fd;
-    Budget budget;
-    const std::atomic<bool>& cancelled;
-    bool link_local_allowed;
-    Error error;  // Of ours, when `failed`.
-    bool failed = false;
+constexpr Duration k_progress_every = 10s;
+constexpr Duration k_look_every = 50ms;
+
+double jitter() {
+    thread_local std::minstd_rand generator{std::random_device{}()};
+    return std::uniform_real_distribution<>(0, 1)(generator);
+}
+
+/// Says every ten seconds how far it is.
+class Progress {
+public:
+    Progress(std::string shown, const DownloadContext& context)
+        : shown_(std::move(shown)), context_(context), begun_(Clock::now()), said_(begun_) {}
+
+    void operator()(std::uint64_t bytes, std::uint64_t expected) {
+        const auto now = Clock::now();
+        if (now - said_ < k_progress_every || !context_.log) return;
+        said_ = now;
+        const double rate = static_cast<double>(bytes) / seconds(now - begun_);
+        context_.log(fmt::format("fetching '{}': {}{}, {}/s", shown_, format_bytes(bytes),
+                                 expected > 0 ? " of " + format_bytes(expected) : "",
+                                 format_bytes(static_cast<std::uint64_t>(rate))));
+    }
+
+private:
+    std::string shown_;
+    const DownloadContext& context_;
+    Clock::time_point begun_;
+    Clock::time_point said_;
 };
 
-std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count, void* opaque) {
-    Transfer& transfer = *static_cast<Transfer*>(opaque);
-    Result<void> done = transfer.budget.take(size * count);
-    if (done) done = write_all(transfer.fd, bytes, size * count);
-    if (done) return size * count;
-    transfer.failed = true;
-    transfer.error = done.error();
-    return 0;
+Error status_error(const Target& target, const Transferred& result) {
+    const std::string reason = error_reason(target.source, result.error_body);
+    const bool denied = result.status == 401 || result.status == 403;
+    Error error{denied                     ? Errc::denied
+                : result.status == 404     ? Errc::not_found
+                : result.status / 100 == 5 ? Errc::unavailable
+                                           : Errc::io,
+                fmt::format("the server answered {}", result.status)};
+    if (!reason.empty()) error.text += ": " + reason;
+    if (denied && target.source == Source::s3)
+        error.text += target.sigv4.empty()
+                          ? "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the task"
+                          : "; check the AWS_* variables of the task and of the agent";
+    return error;
 }
 
-int on_progress(void* opaque, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    return static_cast<Transfer*>(opaque)->cancelled.load() ? 1 : 0;
-}
-
-bool is_link_local(const curl_sockaddr& address) {
-    if (address.family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.addr);
-        return (ntohl(v4.sin_addr.s_addr) >> 16) == 0xA9FE;  // 169.254.0.0/16
-    }
-    if (address.family != AF_INET6) return false;
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address.addr).sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) return v6.s6_addr[12] == 169 && v6.s6_addr[13] == 254;
-    return IN6_IS_ADDR_LINKLOCAL(&v6) != 0;
-}
-
-/// After resolution and for every redirect: what a name resolves to is checked, not the name.
-curl_socket_t on_socket(void* opaque, curlsocktype, curl_sockaddr* address) {
-    Transfer& transfer = *static_cast<Transfer*>(opaque);
-    if (!transfer.link_local_allowed && is_link_local(*address)) {
-        transfer.failed = true;
-        transfer.error = {Errc::denied, "link-local addresses are not fetched from"};
-        return CURL_SOCKET_BAD;
-    }
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-void set_options(CURL* curl, const std::string& url, const FetchOptions& options,
-                 Transfer& transfer) {
-    const long stall_s = std::max<long>(1, static_cast<long>(seconds(options.stall_timeout)));
-    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, k_redirects_max);
-    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, stall_s);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, stall_s);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &transfer);
+/// Why it failed; nothing when it did not.
+std::optional<Error> error_of(const Target& target, const Transferred& result, bool conditional,
+                              const DownloadContext& context) {
+    if (result.error) return result.error;
+    if (result.code == CURLE_FILESIZE_EXCEEDED)
+        return Error{Errc::too_large, fmt::format("it is larger than the agent allows ({} bytes)",
+                                                  context.limits.bytes_max)};
+    if (result.code == CURLE_OPERATION_TIMEDOUT)
+        return Error{Errc::timeout, fmt::format("nothing came for {}",
+                                                format_duration(context.limits.stall_timeout))};
+    if (result.code == CURLE_REMOTE_FILE_NOT_FOUND)
+        return Error{Errc::not_found, "the server has no such file"};
+    if (result.code == CURLE_LOGIN_DENIED || result.code == CURLE_REMOTE_ACCESS_DENIED)
+        return Error{Errc::denied, "the server denies access"};
+    if (result.code != CURLE_OK) return Error{Errc::io, result.text};
+    const bool same = conditional && result.status == 304;
+    if (target.source != Source::ftp && result.status >= 300 && !same)
+        return status_error(target, result);
+    return std::nullopt;
 }
 
 }  // namespace
 
-Result<void> download(const std::string& url, int fd, const FetchOptions& options,
-                      const std::atomic<bool>& cancelled) {
-    static std::once_flag once;
-    std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-    const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
-    if (!curl) return fail(Errc::io, "libcurl cannot start");
-    Transfer transfer{fd, {options.bytes_max}, cancelled, options.link_local, {}};
-    char text[CURL_ERROR_SIZE] = "";
-    curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, text);
-    set_options(curl.get(), url, options, transfer);
-    const CURLcode code = curl_easy_perform(curl.get());
-    if (code == CURLE_OK) return {};
-    if (transfer.failed) return std::unexpected(transfer.error);
-    if (cancelled.load()) return fail(Errc::cancelled, "the launch was cancelled");
-    if (code == CURLE_OPERATION_TIMEDOUT)
-        return fail(Errc::timeout, "nothing came for {}", format_duration(options.stall_timeout));
-    return fail(Errc::io, "{}", text[0] != 0 ? text : curl_easy_strerror(code));
+std::string format_bytes(std::uint64_t bytes) {
+    if (bytes < 1'000) return fmt::format("{} B", bytes);
+    if (bytes < 1'000'000) return fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3);
+    if (bytes < 1'000'000'000) return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+    return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
+}
+
+Result<void> wait_for(Duration time, const std::atomic<bool>& cancelled) {
+    const auto end = Clock::now() + time;
+    for (;;) {
+        if (cancelled.load()) return fail(Errc::cancelled, "the launch was cancelled");
+        const auto now = Clock::now();
+        if (now >= end) return {};
+        std::this_thread::sleep_for(std::min<Duration>(end - now, k_look_every));
+    }
+}
+
+Result<Downloaded> download(const Target& target, const std::string& shown, int fd,
+                            const Validators& known, const DownloadContext& context,
+                            std::function<Result<void>(std::uint64_t)> grow) {
+    Sink sink{fd, 0, {}, context.limits.bytes_max, std::move(grow)};
+    Progress progress(shown, context);
+    for (int attempt = 1;; ++attempt) {
+        const bool resumed = sink.bytes > 0 && !sink.etag.empty();
+        const Transferred result = transfer(target, sink, known, context.limits, context.cancelled,
+                                            context.counters, std::ref(progress));
+        const std::optional<Error> error = error_of(target, result, known.any(), context);
+        if (!error) return Downloaded{result.status == 304, result.validators, sink.bytes};
+        // The part that is missing is not there: what is here was of something else.
+        const bool wrong_part = resumed && result.status == 416;
+        if (wrong_part) TEPUI_CHECK_OK(sink.restart());
+        const bool again = !result.error && attempt < k_attempts_max &&
+                           (wrong_part || is_transient(target.source, result.code, result.status));
+        if (!again) {
+            if (attempt == 1) return std::unexpected(*error);
+            return fail(error->code, "{} (tried {} times)", error->text, attempt);
+        }
+        const Duration wait = back_off(attempt, result.retry_after, jitter());
+        ++context.counters.retries;
+        if (context.log)
+            context.log(fmt::format("fetching '{}' failed after {}, again in {:.1f} s: {}", shown,
+                                    format_bytes(sink.bytes), seconds(wait), error->text));
+        TEPUI_CHECK_OK(wait_for(wait, context.cancelled));
+    }
 }
 
 }  // namespace tepui::containerizer::fetcher

@@ -1,189 +1,11 @@
-#include <archive.h>
-#include <archive_entry.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <fcntl.h>
-
-#include <atomic>
-#include <future>
-#include <thread>
-
-#include "containerizer/containerizer_fixture.h"
-#include "containerizer/descriptor.h"
-#include "containerizer/fetcher/fetcher.h"
-#include "containerizer/fetcher/plan.h"
+#include "containerizer/fetcher/fetch_fixture.h"
 
 namespace tepui::containerizer::fetcher {
 namespace {
 
-/// Answers every connection with the next of its answers, as they are.
-class TinyServer {
-public:
-    explicit TinyServer(std::vector<std::string> answers) : answers_(std::move(answers)) {
-        listener_ = Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::listen(listener_.get(), 8), 0);
-        ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
-        port_ = ntohs(address.sin_port);
-        thread_ = std::jthread([this] { serve(); });
-    }
-    ~TinyServer() { ::shutdown(listener_.get(), SHUT_RDWR); }
-    std::string url(const std::string& path) const {
-        return fmt::format("http://127.0.0.1:{}{}", port_, path);
-    }
-
-private:
-    void serve() {
-        for (const std::string& answer : answers_) {
-            const Descriptor peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-            if (!peer) return;
-            char buffer[4096];
-            (void)!::read(peer.get(), buffer, sizeof buffer);
-            (void)!::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
-            if (answer.ends_with("\r\n\r\n")) (void)!::read(peer.get(), buffer, 1);  // Stalls.
-        }
-    }
-    std::vector<std::string> answers_;
-    Descriptor listener_;
-    int port_ = 0;
-    std::jthread thread_;
-};
-
-std::string ok(const std::string& body) {
-    return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
-                       body.size(), body);
-}
-std::string redirect(const std::string& to) {
-    return fmt::format(
-        "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 1\r\n"
-        "Connection: close\r\n\r\n.",
-        to);
-}
-
-struct Entry {
-    std::string name;
-    mode_t type = AE_IFREG;
-    std::string content;  // Of a file; or the target of a link.
-    bool hard_link = false;
-};
-
-class FetchTest : public ContainerizerTest {
-protected:
-    void SetUp() override {
-        ContainerizerTest::SetUp();
-        sandbox_ = base_ + "/sandbox";
-        std::filesystem::create_directory(sandbox_);
-        directory_ = Descriptor(::open(sandbox_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        std::filesystem::create_directory(base_ + "/source");
-    }
-
-    Result<void> fetch(const mesos::v1::CommandInfo::URI& uri, const User* user = nullptr) {
-        mesos::v1::CommandInfo command;
-        *command.add_uris() = uri;
-        return fetch_all(command, "c1", directory_.get(), user, fetch_options_, cancelled_);
-    }
-    Result<void> fetch(const std::string& value, const std::string& output = {}) {
-        mesos::v1::CommandInfo::URI uri;
-        uri.set_value(value);
-        if (!output.empty()) uri.set_output_file(output);
-        return fetch(uri);
-    }
-    std::string got(const std::string& name) const { return read(sandbox_ + "/" + name); }
-
-    std::string make_archive(const std::string& name, const std::vector<Entry>& entries) const {
-        const std::string path = base_ + "/source/" + name;
-        archive* out = archive_write_new();
-        if (name.ends_with(".zip"))
-            archive_write_set_format_zip(out);
-        else
-            archive_write_set_format_pax_restricted(out);
-        if (name.ends_with("gz")) archive_write_add_filter_gzip(out);
-        if (name.ends_with("xz")) archive_write_add_filter_xz(out);
-        EXPECT_EQ(archive_write_open_filename(out, path.c_str()), ARCHIVE_OK);
-        for (const Entry& entry : entries) {
-            archive_entry* header = archive_entry_new();
-            archive_entry_set_pathname(header, entry.name.c_str());
-            archive_entry_set_perm(header, 0640);
-            archive_entry_set_filetype(header, entry.type);
-            if (entry.hard_link)
-                archive_entry_set_hardlink(header, entry.content.c_str());
-            else if (entry.type == AE_IFLNK)
-                archive_entry_set_symlink(header, entry.content.c_str());
-            else if (entry.type == AE_IFREG)
-                archive_entry_set_size(header, static_cast<la_int64_t>(entry.content.size()));
-            EXPECT_GE(archive_write_header(out, header), ARCHIVE_WARN);
-            if (entry.type == AE_IFREG && !entry.hard_link)
-                archive_write_data(out, entry.content.data(), entry.content.size());
-            archive_entry_free(header);
-        }
-        archive_write_close(out);
-        archive_write_free(out);
-        return path;
-    }
-
-    FetchOptions fetch_options_;
-    std::atomic<bool> cancelled_ = false;
-    std::string sandbox_;
-    Descriptor directory_;
-};
-
-TEST(FetchPlanTest, ReadsUris) {
-    struct Row {
-        const char* value;
-        const char* output;
-        bool executable;
-        FetchPlan want;
-    };
-    const Row rows[] = {
-        {"/a/b.txt", "", false, {Source::local_file, "/a/b.txt", "b.txt", false, Unpack::no}},
-        {"file:///a/b.tgz",
-         "",
-         false,
-         {Source::local_file, "/a/b.tgz", "b.tgz", false, Unpack::archive}},
-        {"rel/b.gz",
-         "",
-         false,
-         {Source::local_file, "/home/rel/b.gz", "b.gz", false, Unpack::gzip}},
-        {"http://h/x/app.zip",
-         "",
-         true,
-         {Source::http, "http://h/x/app.zip", "app.zip", true, Unpack::no}},
-        {"HTTPS://h/x?q=1",
-         "d/x",
-         false,
-         {Source::http, "HTTPS://h/x?q=1", "d/x", false, Unpack::no}},
-    };
-    for (const Row& row : rows) {
-        SCOPED_TRACE(row.value);
-        mesos::v1::CommandInfo::URI uri;
-        uri.set_value(row.value);
-        if (*row.output != 0) uri.set_output_file(row.output);
-        if (row.executable) uri.set_executable(true);
-        const Result<FetchPlan> plan = plan_fetch(uri, "/home");
-        ASSERT_TRUE(plan) << plan.error().text;
-        EXPECT_TRUE(*plan == row.want);
-    }
-    for (const char* value :
-         {"", "ftp://h/x", "file://host/x", "http://host", "http://host/", "/"}) {
-        SCOPED_TRACE(value);
-        mesos::v1::CommandInfo::URI uri;
-        uri.set_value(value);
-        EXPECT_FALSE(plan_fetch(uri, "/home"));
-    }
-    mesos::v1::CommandInfo::URI relative;
-    relative.set_value("rel");
-    EXPECT_FALSE(plan_fetch(relative, ""));
-    for (const char* output : {"../x", "/etc/x", "a/../../x", "."}) {
-        SCOPED_TRACE(output);
-        relative.set_output_file(output);
-        EXPECT_FALSE(plan_fetch(relative, "/home"));
-    }
+mode_t mode_of(const std::string& path) {
+    struct stat stat{};
+    return ::stat(path.c_str(), &stat) == 0 ? stat.st_mode & 07777 : 0;
 }
 
 TEST_F(FetchTest, CopiesLocalFilesWithTheRightsOfTheUser) {
@@ -221,7 +43,7 @@ TEST_F(FetchTest, ErrorNamesContainerAndUri) {
 }
 
 TEST_F(FetchTest, DownloadsAndFollowsRedirects) {
-    TinyServer server({redirect("/there/real"), ok("body")});
+    TinyServer server(std::vector<std::string>{redirect("/there/real"), ok("body")});
     const Result<void> done = fetch(server.url("/here"), "deep/er/name");
     ASSERT_TRUE(done) << done.error().text;
     EXPECT_EQ(got("deep/er/name"), "body");
@@ -235,17 +57,18 @@ TEST_F(FetchTest, RefusesWhatServersTry) {
     };
     const Row rows[] = {
         {"not found", "HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
-         Errc::io},
+         Errc::not_found},
         {"redirect to a file", redirect("file:///etc/passwd"), Errc::io},
         {"redirect to metadata", redirect("http://169.254.169.254/latest"), Errc::denied},
         {"too large", ok(std::string(5000, 'x')), Errc::too_large},
         {"stall", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", Errc::timeout}};
-    fetch_options_.bytes_max = 4000;
+    fetch_options_.limits.bytes_max = 4000;
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
         // Short only where it is awaited: a loaded machine must not turn the others into stalls.
-        fetch_options_.stall_timeout = row.want == Errc::timeout ? 1s : 60s;
-        TinyServer server({row.answer});
+        fetch_options_.limits.stall_timeout = row.want == Errc::timeout ? 1s : 60s;
+        fetcher_.reset();
+        TinyServer server(std::vector<std::string>{row.answer});
         const Result<void> done = fetch(server.url("/x"));
         ASSERT_FALSE(done);
         EXPECT_EQ(done.error().code, row.want) << done.error().text;
@@ -258,7 +81,7 @@ TEST_F(FetchTest, RedirectsAreBounded) {
 }
 
 TEST_F(FetchTest, CancelEndsAStalledDownload) {
-    TinyServer server({"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"});
+    TinyServer server(std::vector<std::string>{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"});
     auto done = std::async(std::launch::async, [&] { return fetch(server.url("/x")); });
     cancelled_ = true;
     ASSERT_EQ(done.wait_for(k_deadline), std::future_status::ready);
@@ -266,16 +89,18 @@ TEST_F(FetchTest, CancelEndsAStalledDownload) {
 }
 
 TEST_F(FetchTest, UnpacksArchives) {
-    for (const char* name : {"a.tar", "a.tgz", "a.tar.xz", "a.zip"}) {
+    for (const char* name : {"a.tar", "a.tgz", "a.tar.xz", "a.tbz2", "a.tar.zst", "a.zip"}) {
         SCOPED_TRACE(name);
-        const std::string path = make_archive(
-            name,
-            {{"dir/", AE_IFDIR, ""}, {"dir/file", AE_IFREG, name}, {"./top", AE_IFREG, "top"}});
+        const std::string path = make_archive(name, {{"dir/", AE_IFDIR, ""},
+                                                     {"dir/file", AE_IFREG, name},
+                                                     {"./top", AE_IFREG, "top"},
+                                                     {"run", AE_IFREG, "#!", false, 0755}});
         const Result<void> done = fetch(path);
         ASSERT_TRUE(done) << done.error().text;
         EXPECT_EQ(got("dir/file"), name);
         EXPECT_EQ(got("top"), "top");
         EXPECT_TRUE(std::filesystem::exists(sandbox_ + "/" + name));  // The archive stays.
+        EXPECT_EQ(mode_of(sandbox_ + "/" + "run"), 0755u);
     }
     const std::string tar = make_archive("links.tar", {{"file", AE_IFREG, "content"},
                                                        {"hard", AE_IFREG, "file", true},
@@ -324,7 +149,12 @@ TEST_F(FetchTest, HostileArchivesWriteNothingOutside) {
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
         std::ofstream(victim) << "precious";
-        EXPECT_FALSE(fetch(make_archive(std::string(row.name) + ".tar", row.entries)));
+        const std::string archive = make_archive(std::string(row.name) + ".tar", row.entries);
+        const Result<void> as_root = fetch(archive);
+        ASSERT_FALSE(as_root);
+        EXPECT_TRUE(as_root.error().code == Errc::denied ||
+                    as_root.error().code == Errc::invalid_argument)
+            << as_root.error().text;
         EXPECT_EQ(read(victim), "precious");
         EXPECT_EQ(entries(base_ + "/outside"), 0u);
     }
@@ -340,7 +170,7 @@ TEST_F(FetchTest, FileOverASymlinkReplacesTheLink) {
 }
 
 TEST_F(FetchTest, BombsAreBounded) {
-    fetch_options_.bytes_max = 1 << 20;
+    fetch_options_.limits.bytes_max = 1 << 20;
     const Result<void> bomb =
         fetch(make_archive("bomb.tgz", {{"big", AE_IFREG, std::string(4 << 20, 0)}}));
     ASSERT_FALSE(bomb);
@@ -353,11 +183,65 @@ TEST_F(FetchTest, BombsAreBounded) {
     EXPECT_EQ(crowd.error().code, Errc::too_large);
 }
 
+TEST_F(FetchTest, SetUserIdIsDropped) {
+    ASSERT_TRUE(fetch(make_archive("suid.tar", {{"x", AE_IFREG, "x", false, 06755}})));
+    EXPECT_EQ(mode_of(sandbox_ + "/" + "x"), 0755u);
+}
+
 TEST_F(FetchTest, CorruptArchiveIsAnError) {
     std::ofstream(base_ + "/source/bad.tgz") << "this is no archive";
     EXPECT_FALSE(fetch(base_ + "/source/bad.tgz"));
     std::ofstream(base_ + "/source/bad.txt.gz") << "nor is this gzip";
     EXPECT_FALSE(fetch(base_ + "/source/bad.txt.gz"));
+}
+
+TEST_F(FetchTest, NothingOfATaskIsLeftWhereItFailed) {
+    std::ofstream(base_ + "/source/a") << "a";
+    mesos::v1::CommandInfo command;
+    command.add_uris()->set_value(base_ + "/source/a");
+    command.add_uris()->set_value(base_ + "/source/missing");
+    EXPECT_FALSE(fetch(command));
+    EXPECT_EQ(entries(sandbox_), 0u);
+}
+
+TEST_F(FetchTest, ManyAreFetchedAtOnceAndPlacedInOrder) {
+    // Each of four waits until all four have asked.
+    std::atomic<int> asked = 0;
+    const TinyServer::Answer meet = [&](const std::string&, std::size_t) {
+        const auto deadline = std::chrono::steady_clock::now() + k_deadline;
+        ++asked;
+        while (asked < 4 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+        return ok(asked >= 4 ? "met" : "alone");
+    };
+    TinyServer one(meet), two(meet), three(meet), four(meet);
+    mesos::v1::CommandInfo command;
+    for (const TinyServer* server : {&one, &two, &three, &four})
+        command.add_uris()->set_value(server->url(fmt::format("/{}", server->port())));
+    // The later one of two with the same name wins, however long the earlier one takes.
+    TinyServer early([&](const std::string&, std::size_t) { return ok("early"); });
+    TinyServer late([&](const std::string&, std::size_t) { return ok("late"); });
+    for (const TinyServer* server : {&early, &late}) {
+        auto* uri = command.add_uris();
+        uri->set_value(server->url("/x"));
+        uri->set_output_file("same");
+    }
+    const Result<void> done = fetch(command);
+    ASSERT_TRUE(done) << done.error().text;
+    EXPECT_EQ(got(std::to_string(one.port())), "met");
+    EXPECT_EQ(got(std::to_string(four.port())), "met");
+    EXPECT_EQ(got("same"), "late");
+    EXPECT_EQ(entries(sandbox_), 5u);
+}
+
+TEST_F(FetchTest, OneFailureStopsTheOthers) {
+    TinyServer stalled(std::vector<std::string>{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"});
+    mesos::v1::CommandInfo command;
+    command.add_uris()->set_value(stalled.url("/x"));
+    command.add_uris()->set_value("/no/such/file");
+    fetch_options_.limits.stall_timeout = 1h;
+    const Result<void> done = fetch(command);
+    ASSERT_FALSE(done);
+    EXPECT_NE(done.error().text.find("/no/such/file"), std::string::npos) << done.error().text;
 }
 
 TEST_F(FetchTest, LaunchFetchesBeforeTheTaskRuns) {
@@ -378,7 +262,7 @@ TEST_F(FetchTest, LaunchFetchesBeforeTheTaskRuns) {
 }
 
 TEST_F(FetchTest, KillDuringAFetchCancelsTheLaunch) {
-    TinyServer server({"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"});
+    TinyServer server(std::vector<std::string>{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"});
     LaunchSpec what = spec("stalled", "true");
     what.command.add_uris()->set_value(server.url("/x"));
     Task task = launch(what);

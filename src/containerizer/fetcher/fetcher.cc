@@ -1,79 +1,160 @@
 #include "containerizer/fetcher/fetcher.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <pwd.h>
+#include <unistd.h>
 
-#include "containerizer/beneath.h"
-#include "containerizer/fetcher/download.h"
-#include "containerizer/fetcher/extract.h"
-#include "containerizer/fetcher/output.h"
-#include "containerizer/fetcher/plan.h"
+#include <condition_variable>
+#include <thread>
+
+#include "containerizer/unpack/unpack.h"
 
 namespace tepui::containerizer::fetcher {
 namespace {
 
-Result<void> copy_local(const std::string& path, int fd, const FetchOptions& options,
-                        const std::atomic<bool>& cancelled) {
-    // O_NONBLOCK: a pipe of that name must not hold the worker.
-    const Descriptor source(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    if (!source) return fail(Errc::io, "cannot open '{}': {}", path, errno_text());
-    struct stat stat{};
-    if (::fstat(source.get(), &stat) != 0 || !S_ISREG(stat.st_mode))
-        return fail(Errc::invalid_argument, "'{}' is not a file", path);
-    Budget budget{options.bytes_max};
-    std::vector<char> buffer(1 << 16);
-    for (;;) {
-        if (cancelled.load()) return fail(Errc::cancelled, "the launch was cancelled");
-        const ssize_t got = ::read(source.get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(Errc::io, "cannot read '{}': {}", path, errno_text());
-        if (got == 0) return {};
-        TEPUI_CHECK_OK(budget.take(static_cast<std::uint64_t>(got)));
-        TEPUI_CHECK_OK(write_all(fd, buffer.data(), static_cast<std::size_t>(got)));
+constexpr std::size_t k_parallel_max = 4;  // Of one container.
+constexpr auto k_look_every = std::chrono::milliseconds(50);
+
+Variables own_environment() {
+    Variables variables;
+    for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
+        const std::string_view line = *each;
+        const std::size_t equals = line.find('=');
+        if (equals != std::string_view::npos)
+            variables.emplace(line.substr(0, equals), line.substr(equals + 1));
     }
+    return variables;
 }
 
-Result<void> unpack(const FetchPlan& plan, int fd, int sandbox_fd, const FetchOptions& options,
-                    const std::atomic<bool>& cancelled) {
-    if (plan.unpack == Unpack::no) return {};
-    if (::lseek(fd, 0, SEEK_SET) < 0) return fail(Errc::io, "cannot rewind: {}", errno_text());
-    Budget budget{options.bytes_max};
-    if (plan.unpack == Unpack::archive) return extract_archive(fd, sandbox_fd, budget, cancelled);
-    const std::string output = plan.output.substr(0, plan.output.size() - 3);  // ".gz"
-    const Place place = TEPUI_TRY(make_place(sandbox_fd, TEPUI_TRY(clean_path(output))));
-    const Descriptor file = TEPUI_TRY(create_file(place, 0644));
-    return extract_gzip(fd, file.get(), budget, cancelled);
-}
-
-Result<void> fetch(const mesos::v1::CommandInfo::URI& uri, int sandbox_fd,
-                   const FetchOptions& options, const std::atomic<bool>& cancelled) {
-    const FetchPlan plan = TEPUI_TRY(plan_fetch(uri, options.frameworks_home));
-    const Place place = TEPUI_TRY(make_place(sandbox_fd, TEPUI_TRY(clean_path(plan.output))));
-    const Descriptor file = TEPUI_TRY(create_file(place, 0644));
-    TEPUI_CHECK_OK(plan.source == Source::http
-                       ? download(plan.from, file.get(), options, cancelled)
-                       : copy_local(plan.from, file.get(), options, cancelled));
-    if (plan.executable && ::fchmod(file.get(), 0755) != 0)
-        return fail(Errc::io, "cannot make it executable: {}", errno_text());
-    return unpack(plan, file.get(), sandbox_fd, options, cancelled);
+std::string own_user() {
+    std::vector<char> buffer(4096);
+    passwd entry{};
+    passwd* found = nullptr;
+    while (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == ERANGE)
+        buffer.resize(buffer.size() * 2);
+    return found == nullptr ? "" : found->pw_name;
 }
 
 }  // namespace
 
-Result<void> fetch_all(const mesos::v1::CommandInfo& command, const std::string& container,
-                       int sandbox_fd, const User* user, const FetchOptions& options,
-                       const std::atomic<bool>& cancelled) {
-    const FilesAs rights(user);
-    Result<void> done;
-    if (!rights.ok()) done = fail(Errc::denied, "cannot act as user '{}'", user->name);
-    for (const auto& uri : command.uris()) {
-        if (done && cancelled.load()) done = fail(Errc::cancelled, "the launch was cancelled");
-        if (!done) break;
-        done = fetch(uri, sandbox_fd, options, cancelled);
-        if (!done) done = fail_with("'" + uri.value() + "'", done.error());
+Result<std::unique_ptr<Fetcher>> Fetcher::make(FetchOptions options) {
+    std::unique_ptr<Fetcher> fetcher(new Fetcher(std::move(options)));
+    const FetcherOptions& own = fetcher->options_.own;
+    fetcher->cache_ = TEPUI_TRY(Cache::open(own.cache_dir, own.cache_bytes, fetcher->counters_));
+    return fetcher;
+}
+
+Result<void> Fetcher::fetch(const FetchRequest& request, const std::atomic<bool>& cancelled) {
+    const auto context =
+        fmt::format("Failed to fetch all URIs for container '{}'", request.container);
+    std::vector<Item> items;
+    for (const auto& uri : request.command.uris()) {
+        Item& item = items.emplace_back();
+        item.shown = display_uri(uri.value());
+        Result<FetchPlan> plan = plan_fetch(uri, options_.frameworks_home);
+        if (!plan) return fail_with(context + ": '" + item.shown + "'", plan.error());
+        item.plan = std::move(*plan);
     }
+    const Result<void> done = fetch_items(items, request, cancelled);
     if (done) return {};
-    return fail_with("Failed to fetch all URIs for container '" + container + "'", done.error());
+    const FilesAs rights(request.user);
+    for (const Item& item : items)
+        if (!item.temporary.empty()) ::unlinkat(request.sandbox_fd, item.temporary.c_str(), 0);
+    return fail_with(context, done.error());
+}
+
+Result<void> Fetcher::fetch_items(std::vector<Item>& items, const FetchRequest& request,
+                                  const std::atomic<bool>& cancelled) {
+    TEPUI_CHECK_OK(acquire_all(items, request, cancelled));
+    for (Item& item : items)
+        if (const Result<void> placed = place(item, request, cancelled); !placed)
+            return fail_with("'" + item.shown + "'", placed.error());
+    return {};
+}
+
+Result<void> Fetcher::acquire_all(std::vector<Item>& items, const FetchRequest& request,
+                                  const std::atomic<bool>& cancelled) {
+    const auto acquire_named = [&](Item& item, const std::atomic<bool>& stop) -> Result<void> {
+        const Result<void> done = acquire(item, request, stop);
+        if (!done) return fail_with("'" + item.shown + "'", done.error());
+        return {};
+    };
+    if (items.size() == 1) return acquire_named(items.front(), cancelled);
+    std::mutex mutex;
+    std::condition_variable ended;
+    std::atomic<std::size_t> next = 0;
+    std::atomic<bool> stop = false;
+    std::size_t running = std::min(items.size(), k_parallel_max);
+    Result<void> result;
+    const auto work = [&] {
+        Result<void> done;
+        for (std::size_t i = next++; done && i < items.size(); i = next++)
+            done = acquire_named(items[i], stop);
+        const std::lock_guard lock(mutex);
+        // The first failure is the reason; the others were stopped because of it.
+        if (!done && result) result = done;
+        if (!done) stop = true;
+        if (--running == 0) ended.notify_all();
+    };
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0, count = running; i < count; ++i) threads.emplace_back(work);
+    std::unique_lock lock(mutex);
+    while (!ended.wait_for(lock, k_look_every, [&] { return running == 0; }))
+        if (cancelled.load()) stop = true;
+    return result;
+}
+
+FetchStats Fetcher::stats() const {
+    return {.cache_bytes_total = cache_->bytes_max(),
+            .cache_bytes_used = cache_->bytes_used(),
+            .cache_hits = counters_.cache_hits,
+            .cache_misses = counters_.cache_misses,
+            .bytes_fetched = counters_.bytes,
+            .downloads = counters_.downloads,
+            .retries = counters_.retries};
+}
+
+void Fetcher::log_to(std::function<void(const std::string&)> log) {
+    const std::lock_guard lock(log_mutex_);
+    log_ = std::move(log);
+}
+
+void Fetcher::log(const std::string& text) const {
+    const std::lock_guard lock(log_mutex_);
+    if (log_) log_(text);
+}
+
+std::string Fetcher::user_name(const FetchRequest& request) const {
+    return request.user != nullptr ? request.user->name : options_.agent_user;
+}
+
+Variables variables_of(const mesos::v1::CommandInfo& command, const Variables& beneath) {
+    Variables variables = beneath;
+    for (const auto& variable : command.environment().variables()) {
+        if (variable.has_value())
+            variables[variable.name()] = variable.value();
+        else if (variable.secret().has_value())
+            variables[variable.name()] = variable.secret().value().data();
+    }
+    return variables;
+}
+
+Result<std::shared_ptr<Fetcher>> make_fetcher(const Options& options) {
+    static std::mutex mutex;
+    static std::map<std::string, std::weak_ptr<Fetcher>> fetchers;
+    FetchOptions own;
+    own.frameworks_home = options.frameworks_home;
+    own.limits = {options.fetch_stall_timeout, options.fetch_bytes_max, options.fetch_link_local};
+    own.unpack_program = unpack::program_beside(options.shim_path);
+    own.own = options.fetcher;
+    if (own.own.cache_dir.empty()) own.own.cache_dir = options.work_dir + "/fetch";
+    own.environment = own_environment();
+    own.agent_user = own_user();
+    const std::lock_guard lock(mutex);
+    std::weak_ptr<Fetcher>& known = fetchers[own.own.cache_dir];
+    if (std::shared_ptr<Fetcher> fetcher = known.lock()) return fetcher;
+    std::shared_ptr<Fetcher> fetcher = TEPUI_TRY(Fetcher::make(std::move(own)));
+    known = fetcher;
+    return fetcher;
 }
 
 }  // namespace tepui::containerizer::fetcher

@@ -1,19 +1,20 @@
-#include "containerizer/fetcher/extract.h"
+#include "containerizer/unpack/extract.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <memory>
 
 #include "containerizer/beneath.h"
+#include "containerizer/unpack/output.h"
 
-namespace tepui::containerizer::fetcher {
+namespace tepui::containerizer::unpack {
 namespace {
 
 constexpr std::size_t k_block_bytes = 1 << 16;
-constexpr std::uint64_t k_entries_max = 1'000'000;
 // An empty file costs the disk as well.
 constexpr std::uint64_t k_entry_bytes = 512;
 
@@ -25,19 +26,24 @@ std::unexpected<Error> archive_error(archive* source) {
                 text != nullptr ? text : "unknown error");
 }
 
+Result<void> failed(const char* what) {
+    return fail(Errc::io, "cannot {}: {}", what, errno_text());
+}
+
 class Extraction {
 public:
-    Extraction(archive* source, int sandbox_fd, Budget& budget, const std::atomic<bool>& cancelled)
-        : source_(source), sandbox_fd_(sandbox_fd), budget_(budget), cancelled_(cancelled) {}
+    Extraction(archive* source, int root_fd, std::uint64_t entries_max, Budget& budget)
+        : source_(source), root_fd_(root_fd), entries_max_(entries_max), budget_(budget) {}
 
-    Result<void> run() {
+    /// How many entries there were.
+    Result<std::uint64_t> run() {
         for (std::uint64_t count = 0;; ++count) {
             archive_entry* entry = nullptr;
             const int code = archive_read_next_header(source_, &entry);
-            if (code == ARCHIVE_EOF) return {};
+            if (code == ARCHIVE_EOF) return count;
             if (code < ARCHIVE_WARN) return archive_error(source_);
-            if (count == k_entries_max)
-                return fail(Errc::too_large, "the archive has too many entries");
+            if (count == entries_max_)
+                return fail(Errc::too_large, "the archive has more than {} entries", entries_max_);
             const std::string name = name_of(entry);
             if (Result<void> done = extract(entry, name); !done)
                 return fail_with("entry '" + name + "'", done.error());
@@ -48,23 +54,26 @@ public:
     Result<void> copy_data(int fd) {
         std::uint64_t end = 0;
         for (;;) {
-            if (cancelled_.load()) return fail(Errc::cancelled, "the launch was cancelled");
             const void* bytes = nullptr;
             std::size_t count = 0;
             la_int64_t offset = 0;
             const int code = archive_read_data_block(source_, &bytes, &count, &offset);
-            if (code == ARCHIVE_EOF) return {};
             if (code < ARCHIVE_WARN) return archive_error(source_);
             const std::uint64_t begin = static_cast<std::uint64_t>(offset);
+            if (code == ARCHIVE_EOF && begin <= end) break;
             if (begin < end) return fail(Errc::corrupt, "its data overlaps");
-            TEPUI_CHECK_OK(
-                budget_.take(begin - end));  // A hole counts: the task would see its bytes.
+            // A hole counts: the task would see its bytes.
+            TEPUI_CHECK_OK(budget_.take(begin - end));
+            end = begin;
+            if (code == ARCHIVE_EOF) break;
             TEPUI_CHECK_OK(budget_.take(count));
-            if (::lseek(fd, offset, SEEK_SET) < 0)
-                return fail(Errc::io, "cannot seek: {}", errno_text());
+            if (::lseek(fd, offset, SEEK_SET) < 0) return failed("seek");
             TEPUI_CHECK_OK(write_all(fd, static_cast<const char*>(bytes), count));
             end = begin + count;
         }
+        // A hole at the end.
+        if (::ftruncate(fd, static_cast<off_t>(end)) != 0) return failed("set its size");
+        return {};
     }
 
 private:
@@ -76,47 +85,53 @@ private:
 
     Result<void> extract(archive_entry* entry, const std::string& name) {
         const std::vector<std::string> parts = TEPUI_TRY(clean_path(name));
-        const mode_t mode = archive_entry_perm(entry) & 0777;
         TEPUI_CHECK_OK(budget_.take(k_entry_bytes));
         if (parts.empty()) return {};  // "./"
         if (const char* target = archive_entry_hardlink(entry)) return hard_link(parts, target);
         switch (archive_entry_filetype(entry)) {
-            case AE_IFDIR: return directory(parts, mode);
+            case AE_IFDIR: return directory(entry, parts);
             case AE_IFLNK: return symbolic_link(parts, archive_entry_symlink(entry));
             case AE_IFREG: break;
             default: return fail(Errc::denied, "devices, pipes and sockets are not unpacked");
         }
-        const Place place = TEPUI_TRY(make_place(sandbox_fd_, parts));
+        const Place place = TEPUI_TRY(make_place(root_fd_, parts));
         const Descriptor file = TEPUI_TRY(create_file(place, 0600));
         TEPUI_CHECK_OK(copy_data(file.get()));
-        return set_mode(file.get(), mode);
+        return finish(entry, file.get());
     }
 
-    static Result<void> set_mode(int fd, mode_t mode) {
-        if (::fchmod(fd, mode) == 0) return {};
-        return fail(Errc::io, "cannot set its mode: {}", errno_text());
+    static Result<void> finish(archive_entry* entry, int fd) {
+        mode_t mode = archive_entry_perm(entry) & 0777;
+        if (archive_entry_filetype(entry) == AE_IFDIR) mode |= 0700;  // What comes must fit in.
+        if (::fchmod(fd, mode) != 0) return failed("set its mode");
+        if (archive_entry_mtime_is_set(entry) == 0) return {};
+        const timespec time{archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
+        const std::array<timespec, 2> times{time, time};
+        ::futimens(fd, times.data());  // A time that the disk cannot hold is no reason to fail.
+        return {};
     }
 
-    Result<void> directory(const std::vector<std::string>& parts, mode_t mode) {
-        const Descriptor made = TEPUI_TRY(make_directories_beneath(sandbox_fd_, parts, 0755));
-        return set_mode(made.get(), mode | 0700);  // What comes later must fit in.
+    Result<void> directory(archive_entry* entry, const std::vector<std::string>& parts) {
+        const Descriptor made = TEPUI_TRY(make_directories_beneath(root_fd_, parts, 0755));
+        return finish(entry, made.get());
     }
 
     /// The link itself may point anywhere, as the task could make it too; nothing here goes through
     /// it.
     Result<void> symbolic_link(const std::vector<std::string>& parts, const char* target) {
         if (target == nullptr || *target == 0) return fail(Errc::corrupt, "it links to nothing");
-        const Place place = TEPUI_TRY(make_place(sandbox_fd_, parts));
-        ::unlinkat(place.directory.get(), place.name.c_str(), 0);
-        if (::symlinkat(target, place.directory.get(), place.name.c_str()) != 0)
-            return fail(Errc::io, "cannot make the link: {}", errno_text());
+        const Place place = TEPUI_TRY(make_place(root_fd_, parts));
+        const int parent = place.directory.get();
+        ::unlinkat(parent, place.name.c_str(), 0);
+        if (::symlinkat(target, parent, place.name.c_str()) != 0) return failed("make the link");
         return {};
     }
 
     Result<void> hard_link(const std::vector<std::string>& parts, const char* target) {
         const std::vector<std::string> from = TEPUI_TRY(clean_path(target));
-        const Place source = TEPUI_TRY(make_place(sandbox_fd_, from));
-        const Place place = TEPUI_TRY(make_place(sandbox_fd_, parts));
+        const Place source = TEPUI_TRY(make_place(root_fd_, from));
+        const Place place = TEPUI_TRY(make_place(root_fd_, parts));
+        if (from == parts) return {};  // It is there already.
         struct stat stat{};
         if (::fstatat(source.directory.get(), source.name.c_str(), &stat, AT_SYMLINK_NOFOLLOW) !=
                 0 ||
@@ -130,28 +145,27 @@ private:
     }
 
     archive* source_;
-    int sandbox_fd_;
+    int root_fd_;
+    std::uint64_t entries_max_;
     Budget& budget_;
-    const std::atomic<bool>& cancelled_;
 };
 
-}  // namespace
-
-Result<void> extract_archive(int archive_fd, int sandbox_fd, Budget& budget,
-                             const std::atomic<bool>& cancelled) {
+Result<std::uint64_t> extract_archive(int archive_fd, int directory_fd, std::uint64_t entries_max,
+                                      Budget& budget) {
     const Archive source(archive_read_new(), archive_read_free);
     archive_read_support_format_tar(source.get());
     archive_read_support_format_zip(source.get());
     archive_read_support_filter_gzip(source.get());
     archive_read_support_filter_bzip2(source.get());
     archive_read_support_filter_xz(source.get());
+    archive_read_support_filter_zstd(source.get());
     if (archive_read_open_fd(source.get(), archive_fd, k_block_bytes) != ARCHIVE_OK)
         return archive_error(source.get());
-    return Extraction(source.get(), sandbox_fd, budget, cancelled).run();
+    return Extraction(source.get(), directory_fd, entries_max, budget).run();
 }
 
-Result<void> extract_gzip(int gzip_fd, int output_fd, Budget& budget,
-                          const std::atomic<bool>& cancelled) {
+Result<std::uint64_t> extract_gzip(int gzip_fd, int directory_fd, const std::string& output,
+                                   Budget& budget) {
     const Archive source(archive_read_new(), archive_read_free);
     archive_read_support_format_raw(source.get());
     archive_read_support_filter_gzip(source.get());
@@ -160,7 +174,32 @@ Result<void> extract_gzip(int gzip_fd, int output_fd, Budget& budget,
         archive_read_next_header(source.get(), &entry) < ARCHIVE_WARN ||
         archive_filter_code(source.get(), 0) != ARCHIVE_FILTER_GZIP)
         return fail(Errc::corrupt, "it is no gzip file");
-    return Extraction(source.get(), -1, budget, cancelled).copy_data(output_fd);
+    const Place place = TEPUI_TRY(make_place(directory_fd, TEPUI_TRY(clean_path(output))));
+    const Descriptor file = TEPUI_TRY(create_file(place, 0644));
+    TEPUI_CHECK_OK(Extraction(source.get(), -1, 1, budget).copy_data(file.get()));
+    return std::uint64_t{1};
 }
 
-}  // namespace tepui::containerizer::fetcher
+}  // namespace
+
+Result<Unpacked> extract(int archive_fd, int directory_fd, Kind kind, const std::string& output,
+                         const Limits& limits) {
+    struct stat stat{};
+    if (::fstat(archive_fd, &stat) != 0)
+        return fail(Errc::io, "cannot look at the archive: {}", errno_text());
+    const std::uint64_t size = static_cast<std::uint64_t>(stat.st_size);
+    const std::uint64_t by_ratio =
+        std::max(limits.ratio_free_bytes, size * std::max<std::uint64_t>(limits.ratio_max, 1));
+    Budget budget{limits.bytes_max};
+    if (by_ratio < limits.bytes_max)
+        budget = {by_ratio, fmt::format("it unpacks to more than {} times the archive's {} bytes; "
+                                        "fetch it with 'extract' false and let the task unpack it",
+                                        limits.ratio_max, size)};
+    const std::uint64_t before = budget.bytes_left;
+    const std::uint64_t entries = TEPUI_TRY(
+        kind == Kind::gzip ? extract_gzip(archive_fd, directory_fd, output, budget)
+                           : extract_archive(archive_fd, directory_fd, limits.entries_max, budget));
+    return Unpacked{before - budget.bytes_left, entries};
+}
+
+}  // namespace tepui::containerizer::unpack

@@ -1,23 +1,23 @@
-#include "containerizer/fetcher/output.h"
+#include "containerizer/unpack/output.h"
 
 #include <fcntl.h>
 
 #include "containerizer/beneath.h"
 
-namespace tepui::containerizer::fetcher {
+namespace tepui::containerizer::unpack {
 
 Result<void> Budget::take(std::uint64_t count) {
-    if (count > bytes_left) return fail(Errc::too_large, "it is larger than the agent allows");
+    if (count > bytes_left) return fail(Errc::too_large, "{}", refusal);
     bytes_left -= count;
     return {};
 }
 
-Result<Place> make_place(int sandbox_fd, const std::vector<std::string>& parts) {
+Result<Place> make_place(int root_fd, const std::vector<std::string>& parts) {
     if (parts.empty()) return fail(Errc::invalid_argument, "it names the sandbox itself");
     Place place;
     place.name = parts.back();
     place.directory = TEPUI_TRY(make_directories_beneath(
-        sandbox_fd, std::vector<std::string>(parts.begin(), parts.end() - 1), 0755));
+        root_fd, std::vector<std::string>(parts.begin(), parts.end() - 1), 0755));
     return place;
 }
 
@@ -39,4 +39,4 @@ Result<void> write_all(int fd, const char* bytes, std::size_t count) {
     return {};
 }
 
-}  // namespace tepui::containerizer::fetcher
+}  // namespace tepui::containerizer::unpack
