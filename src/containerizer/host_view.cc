@@ -7,7 +7,8 @@
 namespace tepui::containerizer {
 
 Result<void> plan_view(const LaunchSpec& spec, const Isolation& isolation,
-                       const SecurityOptions& security, bool may_isolate, LaunchPlan& plan) {
+                       const SecurityOptions& security, bool may_isolate,
+                       const std::string& parent_socket, LaunchPlan& plan) {
     if (spec.rlimits && spec.rlimits->rlimits_size() > 0) {
         if (!isolation.rlimits)
             return fail(Errc::unsupported,
@@ -19,15 +20,17 @@ Result<void> plan_view(const LaunchSpec& spec, const Isolation& isolation,
     if (shares_pids && !isolation.pid_namespace)
         return fail(Errc::unsupported,
                     "'share_pid_namespace' needs the isolator namespaces/pid in --isolation");
-    if (shares_pids && spec.parent)
+    const bool nested = !parent_socket.empty();
+    if (shares_pids && nested && spec.info->mesos().has_image())
         return fail(Errc::unsupported,
-                    "a container nested in another cannot share its pid namespace: it has one of "
-                    "its own");
-    if (shares_pids && security.disallow_sharing_agent_pid_namespace)
+                    "a nested container with an image has a pid namespace of its own: leave "
+                    "'share_pid_namespace' away");
+    if (shares_pids && !nested && security.disallow_sharing_agent_pid_namespace)
         return fail(Errc::denied,
                     "sharing the agent's pid namespace is forbidden here "
                     "(--disallow_sharing_agent_pid_namespace)");
     if (may_isolate && isolation.pid_namespace && !shares_pids) plan.flags |= SHIM_NEW_PID_NS;
+    if (may_isolate && shares_pids && nested) plan.pid_namespace = parent_socket;
     if (may_isolate && isolation.mount_namespace) plan.flags |= SHIM_NEW_MOUNT_NS;
     return {};
 }

@@ -78,25 +78,33 @@ TEST(HostViewTest, NamespacesAndLimits) {
     LaunchSpec spec;
     Isolation isolation{.pid_namespace = true, .mount_namespace = true};
     LaunchPlan plan;
-    ASSERT_TRUE(plan_view(spec, isolation, {}, true, plan));
+    ASSERT_TRUE(plan_view(spec, isolation, {}, true, "", plan));
     EXPECT_EQ(plan.flags, static_cast<std::uint32_t>(SHIM_NEW_PID_NS | SHIM_NEW_MOUNT_NS));
     plan = {};
-    ASSERT_TRUE(plan_view(spec, isolation, {}, false, plan));  // Not as root.
+    ASSERT_TRUE(plan_view(spec, isolation, {}, false, "", plan));  // Not as root.
     EXPECT_EQ(plan.flags, 0u);
     spec.info.emplace().mutable_linux_info()->set_share_pid_namespace(true);
-    ASSERT_TRUE(plan_view(spec, isolation, {}, true, plan));
+    ASSERT_TRUE(plan_view(spec, isolation, {}, true, "", plan));
     EXPECT_EQ(plan.flags, static_cast<std::uint32_t>(SHIM_NEW_MOUNT_NS));
     SecurityOptions strict;
     strict.disallow_sharing_agent_pid_namespace = true;
-    EXPECT_EQ(plan_view(spec, isolation, strict, true, plan).error().code, Errc::denied);
-    EXPECT_EQ(plan_view(spec, Isolation{}, {}, true, plan).error().text,
+    EXPECT_EQ(plan_view(spec, isolation, strict, true, "", plan).error().code, Errc::denied);
+    LaunchPlan nested;
+    ASSERT_TRUE(plan_view(spec, isolation, strict, true, "/pod/s", nested));
+    EXPECT_EQ(nested.pid_namespace, "/pod/s");
+    EXPECT_EQ(nested.flags, static_cast<std::uint32_t>(SHIM_NEW_MOUNT_NS));
+    spec.info->mutable_mesos()->mutable_image();
+    EXPECT_EQ(plan_view(spec, isolation, {}, true, "/pod/s", nested).error().code,
+              Errc::unsupported);
+    spec.info->clear_mesos();
+    EXPECT_EQ(plan_view(spec, Isolation{}, {}, true, "", plan).error().text,
               "'share_pid_namespace' needs the isolator namespaces/pid in --isolation");
     spec.info.reset();
     spec.rlimits.emplace().add_rlimits()->set_type(mesos::v1::RLimitInfo::RLimit::RLMT_CORE);
-    EXPECT_NE(plan_view(spec, isolation, {}, true, plan).error().text.find("posix/rlimits"),
+    EXPECT_NE(plan_view(spec, isolation, {}, true, "", plan).error().text.find("posix/rlimits"),
               std::string::npos);
     isolation.rlimits = true;
-    ASSERT_TRUE(plan_view(spec, isolation, {}, true, plan));
+    ASSERT_TRUE(plan_view(spec, isolation, {}, true, "", plan));
     EXPECT_EQ(plan.rlimits.size(), 1u);
 }
 
@@ -209,10 +217,9 @@ TEST(LaunchPlanTest, EncodesWhatIsolatorsAdd) {
     const std::string bytes = encode_plan(plan, 3, 4, 5);
     shim_config head{};
     std::memcpy(&head, bytes.data(), sizeof head);
-    EXPECT_EQ(head.flags,
-              static_cast<std::uint32_t>(SHIM_NEW_MOUNT_NS | SHIM_NEW_IPC_NS |
-                                         SHIM_SET_CAPABILITIES | SHIM_NO_NEW_PRIVS |
-                                         SHIM_SET_OOM_SCORE));
+    EXPECT_EQ(head.flags, static_cast<std::uint32_t>(SHIM_NEW_MOUNT_NS | SHIM_NEW_IPC_NS |
+                                                     SHIM_SET_CAPABILITIES | SHIM_NO_NEW_PRIVS |
+                                                     SHIM_SET_OOM_SCORE));
     EXPECT_EQ(head.effective, 5u);
     EXPECT_EQ(head.bounding, 7u);
     EXPECT_EQ(head.oom_score_adj, -9);

@@ -1,5 +1,6 @@
 // What a task may do and what it sees of the machine: real shims, looked at from inside.
 
+#include <signal.h>
 #include <sys/mount.h>
 
 #include <sstream>
@@ -231,6 +232,54 @@ TEST_F(SecurityTest, MembersOfAPodShareItsMemory) {
     held.await_exited();
     containerizer_->forget(held.id);
     EXPECT_EQ(read("/proc/self/mounts").find(options_.runtime_dir), std::string::npos);
+}
+
+TEST_F(SecurityTest, MembersOfAPodSeeOneAnother) {
+    LaunchSpec pod = spec("pod", "");
+    pod.hold = true;
+    Task held = launch(pod);
+    ASSERT_TRUE(held.await_started());
+    const auto member = [&](const std::string& id, const std::string& command) {
+        LaunchSpec what = spec(id, command);
+        what.sandbox = pod.sandbox + "/containers/" + id;
+        what.parent = pod.container;
+        linux_info(what).set_share_pid_namespace(true);
+        return what;
+    };
+    const std::string fifo = make_fifo("ready");
+    // Its child outlives it as far as the shell is concerned, and ends with it all the same.
+    Task first = launch(member(
+        "first", "setsid sleep 4321 & readlink /proc/self/ns/pid > " + fifo + "; exec sleep 4322"));
+    ASSERT_TRUE(first.await_started());
+    const std::string pids = await_line(fifo);
+    EXPECT_NE(pids, std::filesystem::read_symlink("/proc/self/ns/pid").string());
+    EXPECT_EQ(run(member("second",
+                         "readlink /proc/self/ns/pid; cat /proc/[0-9]*/cmdline | tr '\\0' ' ';"
+                         "test $(ls -d /proc/[0-9]* | wc -l) -lt 12"))
+                  .status,
+              0);
+    const std::string seen = read(pod.sandbox + "/containers/second/stdout");
+    EXPECT_NE(seen.find(pids), std::string::npos) << seen;
+    EXPECT_NE(seen.find("sleep 4321"), std::string::npos) << seen;
+    EXPECT_NE(seen.find("sleep 4322"), std::string::npos) << seen;
+    containerizer_->destroy(first.id);
+    EXPECT_EQ(first.await_exited().status, SIGKILL);
+    containerizer_->forget(first.id);
+    EXPECT_EQ(run(member("third", "setsid sleep 4323 & exit 3")).status, 3 << 8);
+    EXPECT_EQ(run(member("fourth", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'sleep 43[2]'"))
+                  .status,
+              1 << 8)
+        << read(pod.sandbox + "/containers/fourth/stdout");
+    Task last =
+        launch(member("last", "trap 'exit 5' TERM; sleep 1000 & echo up > " + fifo + "; wait"));
+    ASSERT_TRUE(last.await_started());
+    EXPECT_EQ(await_line(fifo), "up");
+    containerizer_->signal(last.id, SIGTERM);
+    EXPECT_EQ(last.await_exited().status, 5 << 8);
+    containerizer_->forget(last.id);
+    containerizer_->destroy(held.id);
+    held.await_exited();
+    containerizer_->forget(held.id);
 }
 
 TEST_F(SecurityTest, SharingTheAgentsPidNamespace) {

@@ -35,22 +35,28 @@ static void send_pid(int control, pid_t task) {
     (void)!sendmsg(control, &header, MSG_NOSIGNAL);
 }
 
-static void reap(int control, pid_t task) {
+// `shared`: this is no namespace's first process, so that the kernel ends nobody with it.
+static _Noreturn void end(int control, int status, bool shared) {
+    if (shared) tree_kill_below();
+    const struct init_message message = {.kind = 1, .status = status};
+    (void)!send(control, &message, sizeof message, MSG_NOSIGNAL);
+    _exit(0);  // The kernel now kills and reaps whatever is left in a namespace of its own.
+}
+
+static void reap(int control, pid_t task, bool shared) {
     for (;;) {
         int status = 0;
         const pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid <= 0) return;
-        if (pid != task) continue;
-        const struct init_message message = {.kind = 1, .status = status};
-        (void)!send(control, &message, sizeof message, MSG_NOSIGNAL);
-        _exit(0);  // The kernel now kills and reaps whatever is left in the namespace.
+        if (pid == task) end(control, status, shared);
     }
 }
 
-static void obey(const struct plan* plan, int control, pid_t task) {
+static void obey(const struct plan* plan, int control, pid_t task, bool shared) {
     struct init_message message;
     int fds[PROBE_FDS];
     const ssize_t got = receive_with_fds(control, &message, sizeof message, fds, PROBE_FDS);
+    if (got == 0 && shared) tree_kill_below();
     if (got == 0) _exit(1);  // The shim is gone.
     if (got != (ssize_t)sizeof message) return;
     if (message.kind == 2) {
@@ -60,13 +66,22 @@ static void obey(const struct plan* plan, int control, pid_t task) {
             if (fds[i] >= 0) close(fds[i]);
         return;
     }
+    if (shared && message.signal == SIGKILL) end(control, SIGKILL, shared);
+    if (shared && message.signal == SIGTERM) {
+        tree_signal_below(SIGTERM);
+        return;
+    }
     // -1: every process of the namespace but this one, in one step of the kernel.
     kill(message.signal == SIGTERM ? -1 : task, message.signal);
 }
 
 _Noreturn void init_run(const struct plan* asked, const struct wiring* wiring, uint64_t namespaces) {
     // The shim may have died before this line: then `control` is closed, which obey() sees.
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const bool shared = asked->pid_ns[0] != 0;
+    if (shared)
+        prctl(PR_SET_CHILD_SUBREAPER, 1);  // It must live on to end what descends from it.
+    else
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "tepui-init");
     setsid();
     struct shim_config head = *asked->head;
@@ -90,11 +105,11 @@ _Noreturn void init_run(const struct plan* asked, const struct wiring* wiring, u
     sigaddset(&child, SIGCHLD);  // Blocked since the shim's start.
     const int signals = signalfd(-1, &child, SFD_NONBLOCK);
     for (;;) {
-        reap(control, task);
+        reap(control, task, shared);
         struct pollfd watched[2] = {{.fd = control, .events = POLLIN},
                                     {.fd = signals, .events = POLLIN}};
         if (poll(watched, 2, -1) < 0) continue;
-        if (watched[0].revents != 0) obey(plan, control, task);
+        if (watched[0].revents != 0) obey(plan, control, task, shared);
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
         }

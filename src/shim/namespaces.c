@@ -36,7 +36,17 @@ static void join_or_give_up(const struct wiring* wiring, const char* path, int t
     if (errno != 0) give_up(wiring, SHIM_STAGE_NAMESPACE, path);
 }
 
-int namespaces_join_pid(const struct plan* plan) { return join(plan->pid_ns, CLONE_NEWPID); }
+int namespaces_join_pid(const struct plan* plan) {
+    struct stat kind;
+    if (plan->pid_ns[0] == 0) return 0;
+    if (stat(plan->pid_ns, &kind) != 0 || !S_ISSOCK(kind.st_mode))
+        return join(plan->pid_ns, CLONE_NEWPID);
+    const int fd = borrow_pid_namespace(plan->pid_ns);
+    if (fd < 0) return -fd;
+    const int error = setns(fd, CLONE_NEWPID) == 0 ? 0 : errno;
+    close(fd);
+    return error;
+}
 
 void namespaces_done(struct plan* plan) {
     plan->network_ns = plan->ipc_ns = plan->pid_ns = plan->hostname = "";

@@ -57,6 +57,7 @@ static pid_t clone_first(struct shim* shim) {
     const int error = namespaces_join_pid(&shim->plan);
     if (error != 0) {
         shim->failure = (struct failure){.stage = SHIM_STAGE_NAMESPACE, .error = error};
+        strncpy(shim->failure.what, shim->plan.pid_ns, sizeof shim->failure.what - 1);
         return -1;
     }
     struct plan first = shim->plan;

@@ -54,6 +54,18 @@ size_t tree_signal(const struct plan* plan, int signal) {
     return count;
 }
 
+// A plan that knows no cgroup.
+static const struct plan* by_descent(void) {
+    static const struct shim_config nothing;
+    static char* none[1];
+    static struct plan plan = {.head = &nothing, .pids_dir = "", .cgroups = none};
+    return &plan;
+}
+
+size_t tree_signal_below(int signal) { return tree_signal(by_descent(), signal); }
+
+void tree_kill_below(void) { tree_kill(by_descent()); }
+
 static void forbid_forks(const struct plan* plan) {
     if (plan->pids_dir[0] == 0) return;
     char path[PATH_MAX];

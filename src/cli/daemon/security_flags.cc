@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
 #include "cli/daemon/limit_flags.h"
 #include "cli/flags/checks.h"
