@@ -208,6 +208,8 @@ void reenter(Turn& turn, Agent& agent, AgentStored stored) {
         turn.state.agents_by_address.erase(old_address);
     }
     agent.reregistered_at = turn.now.wall;
+    // What it said of revocable resources holds until it says otherwise.
+    total += agent.oversubscribed;
     if (!(total == agent.total)) {
         rescind_offers_on(turn, agent);
         set_total(turn, agent, std::move(total));

@@ -12,6 +12,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/gone.h"
 #include "master/core/offers.h"
+#include "master/core/oversubscription.h"
 #include "master/core/registry_codec.h"
 #include "master/core/registry_gc.h"
 #include "master/core/removals.h"
@@ -115,6 +116,8 @@ void on_bound_frame(Turn& turn, Agent& agent, link::ToMaster& frame) {
         case link::ToMaster::kExecutorExited:
             return on_executor_exited(turn, agent, frame.executor_exited());
         case link::ToMaster::kPong: return on_pong(turn, agent);
+        case link::ToMaster::kOversubscribedResources:
+            return on_oversubscribed(turn, agent, frame.oversubscribed_resources());
         case link::ToMaster::kRegisterAgent:
         case link::ToMaster::kReregisterAgent: return;
         case link::ToMaster::MESSAGE_NOT_SET:
@@ -287,6 +290,8 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config, mesos::v1::MasterI
     allocator::Options options;
     options.seed = seed;
     options.filter_min = state->config.allocation_interval;
+    options.min_allocatable = state->config.min_allocatable;
+    options.filter_gpu_resources = state->config.filter_gpu_resources;
     state->allocator = std::make_unique<allocator::Allocator>(std::move(options));
     Turn turn{*state, now};
     recover(turn, registry);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -13,6 +14,7 @@
 #include "master/core/limits.h"
 #include "master/core/publish.h"
 #include "master/core/removal_rate.h"
+#include "resources/resources.h"
 
 namespace tepui::master {
 
@@ -38,6 +40,10 @@ struct CoreConfig {
     std::map<std::string, double> weights = {};
     Duration allocation_interval = std::chrono::seconds{1};  // The least a filter lasts.
     Limits limits = {};
+    /// An offer holds all of at least one of these; empty: any will do.
+    std::vector<Quantities> min_allocatable = {{{"cpus", Quantity{10}}},
+                                               {{"mem", Quantity{32'000}}}};
+    bool filter_gpu_resources = true;  // Agents with GPUs only to frameworks with GPU_RESOURCES.
 };
 
 struct State;

@@ -121,7 +121,8 @@ struct Agent {
     bool deactivated = false;          // By an operator: nothing of it is offered.
 
     // The ledger (ledger.h is the only writer).
-    Resources total;                           // Without allocation roles.
+    Resources total;           // Without allocation roles.
+    Resources oversubscribed;  // The part of it that is revocable, as the agent said last.
     std::map<FrameworkId, Resources> offered;  // With allocation roles; no empty entries.
     std::map<FrameworkId, Resources> used;     // The same; by tasks and executors.
 
