@@ -164,12 +164,13 @@ def free_port():
 
 
 class Registry:
-    """docker-registry in a process of its own; `user` and `password` make it ask for them (Basic)."""
+    """docker-registry in a process of its own; `user` and `password` make it ask for them (Basic). With `tls` it speaks HTTPS
+    with the certificate in `folder`/ca.crt, which nobody trusts who is not told to."""
 
-    def __init__(self, folder, user=None, password=None):
+    def __init__(self, folder, user=None, password=None, tls=False):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.user, self.password = user, password
+        self.user, self.password, self.tls = user, password, tls
         self.process = None
         self.port = free_port()
         self._count = 0
@@ -190,6 +191,12 @@ class Registry:
             hashed = crypt.crypt(self.password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 4))
             (self.folder / "htpasswd").write_text(f"{self.user}:{hashed}\n")
             config["auth"] = {"htpasswd": {"realm": "test", "path": str(self.folder / "htpasswd")}}
+        if self.tls:
+            certificate, key = self.folder / "ca.crt", self.folder / "key.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                            "-days", "2", "-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"],
+                           check=True, capture_output=True)
+            config["http"]["tls"] = {"certificate": str(certificate), "key": str(key)}
         (self.folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML.
         with open(self.folder / "registry.log", "ab") as log:
             self.process = subprocess.Popen(["docker-registry", "serve", str(self.folder / "config.yml")], stdout=log,
@@ -250,7 +257,14 @@ class Registry:
 
 
 def main(folder, user=None, password=None):
-    """For tests in C++: serves a few images until its stdin ends. Says where in one line of JSON."""
+    """For tests in C++: serves a few images until its stdin ends. Says where in one line of JSON. With "tls" in place of a
+    user it serves one, over HTTPS."""
+    if user == "tls":
+        with Registry(folder, tls=True) as registry:
+            app = registry.push("app:v1", Image([busybox_layer()]))
+            print(json.dumps({"host": registry.host, "app": app}), flush=True)
+            sys.stdin.read()
+        return
     with Registry(folder, user, password) as registry:
         base = busybox_layer()
         top = Layer().directory("etc").remove("etc/group").directory("home").directory("home/new").opaque("home")

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <mutex>
 #include <optional>
@@ -93,6 +94,19 @@ std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
     return copy;
 }
 
+/// The file with the authority of the server's own; empty: those of the machine.
+std::string authority_for(const std::string& url, const std::string& directory) {
+    const std::string origin = origin_of(url);
+    if (!origin.starts_with("https://") || directory.empty()) return {};
+    const std::string place = origin.substr(std::string_view("https://").size());
+    if (place.find('/') != std::string::npos || place.starts_with('.')) return {};
+    for (const std::string& name : {place, place.substr(0, place.rfind(':'))}) {
+        std::string path = directory + "/" + name + "/ca.crt";
+        if (::access(path.c_str(), R_OK) == 0) return path;
+    }
+    return {};
+}
+
 }  // namespace
 
 struct HttpSession::Curl {
@@ -142,6 +156,8 @@ Result<HttpHead> HttpSession::perform(const HttpRequest& request, const HttpSink
     set(CURLOPT_XFERINFODATA, &transfer);
     set(CURLOPT_OPENSOCKETFUNCTION, on_socket);
     set(CURLOPT_OPENSOCKETDATA, &transfer);
+    const std::string authority = authority_for(request.url, limits_.certificates);
+    if (!authority.empty()) set(CURLOPT_CAINFO, authority.c_str());
     if (request.method == "HEAD") set(CURLOPT_NOBODY, 1L);
     if (request.method == "POST") {
         set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
@@ -159,6 +175,9 @@ Result<HttpHead> HttpSession::perform(const HttpRequest& request, const HttpSink
     if (cancelled.load()) return fail(Errc::cancelled, "the pull was cancelled");
     const std::string why = text[0] != 0 ? text : curl_easy_strerror(code);
     if (code == CURLE_SSL_CONNECT_ERROR) return fail(Errc::unsupported, "{}", why);
+    // Another attempt would find the same certificate.
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        return fail(Errc::denied, "its certificate is not trusted here: {}", why);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return fail(Errc::unavailable, "nothing came for {}",
                     format_duration(limits_.stall_timeout));

@@ -38,6 +38,9 @@ using HttpSink = std::function<Result<void>(const HttpHead&, std::string_view)>;
 struct HttpLimits {
     Duration stall_timeout = 60s;
     bool link_local = false;
+    /// Where HOST[:PORT]/ca.crt is what a server's certificate is checked against, when it is
+    /// there. Source: Docker's place for the certificates of private registries.
+    std::string certificates = "/etc/docker/certs.d";
 };
 
 /// One connection that is kept from request to request. For one thread at a time. Redirects are
@@ -49,9 +52,9 @@ public:
     HttpSession& operator=(const HttpSession&) = delete;
     ~HttpSession();
 
-    /// Blocks. Errors: those of `sink`; cancelled; denied (a link-local address); unsupported (the
-    /// other side does not speak TLS); unavailable (anything else of the network, also an answer
-    /// that broke off).
+    /// Blocks. Errors: those of `sink`; cancelled; denied (a link-local address, a certificate);
+    /// unsupported (the other side does not speak TLS); unavailable (anything else of the network,
+    /// also an answer that broke off).
     Result<HttpHead> perform(const HttpRequest& request, const HttpSink& sink,
                              const std::atomic<bool>& cancelled);
 

@@ -7,12 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "containerizer/images/image_store.h"
 #include "containerizer/images/images_testing.h"
 #include "containerizer/images/json.h"
+#include "containerizer/images/registry_client.h"
 
 namespace tepui::containerizer::images {
 namespace {
@@ -140,6 +142,22 @@ TEST_F(RealRegistryTest, ShowsThePasswordThatIsAskedFor) {
     options_.docker_config = config;
     open(registry);
     expect_app(get(host + "/app:v1"));
+}
+
+TEST_F(RealRegistryTest, SpeaksHttpsWithThoseItTrusts) {
+    const RealRegistry registry(folder_.path() + "/registry", {"tls"});
+    open(registry);
+    const std::string host = registry.told.at("host");
+    // A registry of this machine may be plain; one that shows a certificate must show a good one.
+    EXPECT_EQ(get(host + "/app:v1").error().code, Errc::denied);
+    const std::string trusted = folder_.path() + "/certs.d/" + host;
+    std::filesystem::create_directories(trusted);
+    std::filesystem::copy(folder_.path() + "/registry/ca.crt", trusted);
+    HttpSession session(HttpLimits{.certificates = folder_.path() + "/certs.d"});
+    RegistryClient client({host, "app", "v1", ""}, "", {}, options_);
+    const auto manifest = client.manifest(session, "v1", never_);
+    ASSERT_TRUE(manifest) << manifest.error().text;
+    EXPECT_EQ(manifest->digest, registry.told.at("app"));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ protected:
     ScriptedServer server_{[this](const Asked& asked) { return registry_.serve(asked); }};
     ImageOptions options_;
     std::atomic<bool> never_ = false;
-    HttpSession session_{HttpLimits{10s, false}};
+    HttpSession session_{HttpLimits{.stall_timeout = 10s}};
     std::unique_ptr<RegistryClient> client_;
 };
 
@@ -225,7 +225,7 @@ TEST_F(RegistryClientTest, CredentialsStayAtTheRegistry) {
 
 TEST_F(RegistryClientTest, ASilentServerIsLeft) {
     options_.attempts_max = 1;
-    HttpSession impatient(HttpLimits{1s, false});
+    HttpSession impatient(HttpLimits{.stall_timeout = 1s});
     registry_.first = [&](const Asked&) {
         Answer answer{200, {}, content_, 10};
         answer.stall = true;

@@ -47,8 +47,8 @@ private:
     std::unique_ptr<HttpSession> borrow() {
         const std::lock_guard lock(mutex_);
         if (idle_.empty())
-            return std::make_unique<HttpSession>(
-                HttpLimits{options_.stall_timeout, options_.link_local});
+            return std::make_unique<HttpSession>(HttpLimits{.stall_timeout = options_.stall_timeout,
+                                                            .link_local = options_.link_local});
         std::unique_ptr<HttpSession> session = std::move(idle_.back());
         idle_.pop_back();
         return session;
