@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -56,29 +57,45 @@ protected:
                                 status.failed_what);
         }
     };
-    End run(LaunchPlan plan, const std::string& command) {
+    /// A shim that was started, and the connection that obeys this test.
+    struct Running {
+        pid_t pid = -1;
+        Descriptor connection;
+        std::string runtime;
+        std::string socket() const { return runtime + "/" SHIM_SOCKET_NAME; }
+    };
+    Running start(LaunchPlan plan, const std::string& command) {
         plan.container = "t";
         plan.argv = {"/bin/sh", "sh", "-c", command};
         plan.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
         plan.sandbox = sandbox_;
         plan.work_dir = base_ + "/work";
-        if (GetParam()) plan.flags |= SHIM_NEW_PID_NS;
-        const std::string runtime = fmt::format("{}/run{}", base_, runs_++);
-        fs::create_directories(runtime);
-        const Descriptor runtime_fd(::open(runtime.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (GetParam() && (plan.flags & SHIM_HOLD) == 0) plan.flags |= SHIM_NEW_PID_NS;
+        Running running{.runtime = fmt::format("{}/run{}", base_, runs_++)};
+        fs::create_directories(running.runtime);
+        const Descriptor runtime_fd(
+            ::open(running.runtime.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         const Descriptor sandbox_fd(::open(sandbox_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        const auto spawned =
-            spawn_shim(TEPUI_SHIM_PATH, plan, runtime, runtime_fd.get(), sandbox_fd.get());
+        auto spawned =
+            spawn_shim(TEPUI_SHIM_PATH, plan, running.runtime, runtime_fd.get(), sandbox_fd.get());
         if (!spawned) {
             ADD_FAILURE() << spawned.error().text;
-            return {};
+            return running;
         }
-        EXPECT_EQ(::waitpid(spawned->pid, nullptr, 0), spawned->pid);
-        const auto status = parse_status(read(runtime + "/status"));
+        running.pid = spawned->pid;
+        running.connection = std::move(spawned->connection);
+        return running;
+    }
+    End finish(const Running& running) {
+        EXPECT_EQ(::waitpid(running.pid, nullptr, 0), running.pid);
+        const auto status = parse_status(read(running.runtime + "/status"));
         EXPECT_TRUE(status) << "the shim left no status";
         End end{status.value_or(Status{}), read(sandbox_ + "/stdout"), read(sandbox_ + "/stderr")};
         for (const char* log : {"/stdout", "/stderr"}) fs::remove(sandbox_ + log);
         return end;
+    }
+    End run(const LaunchPlan& plan, const std::string& command) {
+        return finish(start(plan, command));
     }
 
     static MountPlan bind(const std::string& source, const std::string& target,
@@ -208,6 +225,46 @@ TEST_P(ShimViewTest, NamespacesByPath) {
     const End end = run(plan, "true");
     EXPECT_EQ(end.failure(), fmt::format("cannot enter the task's namespaces ('{}/no-such'): {}",
                                          base_, errno_text(ENOENT)));
+}
+
+TEST_P(ShimViewTest, MembersOfAPodShareItsPidNamespace) {
+    LaunchPlan hold;
+    hold.flags = SHIM_HOLD;
+    const Running pod = start(hold, "");
+    LaunchPlan member;
+    member.pid_namespace = pod.socket();
+    const std::string fifo = base_ + "/fifo";
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    const auto line_of_fifo = [&] {
+        std::ifstream file(fifo);
+        std::string line;
+        std::getline(file, line);
+        return line;
+    };
+    const Running first = start(
+        member, "setsid sleep 4321 & readlink /proc/self/ns/pid > " + fifo + "; exec sleep 4322");
+    const std::string id = line_of_fifo();
+    EXPECT_NE(id, fs::read_symlink("/proc/self/ns/pid").string());
+    const std::string look = "readlink /proc/self/ns/pid; cat /proc/[0-9]*/cmdline | tr '\\0' ' '";
+    End end = run(member, look);
+    EXPECT_EQ(end.status.wait_status, 0) << end.failure();
+    EXPECT_NE(end.out.find(id), std::string::npos) << end.out;
+    EXPECT_NE(end.out.find("sleep 4321"), std::string::npos) << end.out;
+    // What left its parents ends with the member all the same, killed or not.
+    ASSERT_TRUE(send_signal(first.connection.get(), SIGKILL));
+    EXPECT_EQ(finish(first).status.wait_status, SIGKILL);
+    EXPECT_EQ(run(member, "setsid sleep 4323 & exit 3").status.wait_status, 3 << 8);
+    end = run(member, look);
+    EXPECT_EQ(end.out.find("sleep 43"), std::string::npos) << end.out;
+    // A polite end reaches everybody in it, and nobody else.
+    const Running polite =
+        start(member, "trap 'exit 5' TERM; sleep 1000 & echo up > " + fifo + "; wait");
+    EXPECT_EQ(line_of_fifo(), "up");
+    ASSERT_TRUE(send_signal(polite.connection.get(), SIGTERM));
+    EXPECT_EQ(finish(polite).status.wait_status, 5 << 8);
+    ASSERT_TRUE(send_signal(pod.connection.get(), SIGKILL));
+    EXPECT_EQ(finish(pod).status.wait_status, SIGKILL);
+    EXPECT_EQ(run(member, "true").status.failed_stage, SHIM_STAGE_NAMESPACE);  // It is gone.
 }
 
 TEST_P(ShimViewTest, IpcNamespaceAndOomScore) {
