@@ -2,7 +2,6 @@
 import contextlib
 import http.server
 import json
-import logging
 import os
 import pathlib
 import socket
@@ -100,7 +99,6 @@ def webhdfs(files):
 @contextlib.contextmanager
 def ftp(folder, user, password):
     """A real FTP server; yields its port."""
-    logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler
     from pyftpdlib.servers import FTPServer
@@ -113,7 +111,7 @@ def ftp(folder, user, password):
 
     def serve():
         while not stop.is_set():
-            server.serve_forever(timeout=0.05, blocking=False)
+            server.ioloop.loop(timeout=0.05, blocking=False)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -41,9 +41,7 @@ void limit_resources() {
     };
     set(RLIMIT_CORE, 0);
     set(RLIMIT_NOFILE, 64);
-#if !__has_feature(address_sanitizer)
     set(RLIMIT_AS, rlim_t{2} << 30);
-#endif
 }
 
 Result<void> become(const JailedAs& as) {
