@@ -195,7 +195,7 @@ TEST(LaunchPlanTest, EncodesWhatTheShimReads) {
     EXPECT_EQ(head.groups_count, 3u);
     // Three groups, padded to eight bytes, and one limit.
     EXPECT_EQ(bytes.substr(sizeof head + 16 + sizeof(shim_rlimit)),
-              std::string("c\0\0\0\0\0\0\0\0\0/bin/x\0x\0A=b\0", 23));
+              std::string("c\0", 2) + std::string(12, '\0') + std::string("/bin/x\0x\0A=b\0", 13));
 }
 
 TEST(LaunchPlanTest, EncodesWhatIsolatorsAdd) {
@@ -233,7 +233,7 @@ TEST(LaunchPlanTest, EncodesWhatIsolatorsAdd) {
     EXPECT_EQ(mount.recursive, 1u);
     EXPECT_EQ(device.mode, static_cast<std::uint32_t>(S_IFBLK | 0444));
     EXPECT_EQ(device.major, 3u);
-    const char strings[] = "c\0\0\0/s\0/w\0h\0/n\0/i\0\0/x\0x\0/a\0/b\0\0d\0/dev/x";
+    const char strings[] = "c\0\0\0/s\0/w\0h\0/n\0/i\0\0\0\0\0\0/x\0x\0/a\0/b\0\0d\0/dev/x";
     EXPECT_EQ(bytes.substr(at + sizeof device + 16), std::string(strings, sizeof strings));
 }
 

@@ -3,10 +3,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -274,6 +277,67 @@ TEST_P(ShimViewTest, IpcNamespaceAndOomScore) {
     const End end = run(plan, "cat /proc/self/oom_score_adj; readlink /proc/self/ns/ipc");
     EXPECT_TRUE(end.out.starts_with("777\nipc:")) << end.failure();
     EXPECT_EQ(end.out.find(fs::read_symlink("/proc/self/ns/ipc").string()), std::string::npos);
+}
+
+/// Of /proc/self/status as a program has it that the task's shell executed.
+std::uint64_t number(const std::string& status, const std::string& key) {
+    const std::size_t at = status.find(key + ":\t");
+    return at == std::string::npos ? ~std::uint64_t{0}
+                                   : std::stoull(status.substr(at + key.size() + 2), nullptr, 16);
+}
+
+TEST_P(ShimViewTest, CapabilitiesOfRootAndOthers) {
+    constexpr std::uint64_t k_chown = 1;
+    constexpr std::uint64_t k_net_raw = 1u << 13;
+    for (const uid_t user : {0u, 65534u}) {
+        for (const bool all : {false, true}) {
+            SCOPED_TRACE(fmt::format("{} {}", user, all));
+            LaunchPlan plan;
+            if (user != 0) plan.user = User{"other", user, user, {}};
+            const std::uint64_t effective = k_chown | (all ? k_net_raw : 0);
+            plan.capabilities = CapabilityPlan{effective, k_chown | k_net_raw};
+            const End end = run(plan, "cat /proc/self/status");
+            EXPECT_TRUE(end.ran()) << end.failure();
+            for (const char* set : {"CapEff", "CapPrm", "CapInh", "CapAmb"})
+                EXPECT_EQ(number(end.out, set), effective) << set;
+            EXPECT_EQ(number(end.out, "CapBnd"), k_chown | k_net_raw);
+        }
+    }
+}
+
+TEST_P(ShimViewTest, AFilterWithAndWithoutNewPrivileges) {
+    // Everything but chroot(2), which has no rights of its own to fail for before.
+    const sock_filter instructions[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+                                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chroot, 0, 1),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    for (const uid_t user : {0u, 65534u}) {
+        for (const bool nnp : {false, true}) {
+            SCOPED_TRACE(fmt::format("{} {}", user, nnp));
+            LaunchPlan plan;
+            if (user != 0) plan.user = User{"other", user, user, {}};
+            plan.no_new_privileges = nnp;
+            plan.seccomp_filter.assign(reinterpret_cast<const char*>(instructions),
+                                       sizeof instructions);
+            const End end = run(plan, "cat /proc/self/status; LC_ALL=C chroot /");
+            EXPECT_TRUE(end.ran()) << end.failure();
+            EXPECT_EQ(number(end.out, "Seccomp"), 2u);
+            EXPECT_EQ(number(end.out, "NoNewPrivs"), nnp ? 1u : 0u);
+            if (user != 0) EXPECT_EQ(number(end.out, "CapPrm"), 0u);  // None is left over.
+            EXPECT_NE(end.err.find("Function not implemented"), std::string::npos) << end.err;
+        }
+    }
+}
+
+TEST_P(ShimViewTest, DevicesWithRightsOfTheirOwn) {
+    LaunchPlan plan;
+    plan.user = User{"other", 65534, 65534, {}};
+    plan.devices = {{.path = "/dev/full", .kind = 'c', .major = 1, .minor = 7, .write = false}};
+    const End end = run(plan, "stat -c %A /dev/full; head -c1 /dev/full | wc -c; ls -d /proc/self");
+    EXPECT_EQ(end.out, "cr--r--r--\n1\n/proc/self\n") << end.failure() << end.err;
+    plan.devices[0].path = "/dev/no-such";
+    EXPECT_EQ(run(plan, "true").failure(),
+              "cannot give the task its devices ('/dev/no-such'): No such file or directory");
 }
 
 TEST_P(ShimViewTest, TextsWithLineEndsStayInTheirLine) {
