@@ -25,7 +25,7 @@ def flags(options):
 
 def load(command, *, deadline=120, **options):
     """Runs one sub-command to its end; what it found, by name."""
-    arguments = [LOAD, command, f"--deadline={deadline}", f"--program={NOOP}", *flags(options)]
+    arguments = [LOAD, command, f"--deadline={deadline}", *flags({"program": NOOP, **options})]
     done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=deadline + 30, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip() or f"tepui-load ended with status {done.returncode}")

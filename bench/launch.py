@@ -3,6 +3,7 @@ import os
 
 from harness.cluster import Cluster
 
+import _images
 from _load import load, scaled
 from _report import Report, at_least
 
@@ -37,7 +38,22 @@ def main():
                p99=found["latency_us_p99"], floor=bare, ratio=found["launches_per_second"] / bare, bar=at_least(300))
     report.add("destroys of all that stayed", params, found["destroys_per_second"], "destroys/s", floor=bare,
                ratio=found["destroys_per_second"] / bare, bar=at_least(45))
+    images(report)
     report.write()
+
+
+def images(report):
+    """The same with a root filesystem of their own, beside bare `runc run` before and after."""
+    tasks, bare = scaled(200, 10), scaled(60, 5)
+    with _images.image() as image, Cluster(agents=1, agent_flags={**AGENT, **_images.AGENT}) as cluster:
+        options = {"master": cluster.address, "program": _images.PROGRAM, "image": image, **TASK}
+        load("launch", tasks=1, **options)  # Pulls.
+        before, _ = _images.bare_runc(bare, os.cpu_count())
+        found = load("launch", tasks=tasks, **options)
+        after, _ = _images.bare_runc(bare, os.cpu_count())
+    rate, floor = found["destroys_per_second"], (before + after) / 2
+    report.add("up and down with an overlay image, beside runc run", {"tasks": tasks}, rate, "containers/s",
+               p50=found["latency_us_p50"], p99=found["latency_us_p99"], floor=floor, ratio=rate / floor)
 
 
 main()

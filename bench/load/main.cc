@@ -170,6 +170,7 @@ int run(int argc, char** argv) {
     app.add_option("--task-mem", options.shape.mem_mb, "MB of each task");
     app.add_option("--task-name", options.shape.name, "Simulated tasks named 'ends' do not stay");
     app.add_option("--program", options.shape.program, "The path of tepui-noop");
+    app.add_option("--image", options.shape.image, "A Docker image of each task");
     app.add_flag("--stay", options.tasks_stay, "Tasks do not end by themselves");
 
     auto* agents_command =

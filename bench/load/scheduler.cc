@@ -163,6 +163,12 @@ Call accept_call(const mesos::v1::Offer& offer, const TaskShape& shape, std::uin
         add_scalar(*task->mutable_resources(), "cpus", shape.cpus);
         add_scalar(*task->mutable_resources(), "mem", shape.mem_mb);
         task->mutable_command()->set_shell(false);
+        if (!shape.image.empty()) {
+            auto& container = *task->mutable_container();
+            container.set_type(mesos::v1::ContainerInfo::MESOS);
+            container.mutable_mesos()->mutable_image()->set_type(mesos::v1::Image::DOCKER);
+            container.mutable_mesos()->mutable_image()->mutable_docker()->set_name(shape.image);
+        }
         task->mutable_command()->set_value(shape.program);
         task->mutable_command()->add_arguments(shape.program);
         for (const auto& argument : shape.arguments)

@@ -64,6 +64,7 @@ struct TaskShape {
     std::string name = "no-op";
     std::string program = "true";
     std::vector<std::string> arguments;
+    std::string image;  // A Docker image, in which the program is; empty: none.
 };
 
 /// How many such tasks fit into the offer.

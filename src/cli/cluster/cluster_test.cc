@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/cluster/docker_socket.h"
 #include "cli/cluster/names.h"
 #include "cli/cluster/plan.h"
 #include "cli/cluster/process.h"
@@ -79,6 +80,30 @@ TEST(ClusterPlan, TakesWhatIsAskedForPerAgent) {
     EXPECT_THAT(plan->agents[0].arguments, Contains(HasSubstr("cpus:64;mem:1000;")));
 }
 
+TEST(ClusterPlan, AsRootTasksMayHaveImages) {
+    ClusterRequest request;
+    request.work_dir = "/w";
+    const auto plan = plan_cluster(request, machine());
+    ASSERT_TRUE(plan);
+    EXPECT_THAT(plan->agents[0].arguments, Contains("--image_providers=docker"));
+    EXPECT_THAT(plan->agents[0].arguments, Contains(HasSubstr("filesystem/linux")));
+    EXPECT_THAT(plan->agents[0].arguments, Contains(HasSubstr("docker/runtime")));
+}
+
+TEST(ClusterPlan, UsesDockerWhenItIsThere) {
+    ClusterRequest request;
+    request.work_dir = "/w";
+    Machine with = machine();
+    with.docker = true;
+    const auto plan = plan_cluster(request, with);
+    ASSERT_TRUE(plan);
+    EXPECT_THAT(plan->agents[0].arguments, Contains("--containerizers=mesos,docker"));
+    const auto without = plan_cluster(request, machine());
+    ASSERT_TRUE(without);
+    EXPECT_THAT(without->agents[0].arguments, testing::Not(Contains(HasSubstr("docker"))));
+    EXPECT_FALSE(docker_answers("/nowhere/docker.sock", 10ms));
+}
+
 TEST(ClusterPlan, WithoutRootNothingIsIsolated) {
     ClusterRequest request;
     request.work_dir = "/w";
@@ -87,7 +112,7 @@ TEST(ClusterPlan, WithoutRootNothingIsIsolated) {
     const auto plan = plan_cluster(request, user);
     ASSERT_TRUE(plan);
     EXPECT_THAT(plan->agents[0].arguments, Contains("--no-switch_user"));
-    EXPECT_THAT(plan->agents[0].arguments, Contains("--isolation=posix/cpu,posix/mem"));
+    EXPECT_THAT(plan->agents[0].arguments, Contains("--isolation=posix/cpu,posix/mem,posix/rlimits"));
 }
 
 TEST(ClusterPlan, RefusesPortsThatDoNotExist) {

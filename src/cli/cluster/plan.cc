@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "cli/cluster/docker_socket.h"
 #include "cli/cluster/names.h"
 #include "cli/verbs/get_tables.h"
 
@@ -50,6 +51,7 @@ Machine this_machine(const std::string& work_dir) {
     machine.uid = ::geteuid();
     const char* xdg = std::getenv("XDG_RUNTIME_DIR");
     machine.xdg_runtime_dir = xdg == nullptr ? "" : xdg;
+    machine.docker = docker_answers("/var/run/docker.sock", 300ms);
     return machine;
 }
 
@@ -95,10 +97,17 @@ Result<ClusterPlan> plan_cluster(const ClusterRequest& request, const Machine& m
             "--cgroups_root=" + agent.cgroups_root,
             fmt::format("--resources=cpus:{};mem:{};disk:{};ports:[{}-{}]", to_string(cpus),
                         to_string(memory), disk, first_port, first_port + ports - 1)};
+        if (machine.docker) agent.arguments.push_back("--containerizers=mesos,docker");
         if (machine.uid != 0) {
             // Only root may take another user's identity or make cgroups.
             agent.arguments.push_back("--no-switch_user");
-            agent.arguments.push_back("--isolation=posix/cpu,posix/mem");
+            agent.arguments.push_back("--isolation=posix/cpu,posix/mem,posix/rlimits");
+        } else {
+            // Where no OCI runtime works the agent refuses images, and says why.
+            agent.arguments.push_back(
+                "--isolation=cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,"
+                "posix/rlimits,docker/runtime,volume/host_path,volume/sandbox_path");
+            agent.arguments.push_back("--image_providers=docker");
         }
         plan.agents.push_back(std::move(agent));
     }

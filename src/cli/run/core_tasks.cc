@@ -79,6 +79,8 @@ void RunCore::launch(const mesos::v1::Offer& offer, const Placement& placement) 
         task->mutable_task_id()->set_value(pending->task.value);
         task->mutable_agent_id()->set_value(offer.agent_id().value());
         *task->mutable_command() = spec_.command;
+        if (spec_.container) *task->mutable_container() = *spec_.container;
+        if (spec_.health_check) *task->mutable_health_check() = *spec_.health_check;
         *task->mutable_resources() = resources;
     }
     effects_.push_back(SendCall{std::move(accept)});

@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "cli/run/container.h"
+
 namespace tepui::cli {
 
 namespace {
@@ -27,6 +29,12 @@ public:
     explicit Remaining(const mesos::v1::Offer& offer) {
         for (const bool with_reservation : {true, false}) {
             for (const auto& resource : offer.resources()) {
+                if (resource.name() == "ports" && reserved(resource) == with_reservation &&
+                    resource.type() == mesos::v1::Value::RANGES && !resource.has_revocable()) {
+                    ports_.push_back(resource);
+                    if (!resource.has_allocation_info() && offer.has_allocation_info())
+                        *ports_.back().mutable_allocation_info() = offer.allocation_info();
+                }
                 if (!usable(resource) || reserved(resource) != with_reservation) continue;
                 parts_.push_back({resource, Quantity::from_double(resource.scalar().value())});
                 mesos::v1::Resource& kept = parts_.back().resource;
@@ -39,6 +47,10 @@ public:
 
     Quantity amount(std::string_view name) const {
         Quantity total;
+        if (const auto port = needed_port(name)) {
+            if (find_port(*port) != nullptr) total = Quantity::from_double(1);
+            return total;
+        }
         for (const Part& part : parts_) {
             if (part.resource.name() == name) total += part.left;
         }
@@ -57,6 +69,10 @@ public:
     List take(const Needs& needs) {
         List taken;
         for (const auto& [name, wanted] : needs) {
+            if (const auto port = needed_port(name)) {
+                take_port(*port, taken);
+                continue;
+            }
             Quantity missing = wanted;
             for (Part& part : parts_) {
                 if (part.resource.name() != name || missing.milli <= 0 || part.left.milli <= 0)
@@ -77,7 +93,32 @@ private:
         mesos::v1::Resource resource;
         Quantity left;
     };
+
+    const mesos::v1::Resource* find_port(std::uint32_t port) const {
+        if (std::ranges::find(ports_taken_, port) != ports_taken_.end()) return nullptr;
+        for (const auto& resource : ports_) {
+            for (const auto& range : resource.ranges().range()) {
+                if (range.begin() <= port && port <= range.end()) return &resource;
+            }
+        }
+        return nullptr;
+    }
+
+    void take_port(std::uint32_t port, List& taken) {
+        const mesos::v1::Resource* resource = find_port(port);
+        if (resource == nullptr) return;
+        auto* piece = taken.Add();
+        *piece = *resource;
+        piece->clear_ranges();
+        auto* range = piece->mutable_ranges()->add_range();
+        range->set_begin(port);
+        range->set_end(port);
+        ports_taken_.push_back(port);
+    }
+
     std::vector<Part> parts_;
+    std::vector<mesos::v1::Resource> ports_;
+    std::vector<std::uint32_t> ports_taken_;
 };
 
 /// How far from enough: the count of short resources, then the worst share that is missing.

@@ -14,6 +14,7 @@
 namespace tepui::cli {
 
 /// Scalar resources one instance needs, by name; amounts are positive. Memory and disk count in MB.
+/// A certain port of the machine is a need, too, by the name that port_need() gives it.
 using Needs = std::vector<std::pair<std::string, Quantity>>;
 
 /// What `tepui run` was asked to run.
@@ -23,6 +24,8 @@ struct RunSpec {
     std::string user;      // Of the framework and the task.
     std::string hostname;  // Of this machine, for people who look at the framework.
     mesos::v1::CommandInfo command;
+    std::optional<mesos::v1::ContainerInfo> container;
+    std::optional<mesos::v1::HealthCheck> health_check;
     Needs needs;
     std::size_t instances = 1;
     std::optional<Duration> timeout;  // From the start; the tasks are killed then.

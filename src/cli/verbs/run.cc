@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/client/master_api.h"
+#include "cli/run/container.h"
 #include "cli/run/shell.h"
 #include "cli/verbs/verbs.h"
 #include "env/posix/clock.h"
@@ -71,7 +72,8 @@ Manual run_manual() {
     Manual manual;
     manual.name = "run";
     manual.summary = "run a command on the cluster and show its output";
-    manual.synopsis = {"run [OPTION]... [--] COMMAND [ARGUMENT]..."};
+    manual.synopsis = {"run [OPTION]... [--] COMMAND [ARGUMENT]...",
+                       "run --image NAME [OPTION]... [--] [COMMAND [ARGUMENT]...]"};
     manual.description = {
         "Runs COMMAND as a task somewhere on the cluster, shows what it writes to standard output "
         "and "
@@ -81,6 +83,8 @@ Manual run_manual() {
         "One COMMAND without arguments goes through /bin/sh, so that it may hold pipes and "
         "variables; "
         "with arguments it is run as it stands. --shell and --no-shell decide otherwise.",
+        "With --image the task has the image's root filesystem, environment, user and working "
+        "directory, and COMMAND runs as it stands, in place of what the image runs.",
         "Ctrl-C kills the tasks and waits for their end; a second one ends at once. While the "
         "tasks "
         "cannot be placed, the reason is shown after a few seconds, with the offer that came "
@@ -101,6 +105,9 @@ Manual run_manual() {
          "with resources and environment"},
         {"tepui run --instances 3 --name web -- python3 -m http.server 0",
          "three tasks; each line is marked with its instance"},
+        {"tepui run --image registry.example:5000/app:v1", "what the image runs"},
+        {"tepui run --image alpine -v /data:/data:ro -- ls -l /data",
+         "a program of the image, beside a directory of the machine"},
         {"tepui run --uri https://example.com/work.tar.gz -- ./work/start",
          "fetches and unpacks first"},
     };
@@ -150,6 +157,7 @@ FlagSet run_flags() {
          "Kill the tasks and end with status 4 when they still run after this time: 30secs, 5mins, "
          "2hrs.",
          check_duration);
+    for (Flag& item : container_flags()) set.flags.push_back(std::move(item));
     set.flags.push_back(master_flag());
     flag("Cluster", "role", "ROLE", "*", "The role whose resources are used.", nullptr);
     return set;
@@ -159,6 +167,13 @@ std::string base_name(const std::string& command) {
     const std::string first = command.substr(0, command.find_first_of(" \t;|&"));
     const std::string name = first.substr(first.rfind('/') + 1);
     return name.empty() ? "run" : name;
+}
+
+// Of the command; without one, of the image: "app" of "registry:5000/team/app:v1".
+std::string run_name(const Parsed& parsed) {
+    if (!parsed.rest.empty()) return base_name(parsed.rest[0]);
+    const std::string name = base_name(parsed.value("image"));
+    return name.substr(0, name.find_first_of(":@"));
 }
 
 std::string unique_id(const std::string& name) {
@@ -173,8 +188,7 @@ std::string unique_id(const std::string& name) {
 }
 
 Outcome run(const Console& console, const Parsed& parsed) {
-    const std::string command = parsed.rest.empty() ? "" : parsed.rest[0];
-    const std::string name = parsed.given("name") ? parsed.value("name") : base_name(command);
+    const std::string name = parsed.given("name") ? parsed.value("name") : run_name(parsed);
     auto spec = make_run_spec(parsed, current_user(), current_hostname(), unique_id(name));
     if (!spec) return give_up("run", spec.error(), "tepui help run");
     return with_master(parsed, "run",
@@ -223,9 +237,11 @@ std::string current_hostname() {
 
 Result<RunSpec> make_run_spec(const Parsed& parsed, const std::string& user,
                               const std::string& hostname, const std::string& id) {
-    if (parsed.rest.empty()) return fail(Errc::invalid_argument, "there is no COMMAND to run");
+    const bool has_image = parsed.given("image");
+    if (parsed.rest.empty() && !has_image)
+        return fail(Errc::invalid_argument, "there is no COMMAND to run");
     RunSpec spec;
-    spec.name = parsed.given("name") ? parsed.value("name") : base_name(parsed.rest[0]);
+    spec.name = parsed.given("name") ? parsed.value("name") : run_name(parsed);
     spec.role = parsed.value("role");
     spec.user = parsed.given("user") ? parsed.value("user") : user;
     spec.hostname = hostname;
@@ -246,9 +262,13 @@ Result<RunSpec> make_run_spec(const Parsed& parsed, const std::string& user,
     if (spec.needs.empty())
         return fail(Errc::invalid_argument, "--cpus and --memory: a task needs some of either");
 
-    const bool shell = parsed.given("shell") ? parsed.enabled("shell") : parsed.rest.size() == 1;
+    // An image's own command takes no shell; nor does one word, which a program of the image is.
+    const bool shell = parsed.given("shell") ? parsed.enabled("shell")
+                                             : parsed.rest.size() == 1 && !has_image;
     spec.command.set_shell(shell);
-    if (shell) {
+    if (parsed.rest.empty()) {
+        spec.command.set_shell(false);
+    } else if (shell) {
         spec.command.set_value(fmt::format("{}", fmt::join(parsed.rest, " ")));
     } else {
         spec.command.set_value(parsed.rest[0]);
@@ -261,6 +281,7 @@ Result<RunSpec> make_run_spec(const Parsed& parsed, const std::string& user,
         item->set_value(variable.substr(variable.find('=') + 1));
     }
     for (const std::string& uri : parsed.list("uri")) spec.command.add_uris()->set_value(uri);
+    TEPUI_CHECK_OK(read_container(parsed, spec));
     return spec;
 }
 
