@@ -59,7 +59,11 @@ std::string TestTar::write(bool compressed) const {
     const std::unique_ptr<archive, int (*)(archive*)> tar(archive_write_new(), archive_write_free);
     archive_write_set_format_pax_restricted(tar.get());
     archive_write_set_bytes_in_last_block(tar.get(), 1);  // The same bytes, compressed or not.
-    if (compressed) archive_write_add_filter_gzip(tar.get());
+    if (compressed) {
+        archive_write_add_filter_gzip(tar.get());
+        // The same bytes at any time.
+        archive_write_set_filter_option(tar.get(), "gzip", "timestamp", nullptr);
+    }
     archive_write_open(tar.get(), &out, nullptr, append, nullptr);
     for (const Entry& each : entries_) {
         const std::unique_ptr<archive_entry, void (*)(archive_entry*)> entry(archive_entry_new(),
