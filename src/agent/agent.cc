@@ -2,16 +2,20 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 
 #include "agent/agent_outlets.h"
 #include "agent/core_loop.h"
 #include "agent/detect.h"
+#include "agent/disk_watch.h"
+#include "agent/oversubscription.h"
 #include "agent/routes/routes.h"
 #include "agent/task_paths.h"
 #include "daemon/files.h"
 #include "daemon/http_metrics.h"
 #include "daemon/log.h"
 #include "daemon/shared_routes.h"
+#include "daemon/timings.h"
 #include "daemon/version.h"
 #include "env/posix/worker_pool.h"
 #include "http/server.h"
@@ -67,6 +71,7 @@ std::vector<FoundContainer> to_core(std::vector<containerizer::Found> found) {
     for (containerizer::Found& each : found) {
         FoundContainer container{each.container, each.pid, each.running, std::nullopt,
                                  std::nullopt};
+        container.container_status = std::move(each.status);
         if (each.exited) {
             container.status = each.exited->status;
             container.limitation = to_limitation(each.exited->limit);
@@ -74,6 +79,19 @@ std::vector<FoundContainer> to_core(std::vector<containerizer::Found> found) {
         list.push_back(std::move(container));
     }
     return list;
+}
+
+void measure_fetches(const containerizer::FetchStats& stats, std::map<std::string, double>& metrics) {
+    const auto add = [&](const std::string& name, std::uint64_t value) {
+        metrics["containerizer/fetcher/" + name] = static_cast<double>(value);
+    };
+    add("cache_size_total_bytes", stats.cache_bytes_total);
+    add("cache_size_used_bytes", stats.cache_bytes_used);
+    add("cache_hits", stats.cache_hits);
+    add("cache_misses", stats.cache_misses);
+    add("bytes_fetched", stats.bytes_fetched);
+    add("downloads_active", stats.downloads);
+    add("retries", stats.retries);
 }
 
 }  // namespace
@@ -96,6 +114,7 @@ public:
         auto core = make_core();
         if (!core) return std::unexpected(core.error());
         for (const std::string& warning : parts_.containerizer->warnings()) log_->warning(warning);
+        parts_.containerizer->log_to([log = log_](const std::string& text) { log->info(text); });
         if (!log_->path().empty()) files_.attach("/slave/log", log_->path());
         for (const auto& [container, sandbox] : (*core)->state().sandboxes) {
             attach_sandbox(files_, options_.work_dir, sandbox.path);
@@ -105,12 +124,13 @@ public:
         outlets_ = std::make_unique<AgentOutlets>(AgentOutlets::Parts{
             *parts_.containerizer, files_, pool_, *log_, options_.work_dir,
             AgentAddress{reported_ip(options_), reported_port()}, options_.task_environment,
-            [this](const EndAgent& x) { end({x.why, x.failed}); }, backend_->executor_streams()});
+            [this](const EndAgent& x) { end({x.why, x.failed}); }, backend_->executor_streams(),
+            backend_->askers(), backend_->container_io()});
         loop_ = std::make_unique<CoreLoop>(std::move(*core), std::move(parts_.store), *parts_.clock,
                                            *outlets_);
         link_ = std::make_shared<MasterLink>(
             loop_->executor(), std::move(parts_.detector),
-            MasterLink::Callbacks{[this](Event event) { loop_->post(std::move(event)); },
+            MasterLink::Callbacks{[this](Event event) { on_link_event(std::move(event)); },
                                   [this](const std::string& text) { log_->warning(text); }},
             parts_.seed + 1);
         outlets_->connect(*loop_, link_);
@@ -127,6 +147,8 @@ public:
             backend_->set_loop(loop_.get());
             link_->start();
         });
+        watch_disk();
+        TEPUI_CHECK_OK(oversubscribe());
         log_->info(fmt::format("agent at {}:{} with work directory {}", options_.ip,
                                server_->port(), options_.work_dir));
         return {};
@@ -134,8 +156,12 @@ public:
 
     void stop() {
         if (std::exchange(stopped_, true)) return;
+        if (backend_) backend_->askers().close();
         if (server_) server_->stop();
+        if (backend_) backend_->container_io().stop();
         if (backend_) backend_->set_loop(nullptr);
+        disk_watch_.reset();
+        oversubscription_.reset();
         if (loop_) loop_->stop();
         if (backend_) backend_->executor_streams()->clear();
         if (link_) link_->stop();
@@ -187,6 +213,59 @@ private:
         return {};
     }
 
+    void on_link_event(Event event) {
+        // Whether there is room is asked as late as can be: a full disk fails launches, not us.
+        const auto* received = std::get_if<MasterFrameReceived>(&event);
+        if (received != nullptr &&
+            (received->frame.has_run_task() || received->frame.has_run_task_group())) {
+            const auto bytes = disk_free_bytes(options_.work_dir);
+            if (bytes) loop_->post(DiskFreeMeasured{*bytes});
+        }
+        loop_->post(std::move(event));
+    }
+
+    void watch_disk() {
+        disk_watch_ = std::make_unique<DiskWatch>(
+            options_.work_dir, options_.disk_watch_interval, [this](const Result<double>& used) {
+                if (used) {
+                    loop_->post(DiskUsageMeasured{*used});
+                } else {
+                    log_->warning(used.error().text);
+                }
+            });
+    }
+
+    Result<void> oversubscribe() {
+        const OversubscriptionOptions& options = options_.oversubscription;
+        Oversubscription::Parts parts;
+        parts.estimator =
+            TEPUI_TRY(make_estimator(options.estimator, options.estimator_parameters));
+        parts.controller =
+            TEPUI_TRY(make_qos_controller(options.controller, options.controller_parameters));
+        if (!parts.estimator && !parts.controller) return {};
+        parts.uses = [this] { return read_uses(); };
+        parts.post = [this](Event event) { loop_->post(std::move(event)); };
+        oversubscription_ = std::make_unique<Oversubscription>(options, std::move(parts));
+        return {};
+    }
+
+    /// Waits for the loop; nothing when that has stopped.
+    std::optional<std::vector<RevocableUse>> read_uses() {
+        // The reader may outlive this call: a loop that stops drops it, and the promise with it.
+        auto promise = std::make_shared<std::promise<std::vector<RevocableUse>>>();
+        auto uses = promise->get_future();
+        if (!loop_->read([promise = std::move(promise)](const State& state) {
+                promise->set_value(revocable_uses(state));
+            }))
+            return std::nullopt;
+        if (uses.wait_for(5s) != std::future_status::ready) return std::nullopt;
+        try {
+            return uses.get();
+        } catch (const std::future_error&) {
+            return std::nullopt;
+        }
+    }
+
     /// What is counted outside of the core.
     void measure(std::map<std::string, double>& metrics) const {
         const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
@@ -194,6 +273,13 @@ private:
         metrics["slave/recovery_time_secs"] = recovery_time_.load();
         metrics["containerizer/fetcher/task_fetches_succeeded"] = count(stats.fetches_succeeded);
         metrics["containerizer/fetcher/task_fetches_failed"] = count(stats.fetches_failed);
+        measure_fetches(stats.fetch, metrics);
+        daemon::Timings pulls;
+        for (const double ms : parts_.containerizer->image_stats().pull_ms) pulls.add(ms);
+        pulls.report("containerizer/mesos/provisioner/docker_store/image_pull_ms", metrics);
+        daemon::Timings docker_pulls;
+        for (const double ms : parts_.containerizer->docker_pulls_ms()) docker_pulls.add(ms);
+        docker_pulls.report("containerizer/docker/image_pull_ms", metrics);
         metrics["containerizer/mesos/container_destroy_errors"] = count(stats.destroy_errors);
         const std::uint64_t failed = outlets_->removals_failed();
         metrics["gc/path_removals_succeeded"] -= count(failed);  // The core counts attempts.
@@ -240,6 +326,8 @@ private:
     std::unique_ptr<AgentOutlets> outlets_;
     std::unique_ptr<CoreLoop> loop_;
     std::shared_ptr<MasterLink> link_;
+    std::unique_ptr<DiskWatch> disk_watch_;
+    std::unique_ptr<Oversubscription> oversubscription_;
     std::atomic<double> recovery_time_ = 0;  // Seconds.
     bool stopped_ = false;
 

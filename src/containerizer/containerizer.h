@@ -11,6 +11,14 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "containerizer/cgroups/options.h"
+#include "containerizer/fetcher/options.h"
+#include "containerizer/docker/options.h"
+#include "containerizer/volumes/options.h"
+#include "containerizer/images/options.h"
+#include "containerizer/oci/options.h"
+#include "containerizer/security_options.h"
+#include "containerizer/session.h"
 #include "mesos/v1/mesos.pb.h"
 
 namespace tepui::containerizer {
@@ -23,7 +31,7 @@ struct Options {
     std::string cgroups_root =
         "tepui";  // Unique per agent on the host: "tepui/<agent's work dir hash>".
     std::vector<std::string> isolation = {"cgroups/cpu", "cgroups/mem", "cgroups/pids",
-                                          "namespaces/pid", "filesystem/linux"};
+                                          "namespaces/pid", "filesystem/linux", "posix/rlimits"};
     bool cgroups_enable_cfs = false;
     bool switch_user = true;
     std::uint64_t pids_max = 4096;
@@ -38,6 +46,17 @@ struct Options {
     /// A container that no agent asks for any more ends after this long; absent: never.
     std::optional<Duration> recovery_timeout = {};
     bool fetch_link_local = false;  // Metadata services live at link-local addresses: refused.
+    ImageOptions images;
+    OciOptions oci;
+    FetcherOptions fetcher;
+    VolumeOptions volumes;
+    DiskOptions disk;
+    CgroupOptions cgroup;
+    PortOptions ports;
+    GpuOptions gpus;
+    SecurityOptions security;
+    std::vector<std::string> containerizers = {"mesos"};  // "mesos", "docker": --containerizers.
+    DockerOptions docker;
 };
 
 /// What to run and under which limits. Plain values; nothing of the wire's roles or offers.
@@ -48,8 +67,8 @@ struct LaunchSpec {
     mesos::v1::CommandInfo command;
     std::map<std::string, std::string> environment;  // Below command.environment in precedence.
     std::optional<double> cpus;                      // Request; shares of 1,024 each.
-    std::optional<double> cpus_limit;                // Quota, when cfs is on.
-    std::optional<double> mem_mb;                    // Hard limit.
+    std::optional<double> cpus_limit;  // As the task gives it; infinity: none even with cfs on.
+    std::optional<double> mem_mb;      // Hard limit.
     std::optional<mesos::v1::RLimitInfo> rlimits;
 
     /// As the task asks for it; each isolator reads its own part. Absent: the host's file system
@@ -58,6 +77,8 @@ struct LaunchSpec {
     /// The task's (or the executor's), for disks, ports and devices.
     google::protobuf::RepeatedPtrField<mesos::v1::Resource> resources;
     std::optional<double> mem_request_mb;  // Below `mem_mb` when the task may burst.
+    bool cpus_revocable = false;           // `cpus` may be taken away: lower priority.
+    bool mem_revocable = false;            // The first to go when the machine has no memory left.
     std::string hostname_default;          // Of a network namespace of its own; the container id.
 
     /// Waits for an agent to come back; else it ends with the agent that launched it.
@@ -76,8 +97,11 @@ struct LaunchSpec {
 /// What a container may use.
 struct ContainerResources {
     std::optional<double> cpus = std::nullopt;        // Request.
-    std::optional<double> cpus_limit = std::nullopt;  // Quota, when cfs is on.
-    std::optional<double> mem_mb = std::nullopt;      // Hard limit.
+    std::optional<double> cpus_limit = std::nullopt;      // As in LaunchSpec.
+    std::optional<double> mem_mb = std::nullopt;          // Hard limit.
+    std::optional<double> mem_request_mb = std::nullopt;  // Absent: `mem_mb`.
+    bool cpus_revocable = false;
+    std::vector<NumberRange> ports = {};  // All it was given by now; inclusive.
     bool operator==(const ContainerResources&) const = default;
 };
 
@@ -126,6 +150,7 @@ struct Stats {
     std::uint64_t fetches_succeeded = 0;  // Containers all of whose URIs came.
     std::uint64_t fetches_failed = 0;
     std::uint64_t destroy_errors = 0;  // Times that something of a container could not be ended.
+    FetchStats fetch;
 };
 
 /// Launches containers, tells when they end, finds them again after a restart. All callbacks come
@@ -171,11 +196,36 @@ public:
     virtual void probe(const ContainerId& container, ProbeSpec spec, OnProbed done) = 0;
     /// Ends the container's probes. Those that had begun call nothing any more.
     virtual void cancel_probes(const ContainerId& container) = 0;
+    /// Runs a command in a container for somebody who talks to it. `opened` is called once; when it
+    /// succeeded, `exited` once later, when nothing of it is left. signal() and destroy() take its
+    /// name: SIGKILL ends everything it started.
+    virtual void open_session(SessionSpec spec, OnSession opened, OnExited exited) {
+        (void)exited;
+        opened(fail(Errc::unsupported, "container '{}' takes no sessions", spec.parent));
+    }
+    /// A socket to the stdio of a container that has a terminal (session.h says what goes over it).
+    /// Fails with not_found when it does not run, unsupported when it has no terminal.
+    virtual Result<Descriptor> attach(const ContainerId& container) {
+        return fail(Errc::unsupported, "container '{}' has no terminal to attach to", container);
+    }
     /// Usage now: cpu times, memory, processes. Blocks for a few reads of cgroup files.
     virtual Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) = 0;
     /// What this machine could not give of Options::isolation, a sentence each, for the log.
     virtual std::vector<std::string> warnings() const = 0;
     virtual Stats stats() const { return {}; }
+    /// Removes the images that no container uses, but those named in `excluded`. Blocks.
+    virtual Result<void> prune_images(const std::vector<std::string>& excluded) {
+        (void)excluded;
+        return fail(Errc::unsupported, "this agent has no images: start it with --image_providers=docker");
+    }
+    /// The images that are here or on their way. Blocks for some reads.
+    virtual ImageReport images() const { return {}; }
+    virtual ImageStats image_stats() const { return {}; }
+    /// Where what operators may want to see goes, a line each: downloads, evictions. Any thread calls
+    /// it, until the containerizer is destroyed.
+    virtual void log_to(std::function<void(const std::string&)> log) { (void)log; }
+    /// Milliseconds that the newest pulls of images by the Docker Engine took; any thread.
+    virtual std::vector<double> docker_pulls_ms() const { return {}; }
 };
 
 /// The containerizer of this machine. Fails when an isolator's name is unknown.

@@ -11,14 +11,18 @@
 #include <utility>
 
 #include "containerizer/beneath.h"
+#include "containerizer/composing_containerizer.h"
+#include "containerizer/cgroups/mount.h"
+#include "containerizer/isolators/docker_runtime/docker_runtime.h"
 #include "containerizer/names.h"
+#include "containerizer/oci/bundle.h"
 
 namespace tepui::containerizer {
 namespace {
 
 // Launches wait for the kernel (mkdir in cgroupfs, vfork) more than they compute.
 constexpr std::size_t k_workers = 6;
-constexpr std::size_t k_fetchers = 8;
+constexpr std::size_t k_fetchers = 16;
 constexpr std::size_t k_ends_kept_max = 1'024;
 constexpr std::chrono::milliseconds k_patience{1'000};
 constexpr int k_shim_exit_ms_max = 5'000;
@@ -37,12 +41,14 @@ void await_exit(pid_t pid) {
 }  // namespace
 
 Result<std::unique_ptr<Containerizer>> make_containerizer(Options options) {
+    if (options.containerizers != std::vector<std::string>{"mesos"})
+        return make_composing(std::move(options));
     std::unique_ptr<Containerizer> made = TEPUI_TRY(LinuxContainerizer::make(std::move(options)));
     return made;
 }
 
 Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options options) {
-    const Isolation isolation = TEPUI_TRY(parse_isolation(options.isolation));
+    const Isolation isolation = TEPUI_TRY(parse_isolation(options.isolation, ::geteuid() == 0));
     // A folder of its own: recover() removes from it whatever it doesn't know. Short, as paths of
     // sockets are.
     options.runtime_dir += "/c";
@@ -58,7 +64,9 @@ Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options opt
     if (::access(options.shim_path.c_str(), X_OK) != 0)
         return fail(Errc::invalid_argument, "the shim '{}' cannot be executed: {}",
                     options.shim_path, errno_text());
-    cgroups::Groups groups(cgroups::find_hierarchies(), options.cgroups_root, isolation);
+    cgroups::Hierarchies hierarchies = cgroups::find_hierarchies();
+    cgroups::mount_missing(options.isolation, hierarchies);
+    cgroups::Groups groups(std::move(hierarchies), options.cgroups_root, isolation);
     std::unique_ptr<LinuxContainerizer> made(
         new LinuxContainerizer(std::move(options), std::move(groups)));
     TEPUI_CHECK_OK(made->prepare_machine());
@@ -68,6 +76,7 @@ Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options opt
 LinuxContainerizer::LinuxContainerizer(Options options, cgroups::Groups groups)
     : options_(std::move(options)),
       groups_(std::move(groups)),
+      images_log_(std::make_shared<images::LogLine>()),
       workers_(k_workers),
       fetchers_(k_fetchers) {}
 
@@ -80,21 +89,28 @@ LinuxContainerizer::~LinuxContainerizer() {
     fetchers_.stop();
     workers_.stop();
     probes_.stop();
+    sessions_.stop();
+    isolators_.clear();  // Some have threads, which use the rest.
 }
 
 Result<void> LinuxContainerizer::prepare_machine() {
     work_dir_ = TEPUI_TRY(make_trusted_directory(options_.work_dir, 0755));
     runtime_dir_ = TEPUI_TRY(make_trusted_directory(options_.runtime_dir, 0700));
     ::fchmod(runtime_dir_.get(), 0700);  // Sockets in it obey whoever can connect.
+    fetcher_ = TEPUI_TRY(fetcher::make_fetcher(options_));
     const bool wanted_cgroups = groups_.isolation().any_cgroup();
     for (std::string& text : groups_.prepare()) warn(std::move(text));
     const auto on_limit = [this](const ContainerId& id, LimitHit limit) {
         this->on_limit(id, std::move(limit));
     };
-    isolators_ = TEPUI_TRY(make_isolators({options_, groups_, on_limit}));
+    secrets_ = TEPUI_TRY(make_secret_resolver(options_.volumes));
+    TEPUI_CHECK_OK(open_images());
+    isolators_ = TEPUI_TRY(make_isolators({options_, groups_, on_limit, images_.get()}));
     for (const auto& isolator : isolators_)
         if (const Result<void> can = isolator->prepare_machine(); !can)
             return fail_with(fmt::format("isolator {}", isolator->name()), can.error());
+    for (const auto& isolator : isolators_)
+        for (std::string& text : image_warnings(*isolator)) warn(std::move(text));
     if (wanted_cgroups && !groups_.any())
         warn("no cgroup limits anything here: containers are plain process groups");
     namespaces_ = ::geteuid() == 0;
@@ -130,15 +146,16 @@ void LinuxContainerizer::on_report(const Shared& container, const shim_report& r
         const std::lock_guard lock(mutex_);
         container->shim_pid = static_cast<pid_t>(report.shim_pid);
         container->task_pid = report.task_pid;
-        if (report.state == SHIM_RUNNING && isolators_.empty())
+        if (report.state == SHIM_RUNNING && container->isolators.empty())
             started = std::exchange(container->started, nullptr);
     }
     if (started) started(Started{report.task_pid, {}});
-    if (report.state == SHIM_RUNNING && !isolators_.empty())
+    if (report.state == SHIM_RUNNING && !container->isolators.empty())
         workers_.submit([this, container] { tell_started(container); });
 }
 
 void LinuxContainerizer::signal(const ContainerId& id, int signal) {
+    if (sessions_.signal(id, signal)) return;
     const std::lock_guard lock(mutex_);
     const auto found = containers_.find(id);
     if (found == containers_.end()) return;
@@ -153,7 +170,12 @@ void LinuxContainerizer::signal(const ContainerId& id, int signal) {
 void LinuxContainerizer::destroy(const ContainerId& container) { signal(container, SIGKILL); }
 
 Stats LinuxContainerizer::stats() const {
-    return {fetches_succeeded_, fetches_failed_, destroy_errors_};
+    return {fetches_succeeded_, fetches_failed_, destroy_errors_, fetcher_->stats()};
+}
+
+void LinuxContainerizer::log_to(std::function<void(const std::string&)> log) {
+    images_log_->set(log);
+    fetcher_->log_to(std::move(log));
 }
 
 void LinuxContainerizer::finish(const Shared& container) {
@@ -164,7 +186,11 @@ void LinuxContainerizer::finish(const Shared& container) {
         workers_.submit([this, container] { finish(container); });
         return;
     }
+    if (!container->cgroup.empty()) pressure_.forget(groups_.directory("memory", container->cgroup));
     const Result<Status> status = read_status(container->name);
+    std::string said;  // Why the runtime made no container.
+    if (status && status->failed_stage == SHIM_STAGE_RUNTIME)
+        said = oci::failure_message(runtime_path(container->name) + "/oci");
     const std::lock_guard telling(container->telling);
     OnStarted started;
     {
@@ -172,7 +198,7 @@ void LinuxContainerizer::finish(const Shared& container) {
         started = std::exchange(container->started, nullptr);
     }
     const bool ran = !started || (status && !status->failed_stage);
-    clean_up_isolators(isolated(*container));
+    clean_up_isolators(isolated(*container), container->isolators);
     if (ran)
         remember_end(container->name);
     else
@@ -183,7 +209,9 @@ void LinuxContainerizer::finish(const Shared& container) {
     }
     if (!ran) {
         Error error{Errc::io, "the shim ended before the task ran"};
-        if (status) error.text = failure_text(*status->failed_stage, status->failed_errno);
+        if (status) error.text = failure_text(*status->failed_stage, status->failed_errno,
+                                              status->failed_what);
+        if (!said.empty()) error.text = fmt::format("the OCI runtime says: {}", said);
         started(std::unexpected(LaunchError{std::move(error), false}));
         leave_parent(container);
         return;
@@ -235,7 +263,11 @@ Result<mesos::v1::ResourceStatistics> LinuxContainerizer::usage(const ContainerI
     statistics.set_timestamp(std::chrono::duration<double>(now).count());
     // One in its parent's cgroups is measured there, with the others.
     if (!name.empty()) groups_.usage(name, statistics);
-    for (const auto& isolator : isolators_) isolator->usage(isolated(*container), statistics);
+    if (const std::string memory = groups_.directory("memory", name);
+        !name.empty() && !memory.empty() && groups_.version() == cgroups::Version::v1)
+        pressure_.read(memory, statistics);
+    for (Isolator* isolator : container->isolators)
+        isolator->usage(isolated(*container), statistics);
     return statistics;
 }
 

@@ -10,12 +10,17 @@
 #include <vector>
 
 #include "containerizer/cgroups/group.h"
+#include "containerizer/cgroups/pressure.h"
 #include "containerizer/containerizer.h"
 #include "containerizer/descriptor.h"
+#include "containerizer/fetcher/fetcher.h"
+#include "containerizer/images/image_store.h"
 #include "containerizer/isolator.h"
 #include "containerizer/launch_plan.h"
 #include "containerizer/nest.h"
 #include "containerizer/probes.h"
+#include "containerizer/sessions.h"
+#include "containerizer/secrets/resolver.h"
 #include "containerizer/shim_links.h"
 #include "containerizer/status_file.h"
 #include "containerizer/worker_pool.h"
@@ -42,9 +47,15 @@ public:
     void forget(const ContainerId& container) override;
     void probe(const ContainerId& container, ProbeSpec spec, OnProbed done) override;
     void cancel_probes(const ContainerId& container) override;
+    void open_session(SessionSpec spec, OnSession opened, OnExited exited) override;
+    Result<Descriptor> attach(const ContainerId& container) override;
     Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) override;
     std::vector<std::string> warnings() const override;
     Stats stats() const override;
+    Result<void> prune_images(const std::vector<std::string>& excluded) override;
+    ImageReport images() const override;
+    ImageStats image_stats() const override;
+    void log_to(std::function<void(const std::string&)> log) override;
 
 private:
     /// One container between launch() and its `exited`.
@@ -67,11 +78,13 @@ private:
         bool closed = false;                // Its shim is gone: nothing is launched in it any more.
         bool orphaned = false;              // It was ended because its parent did.
         std::optional<LimitHit> limit;      // What an isolator ended it for.
+        std::vector<Isolator*> isolators;   // Those that have a part in it.
     };
     using Shared = std::shared_ptr<Container>;
 
     LinuxContainerizer(Options options, cgroups::Groups groups);
     Result<void> prepare_machine();
+    Result<void> open_images();
 
     // Launching, on a worker.
     void run_launch(const Shared& container, const LaunchSpec& spec);
@@ -82,6 +95,10 @@ private:
                        int sandbox_fd);
     void link(const Shared& container, Descriptor connection);
 
+    /// The link of a container whose task runs.
+    Result<std::uint64_t> running_link(const ContainerId& id);
+    Result<void> try_session(const SessionSpec& spec, const OnSession& opened,
+                             const OnExited& exited);
     Result<void> try_probe(const ContainerId& id, const ProbeSpec& spec, const OnProbed& done);
 
     // Isolators (linux_isolators.cc), on workers.
@@ -90,8 +107,11 @@ private:
     Result<void> write_sandbox_path(const Container& container) const;
     Result<void> prepare_isolators(const Container& container, const LaunchSpec& spec,
                                    LaunchPlan& plan);
+    /// Makes the bundle's config of a plan with a root; other plans stay as they are.
+    Result<void> finish_plan(const Container& container, LaunchPlan& plan) const;
     void tell_started(const Shared& container);
-    void clean_up_isolators(const Isolated& isolated);
+    void clean_up_isolators(const Isolated& isolated);  // All of them: after a restart.
+    void clean_up_isolators(const Isolated& isolated, const std::vector<Isolator*>& isolators);
     void on_limit(const ContainerId& id, LimitHit limit);
     mesos::v1::ContainerStatus container_status(const Container& container);
 
@@ -105,6 +125,8 @@ private:
     Nest read_nest(const std::string& name) const;
     void kill_nested(const Shared& parent);
     void leave_parent(const Shared& container);
+    /// The cgroup that it lives in: its own, or that of the nearest one around it that has one.
+    static const std::string& cgroup_of(const Container& container);
 
     // Ends, on a worker.
     void on_closed(const Shared& container);
@@ -129,6 +151,7 @@ private:
     Survivor find_survivor(const std::string& name) const;
     void recover_one(Recovery& recovery, const ContainerId& id, const Nest& nest);
     void sweep(const Recovery& recovery);
+    void sweep_groups(const Recovery& recovery, const std::vector<std::string>& names);
     void sweep_group(const std::string& name);
 
     std::string runtime_path(const std::string& name) const {
@@ -140,7 +163,12 @@ private:
 
     const Options options_;
     cgroups::Groups groups_;
+    cgroups::PressureCounters pressure_;
+    std::shared_ptr<images::ImageStore> images_;  // None without --image_providers.
+    std::shared_ptr<images::LogLine> images_log_;
     std::vector<std::unique_ptr<Isolator>> isolators_;
+    std::unique_ptr<SecretResolver> secrets_;
+    std::shared_ptr<fetcher::Fetcher> fetcher_;
     Descriptor work_dir_;
     Descriptor runtime_dir_;
     bool namespaces_ = true;  // Whether this process may make any.
@@ -156,6 +184,7 @@ private:
 
     ShimLinks links_;
     Probes probes_;
+    Sessions sessions_;
     WorkerPool workers_;
     WorkerPool fetchers_;  // Apart, because a slow download must not hold the launch of others.
 };

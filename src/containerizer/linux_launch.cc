@@ -11,9 +11,14 @@
 
 #include "containerizer/beneath.h"
 #include "containerizer/fetcher/fetcher.h"
+#include "containerizer/host_view.h"
+#include "containerizer/isolators/docker_runtime/docker_runtime.h"
+#include "containerizer/limits.h"
 #include "containerizer/linux_containerizer.h"
+#include "containerizer/log_limits.h"
 #include "containerizer/names.h"
 #include "containerizer/spawn.h"
+#include "containerizer/volumes/volume.h"
 
 namespace tepui::containerizer {
 namespace {
@@ -46,6 +51,8 @@ void LinuxContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited exi
     container->started = std::move(started);
     container->exited = std::move(exited);
     container->cgroup = container->name;
+    for (const auto& isolator : isolators_)
+        if (isolator->concerns(spec)) container->isolators.push_back(isolator.get());
     Result<void> taken;
     {
         const std::lock_guard lock(mutex_);
@@ -61,7 +68,8 @@ void LinuxContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited exi
         });
         return;
     }
-    WorkerPool& pool = spec.command.uris().empty() ? workers_ : fetchers_;
+    const bool waits_for_network = !spec.command.uris().empty() || has_image(spec);
+    WorkerPool& pool = waits_for_network ? fetchers_ : workers_;
     pool.submit([this, container, spec = std::move(spec)] { run_launch(container, spec); });
 }
 
@@ -98,11 +106,9 @@ std::expected<void, LaunchError> LinuxContainerizer::try_launch(const Shared& co
     if (!sandbox) return std::unexpected(LaunchError{sandbox.error(), true});
     if (!spec.shown_as.empty()) show_in_parent(spec);
     if (!spec.command.uris().empty()) {
-        const fetcher::FetchOptions options{options_.frameworks_home, options_.fetch_stall_timeout,
-                                            options_.fetch_bytes_max, options_.fetch_link_local};
-        const Result<void> fetched =
-            fetcher::fetch_all(spec.command, spec.container.value, sandbox->get(), user, options,
-                               container->cancelled);
+        const Result<void> fetched = fetcher_->fetch(
+            {spec.command, spec.environment, spec.container.value, sandbox->get(), user},
+            container->cancelled);
         ++(fetched ? fetches_succeeded_ : fetches_failed_);
         if (!fetched) return std::unexpected(LaunchError{fetched.error(), false});
     }
@@ -118,21 +124,47 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
     if (spec.container.value.size() >= SHIM_CONTAINER_ID_MAX ||
         spec.container.value.find('\0') != std::string::npos)
         return fail(Errc::invalid_argument, "the container id is too long");
+    if (spec.info) TEPUI_CHECK_OK(check_volumes(*spec.info, options_.isolation));
+    if (spec.info)
+        TEPUI_CHECK_OK(check_linux_info(spec.info->linux_info(), options_.isolation));
+    TEPUI_CHECK_OK(check_image(spec, options_.isolation));
+    if (spec.info && spec.info->type() == mesos::v1::ContainerInfo::DOCKER)
+        return fail(Errc::unsupported,
+                    "Containers of type DOCKER need 'docker' in --containerizers of the agent");
     LaunchPlan plan;
     plan.container = spec.container.value;
+    if (spec.info && spec.info->has_tty_info() && !spec.hold) {
+        const auto& window = spec.info->tty_info().window_size();
+        plan.terminal = true;
+        plan.terminal_rows = static_cast<std::uint16_t>(window.rows());
+        plan.terminal_columns = static_cast<std::uint16_t>(window.columns());
+    }
     if (spec.hold) {
         plan.argv = {"hold", "hold"};  // The shim's config names a program in any case.
     } else {
-        plan.argv = TEPUI_TRY(plan_argv(spec.command));
-        plan.environment = TEPUI_TRY(plan_environment(spec.environment, spec.command));
+        if (has_image(spec))
+            plan.argv = {"image", "image"};  // What runs, docker/runtime decides.
+        else
+            plan.argv = TEPUI_TRY(plan_argv(spec.command));
+        if (has_secrets(spec.command)) {
+            mesos::v1::CommandInfo command = spec.command;
+            TEPUI_CHECK_OK(resolve_secrets(command, *secrets_));
+            plan.environment = TEPUI_TRY(plan_environment(spec.environment, command));
+        } else {
+            plan.environment = TEPUI_TRY(plan_environment(spec.environment, spec.command));
+        }
     }
-    if (spec.rlimits) plan.rlimits = TEPUI_TRY(plan_rlimits(*spec.rlimits));
-    const Isolation& isolation = groups_.isolation();
-    if (namespaces_ && isolation.pid_namespace) plan.flags |= SHIM_NEW_PID_NS;
-    if (namespaces_ && isolation.mount_namespace) plan.flags |= SHIM_NEW_MOUNT_NS;
+    TEPUI_CHECK_OK(check_gpus(spec, options_));
+    plan.oom_score_adj = oom_score_adj(spec);
+    plan.sandbox = spec.sandbox;
+    plan.work_dir = options_.work_dir;
+    TEPUI_CHECK_OK(
+        plan_view(spec, groups_.isolation(), options_.security, namespaces_,
+                  container.parent ? runtime_path(container.parent->name) + "/" SHIM_SOCKET_NAME : "",
+                  plan));
     if (groups_.version() == cgroups::Version::v2) plan.flags |= SHIM_CGROUP_V2;
     const bool shares = container.cgroup.empty();
-    const std::string& cgroup = shares ? container.parent->cgroup : container.cgroup;
+    const std::string& cgroup = cgroup_of(container);
     plan.memory_cgroup = groups_.directory("memory", cgroup);
     if (spec.hold) {
         plan.flags &= ~static_cast<std::uint32_t>(SHIM_NEW_PID_NS | SHIM_NEW_MOUNT_NS);
@@ -154,6 +186,9 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
     plan.log_bytes_max = options_.log_bytes_max;
     plan.log_files_max = static_cast<std::uint32_t>(
         std::clamp<std::size_t>(options_.log_files_max, 1, k_log_files_max));
+    plan.error_log_bytes_max = plan.log_bytes_max;
+    plan.error_log_files_max = plan.log_files_max;
+    TEPUI_CHECK_OK(override_log_limits(spec.command, plan));
     return plan;
 }
 
@@ -180,7 +215,7 @@ Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec
     const auto give_up = [&](const Error& error) -> Result<void> {
         if (!container->cgroup.empty())
             groups_.destroy(container->cgroup, std::chrono::milliseconds(100));
-        clean_up_isolators(isolated(*container));
+        clean_up_isolators(isolated(*container), container->isolators);
         remove_runtime(name);
         return std::unexpected(error);
     };
@@ -190,15 +225,15 @@ Result<void> LinuxContainerizer::spawn(const Shared& container, const LaunchSpec
     if (Result<void> wrote = write_nest(*container); !wrote) return give_up(wrote.error());
     if (Result<void> prepared = prepare_isolators(*container, spec, plan); !prepared)
         return give_up(prepared.error());
-    cgroups::Limits limits{spec.cpus, std::nullopt, spec.mem_mb, options_.pids_max};
-    if (options_.cgroups_enable_cfs)
-        limits.cpus_limit = spec.cpus_limit ? spec.cpus_limit : spec.cpus;
     if (!container->cgroup.empty())
-        if (Result<void> made = groups_.create(container->cgroup, limits); !made)
+        if (Result<void> made = groups_.create(container->cgroup, make_limits(spec, options_));
+            !made)
             return give_up(made.error());
-    for (const auto& isolator : isolators_)
+    for (Isolator* isolator : container->isolators)
         if (Result<void> entered = isolator->enter_cgroups(isolated(*container), spec); !entered)
             return give_up(entered.error());
+    if (Result<void> finished = finish_plan(*container, plan); !finished)
+        return give_up(finished.error());
     Result<Spawned> spawned =
         spawn_shim(options_.shim_path, plan, runtime_path(name), runtime->get(), sandbox_fd);
     if (!spawned) return give_up(spawned.error());

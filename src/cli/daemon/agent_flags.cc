@@ -2,8 +2,14 @@
 
 #include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
+#include "cli/daemon/docker_flags.h"
 #include "cli/daemon/environment.h"
+#include "cli/daemon/fetcher_flags.h"
+#include "cli/daemon/image_flags.h"
+#include "cli/daemon/isolation_flags.h"
 #include "cli/daemon/limit_flags.h"
+#include "cli/daemon/security_flags.h"
+#include "cli/daemon/storage_flags.h"
 #include "cli/flags/checks.h"
 
 namespace tepui::cli {
@@ -58,7 +64,8 @@ FlagSet flags() {
     add(daemon_flag("Resources", "default_role", "ROLE", "*", "The role of resources without one.",
                     not_empty()));
     add(daemon_flag("Containers", "isolation", "NAME,...",
-                    "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux",
+                    "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,"
+                    "posix/rlimits",
                     "The isolators. posix/cpu,posix/mem isolates nothing, and needs no rights.",
                     not_empty()));
     add(daemon_flag("Containers", "cgroups_root", "NAME", "",
@@ -75,7 +82,8 @@ FlagSet flags() {
                     "Whom tasks run as that name no user. Without it: the agent's user."));
     add(daemon_flag(
         "Containers", "launcher_dir", "PATH", "",
-        "Where the program tepui-shim is. Without it: beside this program, or in ../lib/tepui.",
+        "Where the programs tepui-shim and tepui-unpack are. Without it: beside this program, or in "
+        "../lib/tepui.",
         not_empty()));
     add(daemon_flag("Containers", "frameworks_home", "PATH", "",
                     "Where the relative URIs of tasks begin. Without it they are refused.",
@@ -102,6 +110,12 @@ FlagSet flags() {
     add(daemon_flag("History", "max_completed_executors_per_framework", "NUMBER", "150",
                     "Ended executors that are remembered of each framework.",
                     whole_number_between(0, 10'000'000)));
+    for (Flag& flag : fetcher_flags()) set.flags.push_back(std::move(flag));
+    for (Flag& flag : storage_flags()) set.flags.push_back(std::move(flag));
+    for (Flag& flag : isolation_flags()) set.flags.push_back(std::move(flag));
+    for (Flag& flag : security_flags()) set.flags.push_back(std::move(flag));
+    for (Flag& flag : image_flags()) set.flags.push_back(std::move(flag));
+    for (Flag& flag : docker_flags()) set.flags.push_back(std::move(flag));
     for (Flag& flag : server_limit_flags("10000")) set.flags.push_back(std::move(flag));
     add(
         message_limit_flag("The longest message of an executor to its framework; a longer one is "
@@ -207,6 +221,7 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
     if (parsed.given("frameworks_home")) {
         options.containerizer.frameworks_home = absolute_path(parsed.value("frameworks_home"));
     }
+    read_fetcher_flags(parsed, options.containerizer);
     options.task_environment =
         TEPUI_TRY(parse_environment(parsed.value("executor_environment_variables")));
     options.core.strict = parsed.enabled("strict");
@@ -233,8 +248,16 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
         parse_whole(parsed.value("max_completed_executors_per_framework")).value_or(0);
     options.core.message_bytes_max = bytes_of(parsed, "max_message_bytes");
     read_server_limits(parsed, options.http);
+    read_storage_flags(parsed, options);
+    TEPUI_CHECK_OK(read_isolation_flags(parsed, options));
+    TEPUI_CHECK_OK(read_security_flags(parsed, options.containerizer.security));
+    TEPUI_CHECK_OK(read_image_flags(parsed, options.containerizer));
+    TEPUI_CHECK_OK(read_docker_flags(parsed, options.containerizer));
     options.log = log_options(parsed);
     options.flags = parsed.all();
+    // Passwords: /flags and the state show that there are some, and no more.
+    if (!options.containerizer.images.docker_config.empty())
+        options.flags["docker_config"] = "(hidden)";
     return options;
 }
 

@@ -47,11 +47,6 @@ std::vector<ForeignFlag> foreign_master_flags() {
     add(flags, FlagKind::value, {}, "shared-library modules are not loaded",
         {"modules", "modules_dir", "hooks"});
     add(flags, FlagKind::value, {"hierarchical"}, "the allocator is built in", {"allocator"});
-    add(flags, FlagKind::value, {"cpus:0.01|mem:32"}, "the smallest offer is built in",
-        {"min_allocatable_resources"});
-    add(flags, FlagKind::boolean, {"true"},
-        "agents with GPUs are offered to frameworks with GPU_RESOURCES alone",
-        {"filter_gpu_resources"});
     add(flags, FlagKind::value, {"local"}, "there is no authorization in this version",
         {"authorizers"});
     add(flags, FlagKind::value, {}, "a master stands alone in this version", {"master_contender"});
@@ -81,71 +76,43 @@ std::vector<ForeignFlag> foreign_agent_flags() {
         {"csi_plugin_config_dir"});
     add(flags, FlagKind::value, {"linux"},
         "the launcher is built in; --isolation says what it isolates", {"launcher"});
-    add(flags, FlagKind::value, {}, "there are no image containers in this version",
-        {"image_providers", "image_provisioner_backend", "image_gc_config",
-         "appc_simple_discovery_uri_prefix", "appc_store_dir"});
-    add(flags, FlagKind::value, {}, "there is no Docker containerizer in this version",
-        {"docker_registry", "docker_store_dir", "docker_volume_checkpoint_dir", "docker",
-         "docker_remove_delay", "docker_mesos_image", "docker_socket", "docker_config",
-         "docker_stop_timeout"});
-    add(flags, FlagKind::boolean, {"false"}, "there is no Docker containerizer in this version",
-        {"docker_volume_chown", "docker_ignore_runtime"});
-    add(flags, FlagKind::value, {}, "the fetch cache is not in this version",
-        {"fetcher_cache_size", "fetcher_cache_dir", "fetcher_stall_timeout"});
+    add(flags, FlagKind::value, {}, "there are no Appc images in this version",
+        {"appc_simple_discovery_uri_prefix", "appc_store_dir"});
+    add(flags, FlagKind::value, {"docker"},
+        "no client program is called; name the Docker Engine with --docker_socket", {"docker"});
+    add(flags, FlagKind::value, {},
+        "no process of the agent runs in a container, wherever the agent itself runs",
+        {"docker_mesos_image"});
     add(flags, FlagKind::value, {}, "it has no counterpart in this version",
-        {"hadoop_home", "volume_gid_range", "http_heartbeat_interval",
+        {"volume_gid_range", "http_heartbeat_interval",
          "executor_reregistration_retry_interval", "cgroups_destroy_timeout",
-         "cgroups_net_cls_primary_handle", "cgroups_net_cls_secondary_handles", "agent_subsystems",
-         "slave_subsystems", "systemd_runtime_directory", "default_container_shm_size",
-         "agent_features", "default_container_info", "secret_resolver",
-         "qos_correction_interval_min", "oversubscribed_resources_interval"});
+         "agent_subsystems",
+         "slave_subsystems", "systemd_runtime_directory",
+         "agent_features", "default_container_info"});
     add(flags, FlagKind::value, {}, "nobody is authenticated in this version",
         {"authentication_backoff_factor", "authentication_timeout_min",
          "authentication_timeout_max", "credential", "authenticatee", "http_authenticators",
          "http_credentials"});
-    add(flags, FlagKind::boolean, {"false"}, "it has no counterpart in this version",
-        {"gc_non_executor_container_sandboxes", "cgroups_limit_swap",
-         "cgroups_cpu_enable_pids_and_tids_count", "check_agent_port_range_only"});
-    add(flags, FlagKind::boolean, {"false"},
-        "the disk use of containers is not watched in this version",
-        {"enforce_container_disk_quota"});
     add(flags, FlagKind::value, {"/sys/fs/cgroup"},
         "the hierarchies are found where the machine mounted them", {"cgroups_hierarchy"});
-    add(flags, FlagKind::value, {}, "GPUs are not isolated in this version",
-        {"nvidia_gpu_devices"});
-    add(flags, FlagKind::value, {}, "perf events are not sampled in this version",
-        {"perf_events", "perf_interval", "perf_duration"});
     add(flags, FlagKind::value, {}, "executors are not authenticated in this version",
         {"jwt_secret_key", "executor_secret_key"});
-    add(flags, FlagKind::value, {}, "sandboxes are kept for --gc_delay however full the disk is",
-        {"gc_disk_headroom", "disk_watch_interval"});
-    add(flags, FlagKind::value, {},
-        "what tasks write goes to files of their sandboxes, which are rotated",
+    add(flags, FlagKind::value, {"org_apache_mesos_LogrotateContainerLogger"},
+        "what tasks write goes to files of their sandboxes, which are rotated: "
+        "--container_log_size, --container_log_files",
         {"container_logger"});
-    add(flags, FlagKind::value, {}, "devices are not isolated in this version",
-        {"allowed_devices"});
-    add(flags, FlagKind::value, {}, "there are no volumes in this version",
-        {"host_path_volume_force_creation"});
+    add(flags, FlagKind::value, {}, "secrets are looked up in files: --secret_dir",
+        {"secret_resolver"});
+    add(flags, FlagKind::value, {},
+        "which containers use an external volume is written in --runtime_dir",
+        {"docker_volume_checkpoint_dir"});
     add(flags, FlagKind::value, {}, "there are no container networks in this version",
         {"default_container_dns"});
-    add(flags, FlagKind::value, {}, "the disk use of containers is not watched in this version",
-        {"container_disk_watch_interval"});
-    add(flags, FlagKind::value, {}, "there are no image containers in this version",
-        {"sandbox_directory"});
     add(flags, FlagKind::boolean, {"false"},
         "containers outlive the agent by themselves; in a unit of systemd set KillMode=process",
         {"systemd_enable_support"});
-    add(flags, FlagKind::boolean, {}, "it has no counterpart in this version",
-        {"revocable_cpu_low_priority", "disallow_sharing_agent_ipc_namespace",
-         "disallow_sharing_agent_pid_namespace"});
-    add(flags, FlagKind::value, {}, "capabilities are not set in this version",
-        {"effective_capabilities", "allowed_capabilities", "bounding_capabilities"});
     add(flags, FlagKind::value, {}, "paths cannot be disabled in this version", {"firewall_rules"});
     add(flags, FlagKind::value, {}, "there is no authorization in this version", {"acls"});
-    add(flags, FlagKind::value, {"mesos"}, "there is only the built-in containerizer",
-        {"containerizers"});
-    add(flags, FlagKind::boolean, {"*"}, "there is no Docker containerizer in this version",
-        {"docker_kill_orphans"});
     add(flags, FlagKind::value, {}, "fault domains are not in this version",
         {"domain_socket_location", "domain"});
     add(flags, FlagKind::value, {}, "network isolation is not in this version",
@@ -167,13 +134,11 @@ std::vector<ForeignFlag> foreign_agent_flags() {
          "ingress_burst",
          "network_link_speed",
          "network_rate_statistics_window",
-         "network_rate_statistics_interval",
-         "container_ports_watch_interval",
-         "container_ports_isolated_range"});
+         "network_rate_statistics_interval"});
     add(flags, FlagKind::boolean, {"false"}, "network isolation is not in this version",
         {"egress_unique_flow_per_container", "network_enable_socket_statistics_summary",
          "network_enable_socket_statistics_details", "network_enable_snmp_statistics",
-         "network_enable_rate_statistics", "enforce_container_ports"});
+         "network_enable_rate_statistics"});
     add(flags, FlagKind::boolean, {}, "network isolation is not in this version",
         {"ingress_isolate_existing_containers"});
     add(flags, FlagKind::value, {}, "there are no container networks in this version",
@@ -191,16 +156,8 @@ std::vector<ForeignFlag> foreign_agent_flags() {
          "authenticate_http_executors"});
     add(flags, FlagKind::boolean, {"false"}, "fault domains are not in this version",
         {"http_executor_domain_sockets"});
-    add(flags, FlagKind::value, {"noop"}, "it has no counterpart in this version",
-        {"resource_estimator", "qos_controller"});
     add(flags, FlagKind::value, {}, "a master is named by its address in this version",
         {"master_detector"});
-    add(flags, FlagKind::value, {}, "the xfs isolator is not in this version",
-        {"xfs_project_range", "xfs_quota_headroom"});
-    add(flags, FlagKind::boolean, {"false"}, "the xfs isolator is not in this version",
-        {"xfs_kill_containers"});
-    add(flags, FlagKind::value, {}, "seccomp profiles are not in this version",
-        {"seccomp_config_dir", "seccomp_profile_name"});
     add(flags, FlagKind::boolean, {"*"}, "the command executor is built in",
         {"http_command_executor"});
     add(flags, FlagKind::value, {}, "IPv6 addresses of containers are not told in this version",
