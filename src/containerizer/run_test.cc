@@ -174,10 +174,10 @@ TEST_F(RunTest, UsageComesFromTheCgroups) {
 }
 
 TEST_F(RunTest, UnknownIsolatorNamesTheKnown) {
-    options_.isolation = {"cgroups/cpu", "network/cni"};
+    options_.isolation = {"cgroups/cpu", "network/cnn"};
     const auto made = make_containerizer(options_);
     ASSERT_FALSE(made);
-    EXPECT_NE(made.error().text.find("'network/cni'"), std::string::npos);
+    EXPECT_NE(made.error().text.find("'network/cnn'"), std::string::npos);
     EXPECT_NE(made.error().text.find("namespaces/pid"), std::string::npos);
 }
 

@@ -125,7 +125,7 @@ TEST_F(SecurityTest, ARootWithoutCapabilitiesCannotEscape) {
     LaunchSpec what =
         spec("escape", "cat " + file +
                            " && exit 1; mount -t tmpfs none /mnt && exit 2; "
-                           "cat /proc/1/environ && exit 3; ls /proc/1/fd/ && exit 4; "
+                           "cat /proc/1/environ && exit 3; readlink /proc/1/fd/0 && exit 4; "
                            "mknod node c 1 3 && exit 5; chroot / true && exit 6; "
                            "echo 0 > /proc/sys/kernel/core_pattern && exit 7; exit 0");
     linux_info(what).mutable_effective_capabilities();
