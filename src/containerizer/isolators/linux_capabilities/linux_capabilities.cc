@@ -1,7 +1,9 @@
 #include "containerizer/isolators/linux_capabilities/linux_capabilities.h"
 
+#include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "containerizer/cgroups/files.h"
@@ -12,9 +14,16 @@
 namespace tepui::containerizer {
 namespace {
 
+constexpr std::uint64_t k_sys_admin = std::uint64_t{1} << 21;
+
+bool is_enabled(const IsolatorContext& context, std::string_view name) {
+    return std::ranges::find(context.options.isolation, name) != context.options.isolation.end();
+}
+
 class LinuxCapabilities final : public Isolator {
 public:
-    explicit LinuxCapabilities(const SecurityOptions& flags) : flags_(flags) {}
+    LinuxCapabilities(const SecurityOptions& flags, bool may_mount)
+        : flags_(flags), may_mount_(may_mount) {}
 
     std::string_view name() const override { return "linux/capabilities"; }
 
@@ -37,11 +46,28 @@ public:
         const bool is_root = plan.user ? plan.user->uid == 0 : ::geteuid() == 0;
         plan.capabilities = TEPUI_TRY(plan_capabilities(
             spec.info ? spec.info->linux_info() : k_nothing, flags_, agent_, is_root));
+        const bool has_image = spec.info && spec.info->mesos().has_image();
+        if (may_mount_ && !has_image && plan.capabilities &&
+            (plan.capabilities->bounding & k_sys_admin) == 0)
+            keep_kernel(plan);
         return {};
     }
 
 private:
+    /// The kernel takes settings from whoever is root, without asking for capabilities; one of them
+    /// names a program that it runs for every core dump.
+    static void keep_kernel(LaunchPlan& plan) {
+        for (const char* path : {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"})
+            if (::access(path, F_OK) == 0)
+                plan.mounts.push_back({.source = path,
+                                       .target = path,
+                                       .type = {},
+                                       .flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                                       .data = {}});
+    }
+
     const SecurityOptions flags_;
+    const bool may_mount_;
     std::uint64_t agent_ = 0;
 };
 
@@ -74,7 +100,8 @@ Result<std::unique_ptr<Isolator>> make_linux_capabilities(const IsolatorContext&
                         "--effective_capabilities has {}, which --bounding_capabilities does not",
                         capability_names(beyond));
     }
-    std::unique_ptr<Isolator> made = std::make_unique<LinuxCapabilities>(flags);
+    std::unique_ptr<Isolator> made =
+        std::make_unique<LinuxCapabilities>(flags, is_enabled(context, "filesystem/linux"));
     return made;
 }
 
