@@ -192,7 +192,7 @@ def test_retries_and_checksums(scheduler, shared_cluster):
             handler.answer(status, b"later", {"Retry-After": "0"})
         return status is not None
 
-    with file_servers.FileServer({"/x": b"abc"}, rule=busy) as server:
+    with file_servers.FileServer({"/x": b"abc", "/x?token=hidden": b"abc"}, rule=busy) as server:
         right = hashlib.sha512(b"abc").hexdigest()
         assert output(scheduler, shared_cluster, "retried", command("cat x", uri(server.url("/x#sha512=" + right)))) == "abc"
         assert len(server.requests) == 3
