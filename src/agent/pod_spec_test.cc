@@ -26,7 +26,7 @@ LaunchContainer nested(const v1::ContainerInfo& container = {}) {
 TEST(PodSpec, PodRunsNothingAndHoldsTheLimits) {
     LaunchPod launch;
     launch.container = ContainerId{"c1"};
-    launch.limits = {1.5, 2.0, 96};
+    launch.limits = {1.5, 2.0, 96, 64, {{31000, 31001}}, true};
     launch.user = "nobody";
     launch.sandbox = "/w/pod";
     const auto spec = make_launch_spec(launch);
@@ -39,6 +39,10 @@ TEST(PodSpec, PodRunsNothingAndHoldsTheLimits) {
     EXPECT_EQ(spec.cpus, 1.5);
     EXPECT_EQ(spec.cpus_limit, 2.0);
     EXPECT_EQ(spec.mem_mb, 96);
+    EXPECT_EQ(spec.mem_request_mb, 64);
+    EXPECT_TRUE(spec.cpus_revocable);
+    ASSERT_EQ(spec.resources.size(), 1);
+    EXPECT_EQ(spec.resources[0].ranges().range(0).end(), 31001u);
     launch.checkpoint = false;
     EXPECT_FALSE(make_launch_spec(launch).outlives_agent);
 }
@@ -63,11 +67,11 @@ TEST(PodSpec, CgroupsOfItsOwnWhenItSaysSo) {
     const auto spec = make_launch_spec(nested(container), {});
     ASSERT_TRUE(spec) << spec.error().text;
     EXPECT_FALSE(spec->share_cgroups);
-    // Whatever else is asked of the kernel is refused, not left out.
+    // Whatever else is asked of the kernel reaches the containerizer, which knows its isolators.
     container.mutable_linux_info()->set_share_pid_namespace(true);
-    const auto refused = make_launch_spec(nested(container), {});
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, Errc::unsupported);
+    const auto shares = make_launch_spec(nested(container), {});
+    ASSERT_TRUE(shares);
+    EXPECT_TRUE(shares->info->linux_info().share_pid_namespace());
 }
 
 }  // namespace

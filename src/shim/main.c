@@ -63,7 +63,7 @@ static void signal_task(struct shim* shim, int number) {
         }
         return;
     }
-    if (number == SIGKILL) {
+    if (number == SIGKILL && !shares_pids(shim)) {
         kill(shim->child, SIGKILL);  // And with init its whole namespace.
         return;
     }
@@ -99,6 +99,8 @@ static void hear_agent(struct shim* shim, int* agent) {
     if (got == (ssize_t)sizeof request && request.version == SHIM_VERSION) {
         if (request.signal == SHIM_PROBE)
             probe_task(shim, fds);
+        else if (request.signal == SHIM_LEND_PID_NS)
+            lend_pid_namespace(shim, *agent);
         else if (request.signal == SHIM_ATTACH && attach_add(fds[0]))
             fds[0] = -1;
         else
@@ -113,6 +115,7 @@ static void reap(struct shim* shim) {
         int status = 0;
         const pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid <= 0) return;
+        if (pid == shim->lender) shim->lender = 0;
         if (pid != shim->child) continue;
         shim->ended = true;
         if (!has_init(shim)) {
@@ -199,11 +202,13 @@ static void watch(struct shim* shim) {
 
 static void end_container(struct shim* shim) {
     if (!has_init(shim) && !is_hold(shim)) tree_kill(&shim->plan);
+    if (shim->lender > 0 && kill(shim->lender, SIGKILL) == 0) waitpid(shim->lender, NULL, 0);
     // All writers are gone: what the pipes hold is all there will be.
     while (log_copy(&shim->out, &shim->plan)) {
     }
     while (log_copy(&shim->err, &shim->plan)) {
     }
+    attach_finish();
     if (!shim->memory.oom && oom_kills(&shim->plan) > 0) {
         memory_read(&shim->plan, &shim->memory);
         shim->memory.oom = true;

@@ -2,6 +2,7 @@
 // environment. The process made here supervises it: a subreaper, so that whatever the command
 // leaves behind is found and ended before the agent hears the answer. Its socket to the agent is
 // also its life line: when the agent hangs up (its patience or its life is over), everything ends.
+// A session is the same with stdio of its own, and signals that come over the socket.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,16 @@
 #include "shim/shim.h"
 
 // Where the supervisor has its descriptors.
-enum { ANSWER_FD = 3, SANDBOX_FD = 4, CONFIG_FD = 5, FIRST_CLOSED_FD = 6, FIRST_SPARE_FD = 64 };
+enum {
+    ANSWER_FD = 3,
+    SANDBOX_FD,
+    CONFIG_FD,
+    STDIN_FD,
+    STDOUT_FD,
+    STDERR_FD,
+    FIRST_CLOSED_FD,
+    FIRST_SPARE_FD = 64
+};
 
 static _Noreturn void answer(enum shim_probe_outcome outcome, int status) {
     const struct shim_probe_answer message = {
@@ -34,7 +44,10 @@ static _Noreturn void answer(enum shim_probe_outcome outcome, int status) {
 static bool keep_only(const struct probe_fds* fds) {
     const int null = open("/dev/null", O_RDWR);
     if (null < 0) return false;
-    const int from[] = {null, null, null, fds->answer, fds->sandbox, fds->config};
+    int from[] = {null,        null,          null,          fds->answer,  fds->sandbox,
+                  fds->config, fds->stdio[0], fds->stdio[1], fds->stdio[2]};
+    for (int i = STDIN_FD; i < FIRST_CLOSED_FD; ++i)
+        if (from[i] < 0) from[i] = null;
     int spare[sizeof from / sizeof *from];
     // Upwards first: a source may have the number of another's target.
     for (int i = 0; i < FIRST_CLOSED_FD; ++i) {
@@ -71,14 +84,11 @@ static char** merge_environment(char** under, uint32_t under_count, char** over,
 
 // Everything that descends from this process is gone when it returns.
 static void end_all(void) {
-    static const struct shim_config nothing;
-    static char* none[1];
-    const struct plan by_descent = {.head = &nothing, .pids_dir = "", .cgroups = none};
-    tree_kill(&by_descent);
+    tree_kill_below();
 }
 
-static pid_t start(const struct plan* plan) {
-    struct wiring wiring = {.out = {-1, 1}, .err = {-1, 2}};
+static pid_t start(const struct plan* plan, const struct wiring* stdio) {
+    struct wiring wiring = *stdio;
     if (pipe2(wiring.failure, O_CLOEXEC) != 0) answer(SHIM_PROBE_FAILED, errno);
     const pid_t child = task_clone(plan, 0);
     if (child == 0) task_run(plan, &wiring, 0);
@@ -96,6 +106,63 @@ static pid_t start(const struct plan* plan) {
     return child;
 }
 
+// `descriptor`: sent along unless it is -1.
+static void tell_started(int descriptor) {
+    struct shim_probe_answer message = {.version = SHIM_VERSION, .outcome = SHIM_SESSION_STARTED};
+    struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
+    union {
+        char bytes[CMSG_SPACE(sizeof descriptor)];
+        struct cmsghdr align;
+    } ancillary;
+    memset(&ancillary, 0, sizeof ancillary);
+    struct msghdr header = {.msg_iov = &body, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        header.msg_control = ancillary.bytes;
+        header.msg_controllen = sizeof ancillary.bytes;
+        struct cmsghdr* part = CMSG_FIRSTHDR(&header);
+        part->cmsg_level = SOL_SOCKET;
+        part->cmsg_type = SCM_RIGHTS;
+        part->cmsg_len = CMSG_LEN(sizeof descriptor);
+        memcpy(CMSG_DATA(part), &descriptor, sizeof descriptor);
+    }
+    (void)!sendmsg(ANSWER_FD, &header, MSG_NOSIGNAL);
+}
+
+// Starts what somebody talks to. This process keeps none of its stdio: the ends must be seen.
+static pid_t start_session(const struct plan* plan, const struct shim_config* wanted) {
+    const bool terminal = (wanted->flags & SHIM_TERMINAL) != 0;
+    struct wiring wiring = {
+        .input = STDIN_FD, .out = {-1, STDOUT_FD}, .err = {-1, STDERR_FD}, .terminal = terminal};
+    int ends[2] = {-1, -1};
+    if (terminal) {
+        const int error = terminal_open(ends, wanted, plan->head);
+        if (error != 0) answer(SHIM_PROBE_FAILED, error);
+        wiring.input = wiring.out[1] = wiring.err[1] = ends[1];
+    }
+    const pid_t child = start(plan, &wiring);
+    tell_started(ends[0]);
+    for (int i = 0; i < 2; ++i)
+        if (ends[i] >= 0) close(ends[i]);
+    for (int fd = STDIN_FD; fd <= STDERR_FD; ++fd) close(fd);
+    return child;
+}
+
+// What came over the agent's socket, which is open: a signal, or its end.
+static void obey_agent(pid_t child) {
+    struct shim_request request;
+    const ssize_t got = recv(ANSWER_FD, &request, sizeof request, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    const bool valid = got == (ssize_t)sizeof request && request.version == SHIM_VERSION &&
+                       request.signal > 0 && request.signal < NSIG;
+    if (!valid) {
+        end_all();
+        answer(SHIM_PROBE_ENDED, 0);
+    }
+    // Its process group: what a shell runs in the foreground has one of its own only on a terminal,
+    // where the interrupt comes as a character.
+    if (request.signal == SIGKILL || kill(-child, request.signal) != 0) kill(child, request.signal);
+}
+
 static _Noreturn void supervise(pid_t child, int signals) {
     for (;;) {
         for (;;) {
@@ -109,44 +176,90 @@ static _Noreturn void supervise(pid_t child, int signals) {
         struct pollfd watched[2] = {{.fd = ANSWER_FD, .events = POLLIN},
                                     {.fd = signals, .events = POLLIN}};
         if (poll(watched, 2, -1) < 0) continue;
-        if (watched[0].revents != 0) {
-            end_all();
-            answer(SHIM_PROBE_ENDED, 0);
-        }
+        if (watched[0].revents != 0) obey_agent(child);
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
         }
     }
 }
 
-_Noreturn void probe_run(const struct plan* task, const struct probe_fds* fds, pid_t mounts_of) {
+// Becomes a process of the task's pid namespace, whose descendants it then inherits. The one left
+// behind waits for it, as the namespace's first process may not.
+static void enter_pid_namespace(void) {
+    const pid_t inside = fork();
+    if (inside < 0) _exit(1);
+    if (inside > 0) {
+        while (waitpid(inside, NULL, 0) < 0 && errno == EINTR) {
+        }
+        _exit(0);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+// The task's plan with another command, and another user where one is named.
+static int plan_beside(const struct plan* task, const struct plan* wanted, struct plan* plan,
+                       struct shim_config* head) {
+    *head = *task->head;
+    *plan = *task;
+    plan->head = head;
+    head->sandbox_fd = SANDBOX_FD;
+    namespaces_done(plan);
+    if ((head->flags & SHIM_OCI) != 0) {
+        // Its cgroups were joined from outside; the directory is one of its own root.
+        head->cgroups_count = 0;
+        const int directory = open(task->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (directory >= 0) head->sandbox_fd = directory;
+    }
+    if ((wanted->head->flags & SHIM_SWITCH_USER) != 0) {
+        head->flags |= SHIM_SWITCH_USER;
+        head->uid = wanted->head->uid;
+        head->gid = wanted->head->gid;
+        head->groups_count = wanted->head->groups_count;
+        plan->groups = wanted->groups;
+    }
+    plan->argv = wanted->argv;
+    plan->env =
+        merge_environment(task->env, task->head->env_count, wanted->env, wanted->head->env_count);
+    return plan->env == NULL ? ENOMEM : 0;
+}
+
+// Within a root of its own no cgroup can be seen. Nor does v2 need a process to be born in one.
+static int join_from_outside(const struct plan* task) {
+    struct shim_config head = *task->head;
+    struct plan plan = *task;
+    head.flags &= ~(uint32_t)SHIM_CGROUP_V2;
+    plan.head = &head;
+    return join_cgroups(&plan);
+}
+
+_Noreturn void probe_run(const struct plan* task, const struct probe_fds* fds, pid_t beside) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "tepui-probe");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     setsid();
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)mounts_of);
-    const int mounts = mounts_of > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    const bool lost = mounts_of > 0 && (mounts < 0 || setns(mounts, CLONE_NEWNS) != 0);
+    if ((task->head->flags & SHIM_OCI) != 0 && join_from_outside(task) != 0) _exit(1);
+    bool pid_changed = false;
+    int error = beside > 0 ? join_namespaces(beside, &pid_changed) : 0;
     if (!keep_only(fds)) _exit(1);
-    if (lost) answer(SHIM_PROBE_FAILED, ESRCH);
-    struct plan wanted;
-    const int error = plan_read(CONFIG_FD, &wanted);
     if (error != 0) answer(SHIM_PROBE_FAILED, error);
-    struct shim_config head = *task->head;
-    head.sandbox_fd = SANDBOX_FD;
-    struct plan plan = *task;
-    plan.head = &head;
-    plan.argv = wanted.argv;
-    plan.env =
-        merge_environment(task->env, task->head->env_count, wanted.env, wanted.head->env_count);
-    if (plan.env == NULL) answer(SHIM_PROBE_FAILED, ENOMEM);
+    if (pid_changed) enter_pid_namespace();
+    struct plan wanted;
+    error = plan_read(CONFIG_FD, &wanted);
+    if (error != 0) answer(SHIM_PROBE_FAILED, error);
+    struct shim_config head;
+    struct plan plan;
+    error = plan_beside(task, &wanted, &plan, &head);
+    if (error != 0) answer(SHIM_PROBE_FAILED, error);
     sigset_t child_ends;
     sigemptyset(&child_ends);
     sigaddset(&child_ends, SIGCHLD);
     sigprocmask(SIG_SETMASK, &child_ends, NULL);
     const int signals = signalfd(-1, &child_ends, SFD_CLOEXEC | SFD_NONBLOCK);
-    supervise(start(&plan), signals);
+    if ((wanted.head->flags & SHIM_SESSION) != 0)
+        supervise(start_session(&plan, wanted.head), signals);
+    const struct wiring to_nowhere = {.out = {-1, 1}, .err = {-1, 2}};
+    supervise(start(&plan, &to_nowhere), signals);
 }
 
 void probe_forward(int control, const struct probe_fds* fds) {
@@ -157,19 +270,21 @@ void probe_forward(int control, const struct probe_fds* fds) {
         struct cmsghdr align;
     } ancillary;
     memset(&ancillary, 0, sizeof ancillary);
+    // A probe has no stdio, nor has a session on a terminal.
+    const size_t size = fds->stdio[2] >= 0 ? sizeof *fds : offsetof(struct probe_fds, stdio);
     struct msghdr header = {.msg_iov = &body,
                             .msg_iovlen = 1,
                             .msg_control = ancillary.bytes,
-                            .msg_controllen = sizeof ancillary.bytes};
+                            .msg_controllen = CMSG_SPACE(size)};
     struct cmsghdr* part = CMSG_FIRSTHDR(&header);
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof *fds);
-    memcpy(CMSG_DATA(part), fds, sizeof *fds);
+    part->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(part), fds, size);
     (void)!sendmsg(control, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count) {
+static ssize_t receive(int from, void* body, size_t size, int* fds, int count, int flags) {
     struct iovec into = {.iov_base = body, .iov_len = size};
     union {
         char bytes[CMSG_SPACE(PROBE_FDS * sizeof(int))];
@@ -180,7 +295,7 @@ ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count)
                             .msg_control = ancillary.bytes,
                             .msg_controllen = sizeof ancillary.bytes};
     for (int i = 0; i < count; ++i) fds[i] = -1;
-    const ssize_t got = recvmsg(from, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const ssize_t got = recvmsg(from, &header, flags | MSG_CMSG_CLOEXEC);
     if (got < 0) return got;
     const struct cmsghdr* part = CMSG_FIRSTHDR(&header);
     if (part == NULL || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) return got;
@@ -195,4 +310,12 @@ ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count)
             close(fd);
     }
     return got;
+}
+
+ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count) {
+    return receive(from, body, size, fds, count, MSG_DONTWAIT);
+}
+
+ssize_t receive_with_fds_waiting(int from, void* body, size_t size, int* fds, int count) {
+    return receive(from, body, size, fds, count, 0);
 }

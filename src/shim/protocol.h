@@ -48,7 +48,8 @@ enum shim_flag {
 // Head of the memfd. After it: groups (uint32_t), padding to 8 bytes, rlimits, mounts, devices, the
 // seccomp filter (struct sock_filter), then NUL-ended strings: container id, memory cgroup
 // directory, pids cgroup directory, path of the sandbox, the agent's work directory, host name,
-// paths of the network, IPC and pid namespaces to join, the OCI runtime, its bundle, the text
+// paths of the network, IPC and pid namespaces to join (the last may be the socket of a shim, which
+// lends its container's), the OCI runtime, its bundle, the text
 // of config.json and the working directory in the container (each of these may be empty but the first),
 // cgroup directories, the program followed by its argv (argv[0] first), environment
 // ("NAME=value"), source, target, type and data of each mount, path of each device.
@@ -161,6 +162,10 @@ struct shim_probe_answer {
     uint32_t outcome;  // shim_probe_outcome
     int32_t status;
 };
+
+// From the shim of a nested container, in place of a signal: it wants to live in the pid namespace
+// of this one. The answer is a uint32_t: 0 and a descriptor of the namespace, or an errno.
+enum { SHIM_LEND_PID_NS = 1 << 18 };
 
 // Agent to shim. SIGKILL ends every process of the container, SIGTERM goes to each of them, any
 // other signal to the task's first process. Obeyed once the task runs.

@@ -83,6 +83,8 @@ void reset_signals(void);
 int join_cgroups(const struct plan* plan);
 // The namespaces that a task is to be born in, as flags of clone.
 uint64_t namespaces_wanted(const struct plan* plan);
+// The pid namespace that the shim at this socket lends: a descriptor, or a negative errno.
+int borrow_pid_namespace(const char* path);
 // Joins the pid namespace of the plan, if any, for children to come. Returns 0 or an errno.
 int namespaces_join_pid(const struct plan* plan);
 // In the first process of new namespaces: joins others, then host name, /proc (with a new pid
@@ -146,6 +148,8 @@ int join_namespaces(pid_t of, bool* pid_changed);
 void probe_forward(int control, const struct probe_fds* fds);
 // Receives a packet and up to `count` descriptors (-1 where there are fewer); as recvmsg.
 ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count);
+// The same, but waits for the packet.
+ssize_t receive_with_fds_waiting(int from, void* body, size_t size, int* fds, int count);
 
 // One rotated log in the sandbox.
 struct log {
@@ -179,6 +183,9 @@ void memory_read(const struct plan* plan, struct memory_end* end);
 // Kills or signals every process of the container without a pid namespace: by cgroup, else by
 // descent from this process. Returns how many were found.
 size_t tree_signal(const struct plan* plan, int signal);
+// The same for what descends from this process.
+size_t tree_signal_below(int signal);
+void tree_kill_below(void);
 // Ends every process of the container without a pid namespace, and stays until all are gone.
 void tree_kill(const struct plan* plan);
 
@@ -219,3 +226,5 @@ struct pollfd;
 // Fills in what to poll (ATTACHED_MAX + 1 entries), and acts on what came of it.
 void attach_watch(struct pollfd* fds);
 void attach_hear(const struct pollfd* fds);
+// The task has ended: gives readers what is kept for them, waiting a moment for each.
+void attach_finish(void);

@@ -21,6 +21,7 @@ struct shim {
     int signals;
     int oom;
     pid_t child;    // Init, or the task itself without a pid namespace.
+    pid_t lender;   // First process of the pid namespace that a pod's members share; 0: none yet.
     bool reported;  // `status` came from init.
     bool ended;
     int status;             // Of the task, as wait(2) gives it.
@@ -28,8 +29,11 @@ struct shim {
     int orphan_signal;      // The last that was sent for it; 0: none.
 };
 
+// The pid namespace is somebody else's: init is only the ancestor of what runs in this container.
+static inline bool shares_pids(const struct shim* shim) { return shim->plan.pid_ns[0] != 0; }
+
 static inline bool has_init(const struct shim* shim) {
-    return (shim->plan.head->flags & SHIM_NEW_PID_NS) != 0;
+    return (shim->plan.head->flags & SHIM_NEW_PID_NS) != 0 || shares_pids(shim);
 }
 
 static inline bool is_oci(const struct shim* shim) {
@@ -45,5 +49,7 @@ static inline bool is_hold(const struct shim* shim) {
 void start(struct shim* shim);
 // The same for a container that the OCI runtime makes; stdio is there.
 void oci_start(struct shim* shim);
+// Sends a descriptor of the pid namespace in which nested containers may live.
+void lend_pid_namespace(struct shim* shim, int to);
 // Takes in what init sent: the task's pid, or its end.
 void hear_init(struct shim* shim);
