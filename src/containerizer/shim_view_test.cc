@@ -74,7 +74,8 @@ protected:
         plan.sandbox = sandbox_;
         plan.work_dir = base_ + "/work";
         if (GetParam() && (plan.flags & SHIM_HOLD) == 0) plan.flags |= SHIM_NEW_PID_NS;
-        Running running{.runtime = fmt::format("{}/run{}", base_, runs_++)};
+        Running running;
+        running.runtime = fmt::format("{}/run{}", base_, runs_++);
         fs::create_directories(running.runtime);
         const Descriptor runtime_fd(
             ::open(running.runtime.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
