@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "agent/askers.h"
+#include "agent/container_io.h"
 #include "agent/core_loop.h"
 #include "agent/executor_streams.h"
 #include "agent/launch_spec.h"
@@ -31,6 +33,8 @@ public:
         std::map<std::string, std::string> task_environment;  // Of every task.
         std::function<void(const EndAgent&)> on_end;
         std::shared_ptr<ExecutorStreams> executor_streams;
+        Askers& askers;
+        ContainerIo& container_io;
     };
     explicit AgentOutlets(Parts parts);
 
@@ -48,6 +52,9 @@ public:
     void send_to_executor(const SendToExecutor& send) override;
     void close_executor(std::uint64_t connection) override;
     void remove_sandbox(const std::string& path) override;
+    void launch_nested(const LaunchNested& launch) override;
+    void answer_asker(AnswerAsker answer) override;
+    void remove_nested_sandbox(const std::string& path) override;
     void start_probe(const StartProbe& probe) override;
     void stop_probes(const ContainerId& container) override;
     void log(Severity severity, const std::string& text) override;

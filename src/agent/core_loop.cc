@@ -80,6 +80,9 @@ void CoreLoop::perform(Effect& effect) {
                    [this](RemoveSandbox& x) { outlets_.remove_sandbox(x.path); },
                    [this](StartProbe& x) { outlets_.start_probe(x); },
                    [this](StopProbes& x) { outlets_.stop_probes(x.container); },
+                   [this](LaunchNested& x) { outlets_.launch_nested(x); },
+                   [this](AnswerAsker& x) { outlets_.answer_asker(std::move(x)); },
+                   [this](RemoveNestedSandbox& x) { outlets_.remove_nested_sandbox(x.path); },
                    [this](LogLine& x) { outlets_.log(x.severity, x.text); },
                    [this](EndAgent& x) {
                        if (!std::exchange(ended_, true)) outlets_.end(x);

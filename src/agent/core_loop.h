@@ -31,6 +31,9 @@ public:
     virtual void send_to_executor(const SendToExecutor& send) = 0;
     virtual void close_executor(std::uint64_t connection) = 0;
     virtual void remove_sandbox(const std::string& path) = 0;
+    virtual void launch_nested(const LaunchNested& launch) = 0;
+    virtual void answer_asker(AnswerAsker answer) = 0;
+    virtual void remove_nested_sandbox(const std::string& path) = 0;
     virtual void start_probe(const StartProbe& probe) = 0;
     virtual void stop_probes(const ContainerId& container) = 0;
     virtual void log(Severity severity, const std::string& text) = 0;

@@ -1,17 +1,12 @@
 #include "agent/launch_spec.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace tepui::agent {
 namespace {
 
 namespace v1 = mesos::v1;
-
-/// Nothing is asked for but (not) to share a pod's cgroups.
-bool is_plain(v1::LinuxInfo info) {
-    info.clear_share_cgroups();
-    return info.ByteSizeLong() == 0;
-}
 
 /// Works for tasks and executors: both may have a container, and have resources.
 template <typename Info>
@@ -21,28 +16,37 @@ Result<void> check_isolation(const Info& info) {
     };
     const v1::ContainerInfo& container = info.container();
     if (info.has_container()) {
-        if (container.type() == v1::ContainerInfo::DOCKER) {
-            return unsupported("Docker containers are");
-        }
-        if (container.mesos().has_image()) return unsupported("Container images are");
-        if (container.volumes_size() > 0) return unsupported("Volumes are");
         for (const v1::NetworkInfo& network : container.network_infos()) {
             // One without a name is the host's network.
-            if (network.has_name()) return unsupported("Container networks are");
+            const bool docker = container.type() == v1::ContainerInfo::DOCKER;
+            if (network.has_name() && !docker) return unsupported("Container networks are");
         }
-        if (container.has_tty_info()) return unsupported("Terminals are");
-        if (!is_plain(container.linux_info())) return unsupported("Fields of 'linux_info' are");
     }
     for (const v1::Resource& resource : info.resources()) {
         if (resource.disk().has_persistence() || resource.disk().has_volume()) {
             return unsupported("Persistent volumes are");
         }
-        if (resource.name() == "gpus") return unsupported("GPUs are");
     }
     return {};
 }
 
-Result<void> check_supported(const v1::TaskInfo& task) { return check_isolation(task); }
+/// What has a secret by value is looked at long after that was forgotten; it inherits the task's.
+Result<void> check_probe_secrets(const v1::CommandInfo& command) {
+    for (const auto& variable : command.environment().variables()) {
+        if (!variable.secret().has_value()) continue;
+        return fail(Errc::invalid_argument,
+                    "Variable '{}' of a check holds a secret by value: give it to the task, whose "
+                    "environment checks inherit, or refer to it",
+                    variable.name());
+    }
+    return {};
+}
+
+Result<void> check_supported(const v1::TaskInfo& task) {
+    TEPUI_CHECK_OK(check_probe_secrets(task.health_check().command()));
+    TEPUI_CHECK_OK(check_probe_secrets(task.check().command().command()));
+    return check_isolation(task);
+}
 
 std::optional<double> requested(const v1::TaskInfo& task, std::string_view name) {
     std::optional<double> sum;
@@ -57,6 +61,30 @@ std::optional<double> limit(const v1::TaskInfo& task, const std::string& name) {
     const auto it = task.limits().find(name);
     if (it == task.limits().end()) return std::nullopt;
     return it->second.value();
+}
+
+bool is_revocable(const google::protobuf::RepeatedPtrField<v1::Resource>& resources,
+                  std::string_view name) {
+    return std::ranges::any_of(resources, [&](const v1::Resource& resource) {
+        return resource.name() == name && resource.has_revocable();
+    });
+}
+
+void take_limits(const ContainerLimits& limits, containerizer::LaunchSpec& spec) {
+    spec.cpus = limits.cpus;
+    spec.cpus_limit = limits.cpus_limit;
+    spec.mem_mb = limits.mem_mb;
+    spec.mem_request_mb = limits.mem_request_mb;
+    spec.cpus_revocable = limits.cpus_revocable;
+    if (limits.ports.empty()) return;
+    v1::Resource& ports = *spec.resources.Add();
+    ports.set_name("ports");
+    ports.set_type(v1::Value::RANGES);
+    for (const auto& [first, last] : limits.ports) {
+        v1::Value::Range& range = *ports.mutable_ranges()->add_range();
+        range.set_begin(first);
+        range.set_end(last);
+    }
 }
 
 std::string allocation_role(const v1::TaskInfo& task) {
@@ -127,9 +155,9 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     spec.command = launch.executor.command();
     spec.environment = environment(launch, address);
     spec.environment.insert(variables.begin(), variables.end());
-    spec.cpus = launch.limits.cpus;
-    spec.cpus_limit = launch.limits.cpus_limit;
-    spec.mem_mb = launch.limits.mem_mb;
+    take_limits(launch.limits, spec);
+    spec.resources = launch.executor.resources();
+    if (launch.executor.has_container()) spec.info = launch.executor.container();
     if (launch.executor.container().has_rlimit_info()) {
         spec.rlimits = launch.executor.container().rlimit_info();
     }
@@ -149,12 +177,14 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     spec.environment = environment(launch, address);
     spec.environment.insert(variables.begin(), variables.end());
     spec.cpus = requested(launch.task, "cpus");
-    spec.cpus_limit =
-        limit(launch.task, "cpus").has_value() ? limit(launch.task, "cpus") : spec.cpus;
-    if (spec.cpus_limit && std::isinf(*spec.cpus_limit)) spec.cpus_limit.reset();
+    spec.cpus_limit = limit(launch.task, "cpus");
+    spec.mem_request_mb = requested(launch.task, "mem");
     spec.mem_mb = limit(launch.task, "mem").has_value() ? limit(launch.task, "mem")
-                                                        : requested(launch.task, "mem");
-    if (spec.mem_mb && std::isinf(*spec.mem_mb)) spec.mem_mb.reset();
+                                                        : spec.mem_request_mb;
+    spec.cpus_revocable = is_revocable(launch.task.resources(), "cpus");
+    spec.mem_revocable = is_revocable(launch.task.resources(), "mem");
+    spec.resources = launch.task.resources();
+    if (launch.task.has_container()) spec.info = launch.task.container();
     if (launch.task.container().has_rlimit_info()) {
         spec.rlimits = launch.task.container().rlimit_info();
     }
@@ -173,9 +203,7 @@ containerizer::LaunchSpec make_launch_spec(const LaunchPod& launch) {
     spec.user = launch.user;
     spec.outlives_agent = launch.checkpoint;
     spec.hold = true;
-    spec.cpus = launch.limits.cpus;
-    spec.cpus_limit = launch.limits.cpus_limit;
-    spec.mem_mb = launch.limits.mem_mb;
+    take_limits(launch.limits, spec);
     return spec;
 }
 

@@ -25,6 +25,11 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     const LaunchExecutor& launch, const AgentAddress& address,
     const std::map<std::string, std::string>& variables = {});
 
+/// The same of what an operator launches, within another container or on its own.
+Result<containerizer::LaunchSpec> make_launch_spec(
+    const LaunchNested& launch, const AgentAddress& address,
+    const std::map<std::string, std::string>& variables = {});
+
 /// The same of a pod: no process, only the place where its tasks' containers are.
 containerizer::LaunchSpec make_launch_spec(const LaunchPod& launch);
 

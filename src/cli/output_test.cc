@@ -73,7 +73,8 @@ protected:
         console_.environment = [](const std::string&) { return std::nullopt; };
         verbs_ = {version_verb(), get_verb(),   run_verb(),  logs_verb(),     kill_verb(),
                   up_verb(),      down_verb(),  top_verb(),  describe_verb(), events_verb(),
-                  wait_verb(),    files_verb(), gone_verb(), teardown_verb()};
+                  wait_verb(),    files_verb(), gone_verb(), teardown_verb(),
+                  exec_verb(),    attach_verb(), cp_verb()};
     }
     int run(std::vector<std::string> arguments) { return run_program(verbs_, arguments, console_); }
 
@@ -112,6 +113,9 @@ TEST_F(Program, UsageErrorsNameTheMistake) {
         {{"run", "--instances=0", "x"}, "--instances"},
         {{"run", "--env", "NOVALUE", "x"}, "NOVALUE"},
         {{"logs"}, "name the task"},
+        {{"exec", "web"}, "name a task and a command"},
+        {{"attach"}, "name the task"},
+        {{"cp", "web:x"}, "from where"},
         {{"kill"}, "name the task"},
         {{"up", "--agents=0"}, "--agents"},
         {{"up", "--port=70000"}, "--port"},

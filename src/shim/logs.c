@@ -37,6 +37,8 @@ static int open_log(const struct plan* plan, const char* name, bool fresh) {
     return fd;
 }
 
+static bool is_error_log(const struct log* log) { return log->name[3] == 'e'; }
+
 int log_open(struct log* log, const struct plan* plan, const char* name, int source) {
     log->name = name;
     log->source = source;
@@ -51,7 +53,8 @@ int log_open(struct log* log, const struct plan* plan, const char* name, int sou
 // current file is emptied instead: the bound on the disk holds either way.
 static void rotate(struct log* log, const struct plan* plan) {
     const int sandbox = plan->head->sandbox_fd;
-    const uint32_t files = plan->head->log_files_max;
+    const struct shim_config* head = plan->head;
+    const uint32_t files = is_error_log(log) ? head->error_log_files_max : head->log_files_max;
     char from[64];
     char to[64];
     bool moved = false;
@@ -74,8 +77,8 @@ static void rotate(struct log* log, const struct plan* plan) {
     }
 }
 
-static void store(struct log* log, const struct plan* plan, const char* bytes, size_t count) {
-    const uint64_t max = plan->head->log_bytes_max;
+static void store_part(struct log* log, const struct plan* plan, const char* bytes, size_t count,
+                       uint64_t max) {
     if (max > 0 && log->written > 0 && log->written + count > max && log->file >= 0)
         rotate(log, plan);
     if (log->file < 0) log->file = open_log(plan, log->name, false);
@@ -87,6 +90,17 @@ static void store(struct log* log, const struct plan* plan, const char* bytes, s
         bytes += wrote;
         count -= (size_t)wrote;
         log->written += (uint64_t)wrote;
+    }
+}
+
+static void store(struct log* log, const struct plan* plan, const char* bytes, size_t count) {
+    const struct shim_config* head = plan->head;
+    const uint64_t max = is_error_log(log) ? head->error_log_bytes_max : head->log_bytes_max;
+    while (count > 0) {
+        const size_t part = max > 0 && count > max ? (size_t)max : count;
+        store_part(log, plan, bytes, part, max);
+        bytes += part;
+        count -= part;
     }
 }
 
@@ -102,5 +116,6 @@ bool log_copy(struct log* log, const struct plan* plan) {
         return false;
     }
     store(log, plan, buffer, (size_t)got);
+    attach_output(is_error_log(log) ? 'e' : 'o', buffer, (size_t)got);
     return true;
 }

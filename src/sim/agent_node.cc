@@ -160,6 +160,10 @@ void AgentNode::perform_one(const agent::Effect& effect) {
                    [&](const agent::SignalContainer& one) { signal(one.container, one.signal); },
                    [&](const agent::DestroyContainer& one) { signal(one.container, SIGKILL); },
                    [&](const agent::RemoveSandbox&) {},
+                   // Nobody operates here.
+                   [&](const agent::LaunchNested&) {},
+                   [&](const agent::AnswerAsker&) {},
+                   [&](const agent::RemoveNestedSandbox&) {},
                    [&](const agent::StartProbe& probe) { this->probe(probe); },
                    [&](const agent::StopProbes&) {},
                    [&](const agent::EndAgent& end) {

@@ -52,6 +52,21 @@ std::string executor_state_key(const ContainerId& container) {
 }
 std::string sandbox_key(const ContainerId& container) { return "sandboxes/" + container.value; }
 
+std::string nested_key(const ContainerId& container) { return "nested/" + escape(container.value); }
+
+CheckpointWrite nested_write(const NestedRun& run) {
+    const auto& limitation = run.end.limitation;
+    return {nested_key(run.container),
+            encode_record({number(static_cast<int>(run.kind)), run.id.SerializeAsString(),
+                           run.parent ? run.parent->value : "", run.user, run.sandbox,
+                           number(static_cast<int>(run.phase)), number(run.pid),
+                           number(run.terminal ? 1 : 0),
+                           run.end.status ? number(*run.end.status) : "",
+                           limitation ? number(limitation->reason) : "",
+                           limitation ? limitation->message : "",
+                           limitation ? limitation->resources.SerializeAsString() : ""})};
+}
+
 CheckpointWrite identity_write(const State& state) {
     mesos::v1::AgentInfo info = state.config.info;
     if (state.id) info.mutable_id()->set_value(state.id->value);

@@ -21,6 +21,8 @@ std::string task_uuids_key(const ContainerId& container);
 std::string executor_info_key(const ContainerId& container);
 std::string executor_state_key(const ContainerId& container);
 std::string sandbox_key(const ContainerId& container);
+/// What an operator launched. Its name comes from outside: escaped.
+std::string nested_key(const ContainerId& container);
 
 /// Id, AgentInfo, highest epoch seen and boot id.
 CheckpointWrite identity_write(const State& state);
@@ -32,6 +34,7 @@ CheckpointWrite executor_info_write(const ExecutorRun& executor);
 CheckpointWrite executor_state_write(const ExecutorRun& executor);
 CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& update);
 CheckpointWrite sandbox_write(const ContainerId& container, const Sandbox& sandbox);
+CheckpointWrite nested_write(const NestedRun& run);
 
 /// Fills `state` (just made) from what was stored. What cannot be read is left out, named in
 /// state.load_log and listed in state.broken_keys. Keeps the first of

@@ -4,6 +4,7 @@
 
 #include "agent/core/checkpoint.h"
 #include "agent/core/compatibility.h"
+#include "agent/core/nested.h"
 #include "agent/core/record.h"
 
 namespace tepui::agent {
@@ -65,6 +66,8 @@ public:
                 return load_task_key(key, value, pass);
             });
         }
+        for_prefix(stored, "nested/",
+                   [&](const auto&, const std::string& value) { return load_nested(value); });
         load_sandboxes(stored);
         drop_frameworks_without_tasks();
     }
@@ -337,6 +340,39 @@ private:
             sandbox.ended = WallTime{Duration{TEPUI_TRY(read_number(fields[1]))}};
         }
         state_.sandboxes.emplace(container, std::move(sandbox));
+        return {};
+    }
+
+    Result<void> load_nested(const std::string& value) {
+        const auto fields = TEPUI_TRY(decode_record(value, 12));
+        const auto kind = TEPUI_TRY(read_number(fields[0]));
+        const auto phase = TEPUI_TRY(read_number(fields[5]));
+        if (kind < 1 || kind > static_cast<int>(NestedKind::standalone) || phase < 1 ||
+            phase > static_cast<int>(NestedPhase::ended)) {
+            return fail(Errc::corrupt, "a state that this version does not know");
+        }
+        NestedRun run;
+        run.kind = static_cast<NestedKind>(kind);
+        run.id = TEPUI_TRY(read_message<v1::ContainerID>(fields[1]));
+        run.container = ContainerId{chain_text(run.id)};
+        if (!fields[2].empty()) run.parent = ContainerId{fields[2]};
+        run.user = fields[3];
+        run.sandbox = fields[4];
+        run.phase = static_cast<NestedPhase>(phase);
+        run.pid = TEPUI_TRY(read_number(fields[6]));
+        run.terminal = fields[7] == "1";
+        if (!fields[8].empty())
+            run.end.status = static_cast<std::int32_t>(TEPUI_TRY(read_number(fields[8])));
+        if (!fields[9].empty()) {
+            const auto reason = static_cast<int>(TEPUI_TRY(read_number(fields[9])));
+            if (!v1::TaskStatus::Reason_IsValid(reason))
+                return fail(Errc::corrupt, "a reason that this version does not know");
+            run.end.limitation = Limitation{
+                static_cast<v1::TaskStatus::Reason>(reason), fields[10],
+                TEPUI_TRY(read_message<v1::TaskResourceLimitation>(fields[11]))};
+        }
+        const ContainerId name = run.container;
+        state_.nested.emplace(name, std::move(run));
         return {};
     }
 

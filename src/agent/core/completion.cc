@@ -1,6 +1,7 @@
 #include "agent/core/completion.h"
 
 #include "agent/core/checkpoint.h"
+#include "agent/core/nested.h"
 #include "agent/core/updates.h"
 
 namespace tepui::agent {
@@ -106,6 +107,7 @@ Framework& open_framework(State& state, const mesos::v1::FrameworkInfo& info, bo
 void end_if_shut_down(Context& context) {
     State& state = context.state;
     if (!state.shutting_down || !state.frameworks.empty() || !state.id) return;
+    if (has_live_standalone(state)) return;
     // The next start registers as a new agent; sandboxes stay known for their removal.
     write_checkpoint(context, {{identity_key(), std::nullopt}}, {EndAfter{*state.shutting_down}});
     state.id.reset();

@@ -11,6 +11,8 @@
 #include "agent/core/executor_stream.h"
 #include "agent/core/executors.h"
 #include "agent/core/frameworks.h"
+#include "agent/core/nested.h"
+#include "agent/core/oversubscription.h"
 #include "agent/core/pods.h"
 #include "agent/core/recovery.h"
 #include "agent/core/registration.h"
@@ -73,6 +75,7 @@ void on_durable(Context& context, CheckpointToken token) {
                        [&](const SignalAfter& x) { on_signal_durable(context, x.container); },
                        [&](const QueueAfter& x) { on_queue_durable(context, x); },
                        [&](const AcknowledgeAfter& x) { acknowledge_to_executor(context, x); },
+                       [&](const NestedAfter& x) { on_nested_durable(context, x.container); },
                        [&](const EndAfter& x) {
                            context.effects.push_back(EndAgent{x.why, !context.state.departure});
                        },
@@ -141,6 +144,7 @@ std::vector<ContainerId> Core::expected_containers() const {
         const ExecutorRun* executor = find_executor(*state_, key);
         if (executor->phase != ExecutorPhase::ended) expected.push_back(container);
     }
+    expect_nested(*state_, expected);
     return expected;
 }
 
@@ -163,13 +167,23 @@ Effects Core::step(Event event, Now now) {
                    [&](const CheckpointWritten& x) { on_durable(context, x.token); },
                    [&](const ContainerStarted& x) { on_container_started(context, x); },
                    [&](const ContainerLaunchFailed& x) { on_container_failed(context, x); },
-                   [&](const ContainerExited& x) { on_container_exited(context, x); },
+                   [&](const ContainerExited& x) {
+                       on_container_exited(context, with_preemption(*state_, x));
+                   },
                    [&](const DepartureRequested&) { on_departure_requested(context); },
                    [&](const ProbeEnded& x) { on_probe_ended(context, x); },
                    [&](const ContainerUpdated& x) { on_container_updated(context, x); },
                    [&](const ExecutorSubscribed& x) { on_executor_subscribed(context, x); },
                    [&](const ExecutorDisconnected& x) { on_executor_disconnected(context, x); },
                    [&](const ExecutorCalled& x) { on_executor_called(context, x.call); },
+                   [&](const ContainerAsked& x) { on_container_asked(context, x); },
+                   [&](const AskerLeft& x) { on_asker_left(context, x.request); },
+                   [&](const DiskFreeMeasured& x) { context.state.disk_free_bytes = x.bytes; },
+                   [&](const DiskUsageMeasured& x) { on_disk_usage(context, x.used); },
+                   [&](const OversubscriptionEstimated& x) {
+                       on_oversubscription_estimated(context, x);
+                   },
+                   [&](const ContainerPreempted& x) { on_container_preempted(context, x); },
                    [&](const Tick&) { on_tick(context); },
                },
                event);

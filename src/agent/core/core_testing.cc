@@ -334,6 +334,7 @@ void World::perform_one(const Effect& effect) {
                    [&](const LaunchContainer& x) {
                        FakeContainer& fake = containers[x.container];
                        if (x.pod) fake.parent = x.pod->container;
+                       fake.task = x.task;
                        if (x.pod && !containers.at(*fake.parent).running) {
                            events_.push_back(ContainerLaunchFailed{
                                x.container, Error{Errc::not_found, "its pod does not run"}});
@@ -363,6 +364,14 @@ void World::perform_one(const Effect& effect) {
                        if (update_fails) error = Error{Errc::io, "no such file"};
                        events_.push_back(ContainerUpdated{x.container, x.sequence, error});
                    },
+                   [&](const LaunchNested& x) {
+                       nested_launches.push_back(x);
+                       FakeContainer& fake = containers[x.container];
+                       fake.parent = x.parent;
+                       start_container(x.container, x.user, x.sandbox);
+                   },
+                   [&](const AnswerAsker& x) { answers.push_back(x); },
+                   [&](const RemoveNestedSandbox& x) { removed.push_back(x.path); },
                    [&](const SendToExecutor& x) { streams[x.connection].push_back(*x.event); },
                    [&](const CloseExecutor& x) {
                        closed.insert(x.connection);

@@ -22,6 +22,7 @@ struct FakeContainer {
     std::optional<Limitation> limitation;
     std::string user;
     std::string sandbox;
+    mesos::v1::TaskInfo task;  // As it was to be launched.
     int launches = 0;
     std::optional<ContainerId> parent;  // It ends with that one, before it.
 };
@@ -111,6 +112,8 @@ public:
     std::vector<ContainerId> probes_stopped;
     std::vector<LaunchExecutor> executor_launches;
     std::vector<LaunchPod> pod_launches;
+    std::vector<LaunchNested> nested_launches;
+    std::vector<AnswerAsker> answers;
     std::vector<UpdateContainer> container_updates;
     std::map<std::uint64_t, std::vector<mesos::v1::executor::Event>> streams;
     std::set<std::uint64_t> closed;  // Streams the agent closed.

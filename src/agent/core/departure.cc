@@ -3,6 +3,7 @@
 #include "agent/core/completion.h"
 #include "agent/core/ending.h"
 #include "agent/core/executor_ending.h"
+#include "agent/core/nested.h"
 
 namespace tepui::agent {
 namespace {
@@ -16,6 +17,7 @@ std::vector<TaskKey> all_tasks(const State& state) {
 }
 
 bool has_live_tasks(State& state) {
+    if (has_live_standalone(state)) return true;
     for (const auto& [container, key] : state.executor_containers) {
         if (find_executor(state, key)->phase != ExecutorPhase::ended) return true;
     }
@@ -61,6 +63,7 @@ void on_departure_requested(Context& context) {
     const auto tasks = all_tasks(state);
     context.log(Severity::info, "leaving the cluster: ending {} tasks", tasks.size());
     state.departure = DeparturePhase::ending_tasks;
+    end_standalone(context);
     for (const TaskKey& key : tasks) {
         const TaskRun* task = find_task(state, key);
         if (task == nullptr || task->phase == Phase::ended) continue;

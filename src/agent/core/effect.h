@@ -3,11 +3,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "agent/core/check_probe.h"
 #include "agent/core/event.h"
+#include "agent/core/nested_state.h"
 #include "base/ids.h"
 #include "base/severity.h"
 #include "mesos/v1/executor/executor.pb.h"
@@ -56,8 +58,11 @@ struct LaunchContainer {
 /// (and nothing limited).
 struct ContainerLimits {
     std::optional<double> cpus;        // Request.
-    std::optional<double> cpus_limit;  // Absent: no limit.
-    std::optional<double> mem_mb;      // Limit; absent: no limit.
+    std::optional<double> cpus_limit;  // Absent: no task gives one. Infinity: none at all.
+    std::optional<double> mem_mb;      // Limit; infinity: none.
+    std::optional<double> mem_request_mb = std::nullopt;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> ports = {};  // Inclusive.
+    bool cpus_revocable = false;  // All of the CPUs are; such a container has low priority.
     bool operator==(const ContainerLimits&) const = default;
 };
 
@@ -110,6 +115,28 @@ struct DestroyContainer {
     ContainerId container;
 };
 
+/// Launches what an operator asked for; answered as LaunchContainer is.
+struct LaunchNested {
+    NestedKind kind = NestedKind::nested;
+    ContainerId container;
+    std::optional<ContainerId> parent;
+    std::shared_ptr<const mesos::v1::agent::Call::LaunchContainer> launch;
+    std::string user;     // Of a session empty: as the task.
+    std::string sandbox;  // Absolute path; made by the containerizer. A session has none.
+    bool checkpoint = true;
+};
+/// The answer to a ContainerAsked.
+struct AnswerAsker {
+    std::uint64_t request = 0;
+    std::optional<Error> error = std::nullopt;
+    bool already = false;                           // It had been launched before.
+    std::optional<ContainerEnd> end = std::nullopt;  // Of a wait.
+};
+/// Removes the sandbox of one that an operator launched: it may lie in a task's hands.
+struct RemoveNestedSandbox {
+    std::string path;
+};
+
 /// Removes a sandbox now.
 struct RemoveSandbox {
     std::string path;
@@ -132,7 +159,8 @@ struct LogLine {
 using Effect =
     std::variant<SendToMaster, ReconnectMaster, WriteCheckpoint, LaunchContainer, SignalContainer,
                  DestroyContainer, RemoveSandbox, EndAgent, LogLine, LaunchExecutor, LaunchPod,
-                 UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes>;
+                 UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes, LaunchNested,
+                 AnswerAsker, RemoveNestedSandbox>;
 using Effects = std::vector<Effect>;
 
 }  // namespace tepui::agent

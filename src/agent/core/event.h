@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -9,6 +10,7 @@
 #include "agent/core/check_probe.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "mesos/v1/agent/agent.pb.h"
 #include "mesos/v1/executor/executor.pb.h"
 #include "mesos/v1/mesos.pb.h"
 #include "tepui/link.pb.h"
@@ -37,6 +39,8 @@ struct CheckpointWritten {
 struct ContainerStarted {
     ContainerId container;
     std::int64_t pid = 0;  // In the agent's pid namespace.
+    /// What its containerizer tells of it: addresses of its own, cgroup handles.
+    mesos::v1::ContainerStatus status = {};
 };
 /// It never ran; the error's text is for people. What had been made for it is gone again.
 struct ContainerLaunchFailed {
@@ -80,14 +84,46 @@ struct ExecutorCalled {
     mesos::v1::executor::Call call;
 };
 
+/// An operator's call about a container; answered by AnswerAsker.
+struct ContainerAsked {
+    std::uint64_t request = 0;  // Never used before.
+    std::shared_ptr<const mesos::v1::agent::Call> call;
+};
+/// Whoever made that request is gone.
+struct AskerLeft {
+    std::uint64_t request = 0;
+};
+
 /// The operator wants the agent to leave: end all tasks, unregister, forget the identity, end.
 struct DepartureRequested {};
+
+/// What part of the file system of the work directory is in use, 0 to 1.
+struct DiskUsageMeasured {
+    double used = 0;
+};
+
+/// Bytes that are left there; known before each launch.
+struct DiskFreeMeasured {
+    std::uint64_t bytes = 0;
+};
+
+/// The estimator says what can be offered as revocable, in all.
+struct OversubscriptionEstimated {
+    google::protobuf::RepeatedPtrField<mesos::v1::Resource> total;  // Each with `revocable`.
+};
+/// The QoS controller wants what a container holds of that.
+struct ContainerPreempted {
+    ContainerId container;
+    std::string why;  // For the log.
+};
 
 struct Tick {};
 
 using Event = std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived,
                            CheckpointWritten, ContainerStarted, ContainerLaunchFailed,
                            ContainerExited, DepartureRequested, Tick, ContainerUpdated,
-                           ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled, ProbeEnded>;
+                           ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled, ProbeEnded, ContainerAsked, AskerLeft,
+                           DiskUsageMeasured, DiskFreeMeasured,
+                           OversubscriptionEstimated, ContainerPreempted>;
 
 }  // namespace tepui::agent

@@ -4,6 +4,7 @@
 #include "agent/core/completion.h"
 #include "agent/core/ending.h"
 #include "agent/core/executor_ending.h"
+#include "agent/core/nested.h"
 #include "agent/core/pods.h"
 #include "agent/core/updates.h"
 
@@ -65,6 +66,7 @@ void shutdown_agent(Context& context, const std::string& message) {
     State& state = context.state;
     if (state.shutting_down) return;
     state.shutting_down = message;
+    end_standalone(context);
     context.log(Severity::error, "the master shuts this agent down: {}", message);
     std::vector<FrameworkId> ids;
     for (const auto& [id, framework] : state.frameworks) ids.push_back(id);

@@ -7,6 +7,7 @@
 #include "agent/core/ending.h"
 #include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
+#include "agent/core/nested.h"
 #include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
 #include "agent/core/tasks.h"
@@ -79,10 +80,11 @@ void recover_task(Context& context, const TaskKey& key, const FoundContainer* fo
     if (task->phase != Phase::running) {
         // The agent died between the launch and the checkpoint of its success.
         task->phase = Phase::launching;
-        on_container_started(context, {task->container, found->pid});
+        on_container_started(context, {task->container, found->pid, found->container_status});
         return;
     }
     task->pid = found->pid;
+    task->container_status = found->container_status;
     start_completion_timer(context, *task);
     start_checks(context, *task);
     if (task->ending) on_signal_durable(context, task->container);
@@ -114,7 +116,8 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
     std::map<ContainerId, const FoundContainer*> by_id;
     for (const FoundContainer& container : found) {
         if (state.containers.contains(container.container) ||
-            state.executor_containers.contains(container.container)) {
+            state.executor_containers.contains(container.container) ||
+            state.nested.contains(container.container)) {
             by_id.emplace(container.container, &container);
         } else if (container.running) {
             context.log(Severity::warning, "destroying container {}: no checkpoint owns it",
@@ -160,6 +163,7 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
         const auto it = by_id.find(container);
         recover_pod(context, key, it == by_id.end() ? nullptr : it->second);
     }
+    recover_nested(context, found);
     // The crash may have come when the end of only some of its tasks was stored.
     std::vector<FrameworkId> terminating;
     for (const auto& [id, framework] : state.frameworks) {

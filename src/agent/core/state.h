@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +14,7 @@
 #include "agent/core/check_state.h"
 #include "agent/core/core.h"
 #include "agent/core/executor_state.h"
+#include "agent/core/nested_state.h"
 #include "agent/core/timers.h"
 #include "base/ids.h"
 #include "base/prng.h"
@@ -48,7 +51,8 @@ enum class Phase : std::uint8_t {
 
 /// One task and its container. Owned by its Framework.
 struct TaskRun {
-    mesos::v1::TaskInfo info;
+    mesos::v1::TaskInfo info;  // Without secrets (secrets.h).
+    std::shared_ptr<const mesos::v1::TaskInfo> whole;  // With them, until it is launched.
     FrameworkId framework;
     /// The executor it belongs to; absent for a command task, which is its own.
     std::optional<ExecutorId> executor;
@@ -59,6 +63,7 @@ struct TaskRun {
     std::string sandbox;
     Phase phase = Phase::persisting;
     std::int64_t pid = 0;
+    mesos::v1::ContainerStatus container_status;  // Of one that runs, as ContainerStarted told it.
     WallTime started;  // Of the process; zero before.
     mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
     std::vector<mesos::v1::TaskStatus> statuses;  // One of each run of equal states, without data.
@@ -163,11 +168,15 @@ struct AcknowledgeAfter {
     TaskId task;
     std::string uuid;
 };
+/// The record of one that an operator launches.
+struct NestedAfter {
+    ContainerId container;
+};
 struct EndAfter {
     std::string why;
 };
 using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter,
-                                QueueAfter, AcknowledgeAfter>;
+                                QueueAfter, AcknowledgeAfter, NestedAfter>;
 
 struct Counters {
     std::uint64_t tasks_finished = 0;
@@ -182,6 +191,7 @@ struct Counters {
     std::uint64_t registrations = 0;
     std::uint64_t executors_terminated = 0;  // Also command tasks, each an executor of its own.
     std::uint64_t messages_valid = 0;        // Handed on, to executors and from them.
+    std::uint64_t containers_preempted = 0;  // For their revocable resources.
     std::uint64_t messages_invalid = 0;      // Dropped, because nobody was there to get them.
 };
 
@@ -201,6 +211,17 @@ struct State {
     std::map<ContainerId, ExecutorKey> executor_containers;  // Of executors in `frameworks`.
     std::map<TaskKey, Stream> streams;
     std::map<ContainerId, Sandbox> sandboxes;
+    std::optional<Duration> sandbox_age_max;  // By the last look at the disk.
+    std::optional<std::uint64_t> disk_free_bytes;  // The same.
+    // What operators launched and asked for.
+    std::map<ContainerId, NestedRun> nested;
+    /// What is to be launched once it is durable; kept in memory only.
+    std::map<ContainerId, mesos::v1::agent::Call::LaunchContainer> nested_orders;
+    std::map<ContainerId, std::set<std::uint64_t>> container_waiters;  // Requests.
+    std::deque<ContainerId> ended_sessions;                            // Oldest first.
+    /// What the estimator said last; absent: it never did.
+    std::optional<google::protobuf::RepeatedPtrField<mesos::v1::Resource>> oversubscribed;
+    std::set<ContainerId> preempted;  // Being destroyed for their revocable resources.
     Timers timers;
     std::uint64_t next_token = 1;
     std::uint64_t next_probe = 1;

@@ -6,8 +6,10 @@
 #include "agent/core/ending.h"
 #include "agent/core/executor_ending.h"
 #include "agent/core/executors.h"
+#include "agent/core/nested.h"
 #include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
+#include "agent/core/secrets.h"
 #include "agent/core/task_limits.h"
 #include "agent/core/updates.h"
 
@@ -47,7 +49,7 @@ void launch(Context& context, TaskRun& task) {
     task.phase = Phase::launching;
     const Framework& framework = *find_framework(context.state, task.framework);
     context.effects.push_back(LaunchContainer{task.container, *context.state.id, framework.info,
-                                              task.info, task.user, task.sandbox});
+                                              take_whole(task), task.user, task.sandbox});
 }
 
 }  // namespace
@@ -75,6 +77,13 @@ void run_task(Context& context, const link::RunTask& run) {
             {.state = v1::TASK_ERROR, .reason = Status::REASON_TASK_INVALID, .message = *why});
         return;
     }
+    if (const auto why = disk_is_full(state)) {
+        report_unrun(context, key,
+                     {.state = v1::TASK_FAILED,
+                      .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
+                      .message = *why});
+        return;
+    }
     if (const Framework* known = find_framework(state, key.first); known && known->terminating) {
         context.log(Severity::warning, "ignoring task {}: its framework {} is shutting down",
                     key.second, key.first);
@@ -85,7 +94,7 @@ void run_task(Context& context, const link::RunTask& run) {
     bool made = false;
     Framework& framework = open_framework(state, run.framework(), made);
     TaskRun task;
-    task.info = run.task();
+    keep_info(task, run.task());
     task.framework = key.first;
     task.container = ContainerId{state.prng.uuid_text()};
     task.user = user_of(state.config, framework.info, task.info);
@@ -110,6 +119,7 @@ void on_task_durable(Context& context, const ContainerId& container) {
 }
 
 void on_container_started(Context& context, const ContainerStarted& started) {
+    if (nested_started(context, started)) return;
     if (ExecutorRun* pod = find_pod(context.state, started.container)) {
         pod_started(context, *pod, started.pid);
         return;
@@ -127,6 +137,7 @@ void on_container_started(Context& context, const ContainerStarted& started) {
     if (task->phase == Phase::running || task->phase == Phase::ended) return;
     task->phase = Phase::running;
     task->pid = started.pid;
+    task->container_status = started.status;
     task->started = context.now.wall;
     std::vector<UpdateSpec> news;
     // A pod's task was told as STARTING at its launch.
@@ -140,6 +151,8 @@ void on_container_started(Context& context, const ContainerStarted& started) {
 }
 
 void on_container_failed(Context& context, const ContainerLaunchFailed& failed) {
+    if (nested_failed(context, failed)) return;
+    container_gone(context, {failed.container, std::nullopt, std::nullopt});
     if (find_executor(context.state, failed.container) != nullptr) {
         executor_failed(context, context.state.executor_containers.at(failed.container), failed);
         return;
@@ -150,6 +163,8 @@ void on_container_failed(Context& context, const ContainerLaunchFailed& failed) 
 }
 
 void on_container_exited(Context& context, const ContainerExited& exited) {
+    if (nested_exited(context, exited)) return;
+    container_gone(context, exited);
     if (ExecutorRun* pod = find_pod(context.state, exited.container)) {
         pod_exited(context, *pod, exited);
         return;

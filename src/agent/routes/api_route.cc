@@ -17,7 +17,7 @@ namespace v1 = mesos::v1;
 using v1::agent::Call;
 using v1::agent::Response;
 
-const std::set<std::string_view> optional_bodies{"GET_CONTAINERS"};
+const std::set<std::string_view> optional_bodies{"GET_CONTAINERS", "PRUNE_IMAGES"};
 
 /// JSON of a list answer: Mesos writes its lists also when they are empty.
 void write_lists(wire::JsonWriter& json, const google::protobuf::Message& message) {
@@ -138,7 +138,8 @@ asio::awaitable<Result<Response>> answer(std::shared_ptr<Backend> backend, Call 
     }
     if (call.type() == Call::GET_CONTAINERS) {
         const bool nested = call.get_containers().show_nested();
-        auto containers = co_await containers_with_usage(backend, nested);
+        const bool standalone = call.get_containers().show_standalone();
+        auto containers = co_await containers_with_usage(backend, nested, standalone);
         if (!containers) co_return std::unexpected(containers.error());
         Response response;
         response.set_type(Response::GET_CONTAINERS);
@@ -163,13 +164,30 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
     if (!backend->is_recovered()) {
         co_return http::Response::text(503, "The agent has not finished recovery.");
     }
+    if (request.upload) {
+        auto taken = co_await serve_container_input(backend, std::move(request));
+        co_return taken;
+    }
     Call call;
+    if (const auto sent = daemon::check_content_type(request)) {
+        const auto decoded = daemon::decode_call(request, *sent, call, optional_bodies);
+        if (decoded && is_container_call(call.type())) {
+            auto served =
+                co_await serve_container_call(backend, std::move(request), std::move(call));
+            co_return served;
+        }
+        call.Clear();
+    }
     const auto media = daemon::check_operator_call(request, call, optional_bodies);
     if (!media) co_return media.error();
     if (call.type() == Call::SET_LOGGING_LEVEL) {
         const auto raised = daemon::set_logging_level(
             backend->log_level(), call.set_logging_level(), backend->clock().now().instant);
         co_return raised ? http::Response::empty(200) : http::Response::error(raised.error());
+    }
+    if (call.type() == Call::PRUNE_IMAGES) {
+        auto pruned = co_await prune_images(backend, std::move(*call.mutable_prune_images()));
+        co_return pruned ? http::Response::empty(200) : daemon::api_error(pruned.error());
     }
     const auto response = co_await answer(backend, std::move(call));
     if (!response) co_return daemon::api_error(response.error());
@@ -181,7 +199,8 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
 
 void add_api_route(http::Router& router, std::shared_ptr<Backend> backend) {
     router.add("/api/v1", {"POST"},
-               [backend](http::Request request) { return serve(backend, std::move(request)); });
+               [backend](http::Request request) { return serve(backend, std::move(request)); },
+               /*takes_uploads=*/true);
 }
 
 }  // namespace tepui::agent

@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/askers.h"
+#include "agent/container_io.h"
 #include "agent/core_loop.h"
 #include "agent/executor_streams.h"
 #include "agent/routes/identity.h"
+#include "agent/routes/usage_cache.h"
 #include "base/result.h"
 #include "containerizer/containerizer.h"
 #include "daemon/await_callback.h"
@@ -47,6 +50,8 @@ public:
         return true;
     }
     const std::shared_ptr<ExecutorStreams>& executor_streams() const { return executor_streams_; }
+    Askers& askers() { return askers_; }
+    ContainerIo& container_io() { return container_io_; }
     bool is_recovered() const { return loop_.load() != nullptr; }
 
     /// What `make` makes of the state, on the loop; unavailable while there is none.
@@ -68,6 +73,8 @@ public:
     /// For what blocks.
     env::WorkerPool& workers() const { return workers_; }
     containerizer::Containerizer& containerizer() const { return containerizer_; }
+    /// What containers use, at most a second old; blocks for some reads.
+    UsageCache& usage() { return usage_; }
     WallTime now() const { return clock_.now().wall; }
     const env::Clock& clock() const { return clock_; }
     daemon::LogLevel& log_level() { return log_level_; }
@@ -88,8 +95,11 @@ private:
     const env::Clock& clock_;
     daemon::LogLevel log_level_;
     containerizer::Containerizer& containerizer_;
+    UsageCache usage_{[this](const ContainerId& id) { return containerizer_.usage(id); }};
     std::atomic<CoreLoop*> loop_{nullptr};
     std::vector<Measure> measures_;
+    Askers askers_;
+    ContainerIo container_io_;
     const std::shared_ptr<ExecutorStreams> executor_streams_ = std::make_shared<ExecutorStreams>();
 };
 

@@ -134,6 +134,7 @@ std::vector<daemon::HelpPage> help_pages() {
          "container_id  only this container\nframework_id  only of this framework\n"
          "executor_id   only of this executor, together with framework_id\n" +
              jsonp},
+        {"/images", "GET", "The container images that are here or being pulled.", jsonp},
         {"/containerizer/debug", "GET", "Launches that are under way.", jsonp},
         {"/monitor/statistics", "GET", "The usage of executors' containers.", jsonp},
     };
@@ -142,16 +143,22 @@ std::vector<daemon::HelpPage> help_pages() {
 }  // namespace
 
 asio::awaitable<Result<Containers>> containers_with_usage(std::shared_ptr<Backend> backend,
-                                                          bool nested) {
-    std::function<Containers(const State&)> make = [nested](const State& state) {
-        return get_containers(state, nested);
+                                                          bool nested, bool standalone) {
+    using Named = std::pair<Containers, std::vector<ContainerId>>;
+    std::function<Named(const State&)> make = [nested, standalone](const State& state) {
+        Named named{get_containers(state, nested, standalone), {}};
+        for (const auto& container : named.first.containers())
+            named.second.push_back(machine_name(state, container));
+        return named;
     };
-    auto containers = co_await backend->from_state<Containers>(std::move(make));
-    if (!containers) co_return containers;
-    std::function<Result<Containers>()> work = [backend, found = std::move(*containers)]() mutable {
-        for (Containers::Container& container : *found.mutable_containers()) {
-            const auto usage =
-                backend->containerizer().usage(ContainerId{container.container_id().value()});
+    auto containers = co_await backend->from_state<Named>(std::move(make));
+    if (!containers) co_return std::unexpected(containers.error());
+    std::function<Result<Containers>()> work = [backend, found = std::move(containers->first),
+                                                names = std::move(containers->second)]() mutable {
+        for (int i = 0; i < found.containers_size(); ++i) {
+            Containers::Container& container = *found.mutable_containers(i);
+            const auto usage = backend->usage().usage(names[static_cast<std::size_t>(i)],
+                                                      backend->clock().now().instant);
             // One that has just ended has none.
             if (usage) {
                 container.mutable_resource_statistics()->MergeFrom(*usage);
@@ -197,6 +204,7 @@ http::Router make_router(std::shared_ptr<Backend> backend) {
     daemon::add_shared_routes(router, {backend->files(), backend->workers(), backend->log_level(),
                                        backend->clock(), "slave(1)", help_pages()});
     add_executor_route(router, backend);
+    add_image_route(router, backend);
     add_api_route(router, std::move(backend));
     return router;
 }

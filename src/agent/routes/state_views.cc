@@ -2,6 +2,7 @@
 
 #include <sys/sysinfo.h>
 
+#include "agent/core/nested.h"
 #include "agent/core/context.h"
 #include "agent/core/task_message.h"
 #include "agent/routes/executor_views.h"
@@ -160,7 +161,7 @@ Response::GetAgent get_agent(const State& state) {
     return agent;
 }
 
-Response::GetContainers get_containers(const State& state, bool nested) {
+Response::GetContainers get_containers(const State& state, bool nested, bool standalone) {
     Response::GetContainers containers;
     const auto add = [&](const ExecutorView& executor) {
         if (!executor.is_running) return;
@@ -177,7 +178,23 @@ Response::GetContainers get_containers(const State& state, bool nested) {
         }
     };
     for (const auto& [id, framework] : state.frameworks) visit_executors(framework, add);
+    for (const auto& [id, run] : state.nested) {
+        const bool wanted = run.kind == NestedKind::standalone ? standalone : nested;
+        if (!wanted || run.phase != NestedPhase::running) continue;
+        auto& container = *containers.add_containers();
+        container.mutable_container_id()->set_value(run.id.value());
+        *container.mutable_container_status()->mutable_container_id() = run.id;
+        if (run.pid > 0) {
+            container.mutable_container_status()->set_executor_pid(
+                static_cast<std::uint32_t>(run.pid));
+        }
+    }
     return containers;
+}
+
+ContainerId machine_name(const State& state, const Response::GetContainers::Container& container) {
+    const auto place = find_place(state, container.container_status().container_id());
+    return place ? place->container : ContainerId{container.container_id().value()};
 }
 
 std::map<std::string, std::string> container_sources(const State& state) {
@@ -233,7 +250,7 @@ std::map<std::string, double> metrics(const State& state, const Identity& identi
     values["slave/valid_status_updates"] = count(counters.status_updates_valid);
     values["slave/invalid_status_updates"] = count(counters.status_updates_invalid);
     values["slave/container_launch_errors"] = count(counters.container_launch_errors);
-    values["slave/executor_directory_max_allowed_age_secs"] = seconds(state.config.gc_delay);
+    values["slave/executor_directory_max_allowed_age_secs"] = seconds(state.sandbox_age_max.value_or(state.config.gc_delay));
     values["gc/path_removals_succeeded"] = count(counters.sandboxes_removed);
     values["gc/path_removals_pending"] = count(static_cast<std::uint64_t>(
         std::count_if(state.sandboxes.begin(), state.sandboxes.end(),

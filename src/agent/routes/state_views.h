@@ -25,8 +25,13 @@ mesos::v1::agent::Response::GetTasks get_tasks(const State& state);
 mesos::v1::agent::Response::GetExecutors get_executors(const State& state);
 mesos::v1::agent::Response::GetFrameworks get_frameworks(const State& state);
 mesos::v1::agent::Response::GetAgent get_agent(const State& state);
-/// The containers that run, without statistics: of executors, and, with `nested`, of pods' tasks.
-mesos::v1::agent::Response::GetContainers get_containers(const State& state, bool nested);
+/// The containers that run, without statistics: of executors; with `nested`, of pods' tasks and
+/// what operators launched in others; with `standalone` what they launched beside them.
+mesos::v1::agent::Response::GetContainers get_containers(const State& state, bool nested,
+                                                         bool standalone = false);
+/// The containerizer's name of one of them.
+ContainerId machine_name(const State& state,
+                         const mesos::v1::agent::Response::GetContainers::Container& container);
 /// ExecutorInfo.source of each executor, by container.
 std::map<std::string, std::string> container_sources(const State& state);
 /// The body of /containerizer/debug: the launches that are under way.

@@ -154,7 +154,9 @@ private:
             std::optional<std::string> value;
             if (argument.size() > 2) value = argument.substr(argument[2] == '=' ? 3 : 2);
             if (value && flag.kind == FlagKind::boolean && argument[2] != '=') {
-                return fail(Errc::invalid_argument, "unknown flag {}", argument);
+                // "-it" is "-i -t".
+                TEPUI_CHECK_OK(take_next(flag, shown, std::nullopt));
+                return read_letter('-' + *value);
             }
             return take_next(flag, shown, value);
         }

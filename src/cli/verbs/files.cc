@@ -3,6 +3,7 @@
 #include "cli/client/download.h"
 #include "cli/client/find_task.h"
 #include "cli/verbs/common.h"
+#include "cli/verbs/files.h"
 #include "cli/verbs/verbs.h"
 #include "cli/view/text.h"
 
@@ -154,23 +155,38 @@ asio::awaitable<Outcome> fetch(AgentFiles& files, Place place, const Console& co
     co_return 0;
 }
 
-asio::awaitable<Outcome> work(http::Client& client, MasterApi& master, const Console& console,
-                              const Parsed& parsed) {
-    auto place = co_await find_place(master, parsed.words[1]);
+}  // namespace
+
+asio::awaitable<std::expected<TaskPath, Failure>> find_task_path(std::string verb,
+                                                                 MasterApi& master,
+                                                                 std::string word) {
+    auto tasks = co_await master.call(Call::GET_TASKS);
+    if (!tasks) co_return master_failure(verb, master, tasks.error());
+    auto target = find_target(all_tasks(*tasks), word);
+    if (!target) co_return give_up(verb, target.error(), "tepui get tasks --all");
+    co_return TaskPath{target->task.task_id().value(), target->path};
+}
+
+asio::awaitable<Outcome> work_on_files(http::Client& client, MasterApi& master,
+                                       const Console& console, std::vector<std::string> words,
+                                       bool force) {
+    auto place = co_await find_place(master, words[1]);
     if (!place) co_return std::unexpected(place.error());
     AgentFiles files(client, place->address);
-    const std::string& verb = parsed.words[0];
+    const std::string& verb = words[0];
     Outcome outcome;
     if (verb == "ls") {
         outcome = co_await list(files, *place, console);
     } else if (verb == "cat") {
         outcome = co_await print(files, *place, console);
     } else {
-        const std::string target = parsed.words.size() > 2 ? parsed.words[2] : ".";
-        outcome = co_await fetch(files, *place, console, target, parsed.enabled("force"));
+        const std::string target = words.size() > 2 ? words[2] : ".";
+        outcome = co_await fetch(files, *place, console, target, force);
     }
     co_return outcome;
 }
+
+namespace {
 
 Outcome run(const Console& console, const Parsed& parsed) {
     const auto usage = [](std::string text, std::string next) {
@@ -186,7 +202,9 @@ Outcome run(const Console& console, const Parsed& parsed) {
     }
     return with_master(parsed, "files",
                        [&](http::Client& client, MasterApi& master) -> asio::awaitable<Outcome> {
-                           auto outcome = co_await work(client, master, console, parsed);
+                           auto outcome = co_await work_on_files(client, master, console,
+                                                                 parsed.words,
+                                                                 parsed.enabled("force"));
                            co_return outcome;
                        });
 }

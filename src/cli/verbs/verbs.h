@@ -10,6 +10,9 @@ namespace tepui::cli {
 Verb run_verb();
 Verb get_verb();
 Verb logs_verb();
+Verb exec_verb();
+Verb attach_verb();
+Verb cp_verb();
 Verb kill_verb();
 Verb describe_verb();
 Verb events_verb();
