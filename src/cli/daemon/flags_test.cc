@@ -307,8 +307,8 @@ TEST(AgentFlags, Refusals) {
         {{"--master=h:1"}, "--work_dir is missing"},
         {{"--master=zk://h/mesos", "--work_dir=/a"}, "ZooKeeper"},
         {{"--mastr=h:1", "--work_dir=/a"}, "--master"},
-        {{"--master=h:1", "--work_dir=/a", "--containerizers=docker,mesos"},
-         "built-in containerizer"},
+        {{"--master=h:1", "--work_dir=/a", "--containerizers=docker,appc"},
+         "'appc' is no containerizer"},
         {{"--master=h:1", "--work_dir=/a", "--ip=10.0.0.1"}, "--insecure_listen"},
         {{"--master=h:1", "--work_dir=/a", "--recover=all"}, "--recover"},
         {{"--master=h:1", "--work_dir=/a", "--reconfiguration_policy=any"}, "additive"},
@@ -327,6 +327,16 @@ TEST(AgentFlags, Refusals) {
     }
     EXPECT_TRUE(agent_options(
         {"--master=h:1", "--work_dir=/a", "--containerizers=mesos", "--launcher=linux"}));
+    const auto docker = agent_options({"--master=h:1", "--work_dir=/a",
+                                       "--containerizers=docker,mesos", "--docker_socket=/run/d",
+                                       "--docker_remove_delay=1mins", "--docker_kill_orphans=false",
+                                       "--docker_stop_timeout=2secs"});
+    ASSERT_TRUE(docker) << docker.error().text;
+    EXPECT_THAT(docker->containerizer.containerizers, testing::ElementsAre("docker", "mesos"));
+    EXPECT_EQ(docker->containerizer.docker.socket, "/run/d");
+    EXPECT_EQ(docker->containerizer.docker.remove_delay, 1min);
+    EXPECT_EQ(docker->containerizer.docker.stop_timeout, 2s);
+    EXPECT_FALSE(docker->containerizer.docker.kill_orphans);
 }
 
 TEST(ForeignFlags, NoneIsAlsoOneOfOurs) {
