@@ -32,6 +32,19 @@ Prober::Commands probe_commands(containerizer::Containerizer& containerizer) {
 AgentOutlets::AgentOutlets(Parts parts)
     : parts_(std::move(parts)), prober_(probe_commands(parts_.containerizer)) {}
 
+namespace {
+
+containerizer::ContainerResources to_resources(const ContainerLimits& limits) {
+    return {.cpus = limits.cpus,
+            .cpus_limit = limits.cpus_limit,
+            .mem_mb = limits.mem_mb,
+            .mem_request_mb = limits.mem_request_mb,
+            .cpus_revocable = limits.cpus_revocable,
+            .ports = limits.ports};
+}
+
+}  // namespace
+
 std::optional<Limitation> to_limitation(const std::optional<containerizer::LimitHit>& limit) {
     if (!limit) return std::nullopt;
     return Limitation{limit->reason, limit->message, limit->resources};
@@ -57,6 +70,8 @@ Result<void> remove_sandbox_tree(const std::string& work_dir, const std::string&
     std::error_code error;
     fs::remove_all(sandbox, error);
     if (error) return fail(Errc::io, "removing {}: {}", sandbox, error.message());
+    // Above a nested one is its pod's, which may live.
+    if (is_nested_sandbox(sandbox)) return {};
     fs::path directory = fs::path(sandbox).parent_path();
     const fs::path latest = directory / "latest";
     if (fs::is_symlink(latest, error) && !fs::exists(latest, error)) fs::remove(latest, error);
@@ -114,7 +129,7 @@ void AgentOutlets::on_started(
     const ContainerId& container,
     std::expected<containerizer::Started, containerizer::LaunchError> started) {
     if (started) {
-        loop_->post(ContainerStarted{container, started->pid});
+        loop_->post(ContainerStarted{container, started->pid, std::move(started->status)});
     } else {
         loop_->post(ContainerLaunchFailed{container, started.error().error,
                                           started.error().sandbox_failed});
@@ -138,8 +153,7 @@ void AgentOutlets::update(const UpdateContainer& update) {
     // updates of one container is kept by their sequence: the newest counts.
     parts_.pool.post([this, update] {
         const auto updated = parts_.containerizer.update(
-            update.container, {update.limits.cpus, update.limits.cpus_limit, update.limits.mem_mb},
-            update.sequence);
+            update.container, to_resources(update.limits), update.sequence);
         std::optional<Error> error;
         if (!updated) error = updated.error();
         loop_->post(ContainerUpdated{update.container, update.sequence, std::move(error)});

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/core/core.h"
+#include "agent/oversubscription.h"
 #include "containerizer/containerizer.h"
 #include "daemon/log.h"
 #include "http/server.h"
@@ -27,10 +28,12 @@ struct AgentOptions {
     std::string resources;
     std::string attributes;  // --attributes text.
     std::string default_role = "*";
+    Duration disk_watch_interval = 1min;  // When sandboxes are measured against the disk.
     /// Variables of every task, beneath those of its command.
     std::map<std::string, std::string> task_environment;
     /// work_dir and runtime_dir in it are replaced by those above.
     containerizer::Options containerizer;
+    OversubscriptionOptions oversubscription;
     /// Periods and limits; work_dir, info, ip, boot_id and capabilities are filled in.
     CoreConfig core;
     http::ServerOptions http;  // ip and port in it are replaced by those above.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@ struct Isolated {
     std::string sandbox;      // Absolute.
     std::string cgroup;       // Beneath the root of Groups; empty: it shares its parent's.
     std::string parent;       // `runtime_dir` of the one it is nested in; empty: none.
+    const std::atomic<bool>* cancelled = nullptr;  // In prepare(): whether it is to end.
 };
 
 /// One kind of isolation, by its Mesos name in --isolation; each has a folder beneath `isolators/`
@@ -38,6 +40,12 @@ public:
     /// Once, before any other call. Fails when this machine can't do it: the agent does not start,
     /// and says why.
     virtual Result<void> prepare_machine() { return {}; }
+    /// Whether it has any part in a container of that kind; of one in which it has none it hears
+    /// nothing, but for cleanup() and recover() after a restart. Keeps plain launches fast.
+    virtual bool concerns(const LaunchSpec& spec) const {
+        (void)spec;
+        return true;
+    }
     /// Adds its part to the plan. The container's runtime directory and sandbox exist, its cgroups
     /// do not. An error ends the launch with its text; cleanup() follows.
     virtual Result<void> prepare(const Isolated& isolated, const LaunchSpec& spec,
@@ -82,11 +90,16 @@ public:
 /// What isolators may say at any time: the container used more than it may, and is to end.
 using OnLimit = std::function<void(const ContainerId&, LimitHit)>;
 
+namespace images {
+class ImageStore;
+}
+
 /// What isolators are made of.
 struct IsolatorContext {
     const Options& options;
     const cgroups::Groups& groups;
     OnLimit on_limit;  // Any thread.
+    images::ImageStore* images = nullptr;  // Outlives isolators; none without --image_providers.
 };
 
 /// The isolators that Options::isolation names, in the order in which they prepare; those of plain

@@ -24,7 +24,8 @@ Isolated LinuxContainerizer::isolated(const Container& container) const {
             .runtime_dir = runtime_path(container.name),
             .sandbox = container.sandbox,
             .cgroup = container.cgroup,
-            .parent = container.parent ? runtime_path(container.parent->name) : ""};
+            .parent = container.parent ? runtime_path(container.parent->name) : "",
+            .cancelled = &container.cancelled};
 }
 
 Isolated LinuxContainerizer::isolated(const std::string& name) const {
@@ -48,9 +49,9 @@ Result<void> LinuxContainerizer::write_sandbox_path(const Container& container) 
 
 Result<void> LinuxContainerizer::prepare_isolators(const Container& container,
                                                    const LaunchSpec& spec, LaunchPlan& plan) {
-    if (isolators_.empty()) return {};
+    if (container.isolators.empty()) return {};
     TEPUI_CHECK_OK(write_sandbox_path(container));
-    for (const auto& isolator : isolators_)
+    for (Isolator* isolator : container.isolators)
         TEPUI_CHECK_OK(isolator->prepare(isolated(container), spec, plan));
     return {};
 }
@@ -65,12 +66,19 @@ void LinuxContainerizer::tell_started(const Shared& container) {
         pid = container->task_pid;
     }
     if (!started) return;
-    for (const auto& isolator : isolators_) isolator->started(isolated(*container), pid);
+    for (Isolator* isolator : container->isolators) isolator->started(isolated(*container), pid);
     started(Started{pid, container_status(*container)});
 }
 
 void LinuxContainerizer::clean_up_isolators(const Isolated& isolated) {
-    for (const auto& isolator : std::ranges::reverse_view(isolators_)) {
+    std::vector<Isolator*> all;
+    for (const auto& isolator : isolators_) all.push_back(isolator.get());
+    clean_up_isolators(isolated, all);
+}
+
+void LinuxContainerizer::clean_up_isolators(const Isolated& isolated,
+                                            const std::vector<Isolator*>& isolators) {
+    for (Isolator* isolator : std::ranges::reverse_view(isolators)) {
         const Result<void> cleaned = isolator->cleanup(isolated);
         if (cleaned) continue;
         ++destroy_errors_;
@@ -91,7 +99,7 @@ void LinuxContainerizer::on_limit(const ContainerId& id, LimitHit limit) {
 
 mesos::v1::ContainerStatus LinuxContainerizer::container_status(const Container& container) {
     mesos::v1::ContainerStatus status;
-    for (const auto& isolator : isolators_) isolator->status(isolated(container), status);
+    for (Isolator* isolator : container.isolators) isolator->status(isolated(container), status);
     return status;
 }
 

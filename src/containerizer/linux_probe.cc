@@ -10,9 +10,7 @@
 #include "containerizer/spawn.h"
 
 namespace tepui::containerizer {
-namespace {
 
-/// The command's own variables alone: the shim puts them on top of the task's.
 Result<std::vector<std::string>> plan_additions(const mesos::v1::CommandInfo& command) {
     std::vector<std::string> all = TEPUI_TRY(plan_environment({}, command));
     const bool own_path = std::ranges::any_of(command.environment().variables(),
@@ -21,28 +19,21 @@ Result<std::vector<std::string>> plan_additions(const mesos::v1::CommandInfo& co
     return all;
 }
 
-}  // namespace
-
 Result<void> LinuxContainerizer::try_probe(const ContainerId& id, const ProbeSpec& spec,
                                            const OnProbed& done) {
     LaunchPlan plan;
     plan.argv = TEPUI_TRY(plan_argv(spec.command));
-    plan.environment = TEPUI_TRY(plan_additions(spec.command));
+    mesos::v1::CommandInfo command = spec.command;
+    if (has_secrets(command)) TEPUI_CHECK_OK(resolve_secrets(command, *secrets_));
+    plan.environment = TEPUI_TRY(plan_additions(command));
     const Descriptor config = TEPUI_TRY(memory_file(encode_plan(plan, -1, -1, -1)));
     int pair[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return fail(Errc::io, "cannot make a socket pair: {}", errno_text());
     Descriptor near(pair[0]);
     const Descriptor far(pair[1]);
-    std::uint64_t link = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto found = containers_.find(id);
-        if (found == containers_.end() || found->second->link == 0 || found->second->task_pid == 0)
-            return fail(Errc::not_found, "container '{}' does not run", id);
-        link = found->second->link;
-    }
-    if (!links_.send_probe(link, config.get(), far.get()))
+    const std::uint64_t link = TEPUI_TRY(running_link(id));
+    if (!links_.send_request(link, SHIM_PROBE, {config.get(), far.get()}))
         return fail(Errc::io, "the process above container '{}' does not listen", id);
     probes_.add(id, std::move(near), spec.timeout, done);
     return {};

@@ -102,7 +102,9 @@ void LinuxContainerizer::recover_one(Recovery& recovery, const ContainerId& id, 
         containers_.insert_or_assign(id, container);
     }
     if (!nest.cgroup.empty()) recovery.kept_groups.insert(nest.cgroup);
+    container->sandbox = isolated(name).sandbox;
     for (const auto& isolator : isolators_) {
+        container->isolators.push_back(isolator.get());
         isolator->recover(isolated(*container));
         isolator->started(isolated(*container), container->task_pid);
     }
@@ -137,7 +139,17 @@ Result<std::vector<Found>> LinuxContainerizer::recover(
         else
             nested.emplace_back(id, std::move(nest));
     }
-    for (const auto& [id, nest] : nested) recover_one(recovery, id, nest);
+    while (!nested.empty()) {
+        std::set<std::string> pending;
+        for (const auto& each : nested) pending.insert(short_name(each.first));
+        const auto later = std::ranges::partition(
+            nested, [&](const auto& each) { return !pending.contains(each.second.parent); });
+        // A circle was not made by us; whoever is in it has no parent.
+        const auto ready = later.begin() == nested.begin() ? nested.end() : later.begin();
+        for (auto it = nested.begin(); it != ready; ++it)
+            recover_one(recovery, it->first, it->second);
+        nested.erase(nested.begin(), ready);
+    }
     for (const std::string& name : unclaimed) recovery.strangers.push_back(find_survivor(name));
     sweep(recovery);
     for (Found& one : recovery.found) {
@@ -160,6 +172,7 @@ Result<std::vector<Found>> LinuxContainerizer::recover(
     for (const auto& isolator : isolators_) isolator->sweep(living);
     // Last: a parent whose connection closes looks for those that are nested in it.
     for (auto& [container, connection] : recovery.adopted) link(container, std::move(connection));
+    if (images_) images_->recovered();
     return std::move(recovery.found);
 }
 
@@ -177,13 +190,16 @@ void LinuxContainerizer::sweep(const Recovery& recovery) {
         if (!gone && report && report->shim_pid > 0)
             ::kill(static_cast<pid_t>(report->shim_pid), SIGKILL);
     }
-    for (const std::string& name : groups_.names()) {
-        if (!recovery.kept_groups.contains(name)) {
+    sweep_groups(recovery, groups_.names());
+}
+
+void LinuxContainerizer::sweep_groups(const Recovery& recovery,
+                                      const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        if (recovery.kept_groups.contains(name))
+            sweep_groups(recovery, groups_.names(name));
+        else
             sweep_group(name);
-            continue;
-        }
-        for (const std::string& nested : groups_.names(name))
-            if (!recovery.kept_groups.contains(nested)) sweep_group(nested);
     }
 }
 

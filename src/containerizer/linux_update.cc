@@ -1,3 +1,4 @@
+#include "containerizer/limits.h"
 #include "containerizer/linux_containerizer.h"
 
 namespace tepui::containerizer {
@@ -18,11 +19,8 @@ Result<void> LinuxContainerizer::update(const ContainerId& id, const ContainerRe
     }
     const std::string& name = container->cgroup;
     if (name.empty()) return {};  // Its parent's limits are all that it has.
-    cgroups::Limits limits{resources.cpus, std::nullopt, resources.mem_mb, std::nullopt};
-    if (options_.cgroups_enable_cfs)
-        limits.cpus_limit = resources.cpus_limit ? resources.cpus_limit : resources.cpus;
-    TEPUI_CHECK_OK(groups_.update(name, limits));
-    for (const auto& isolator : isolators_)
+    TEPUI_CHECK_OK(groups_.update(name, make_limits(resources, options_)));
+    for (Isolator* isolator : container->isolators)
         TEPUI_CHECK_OK(isolator->update(isolated(*container), resources));
     return {};
 }

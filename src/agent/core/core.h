@@ -30,6 +30,9 @@ struct CoreConfig {
     Duration update_retry_min = std::chrono::seconds{10};
     Duration update_retry_max = std::chrono::minutes{10};
     Duration gc_delay = std::chrono::hours{24 * 7};
+    std::uint64_t disk_free_bytes_min = std::uint64_t{1} << 20;  // With less nothing is launched.
+    double gc_disk_headroom = 0.1;     // Of the disk; as it fills, sandboxes are kept less long.
+    bool gc_nested_sandboxes = false;  // Those of a pod's tasks go by themselves, before the pod's.
     Duration kill_grace = std::chrono::seconds{3};
     Duration departure_grace = std::chrono::seconds{1};     // The most a task gets when we leave.
     Duration departure_patience = std::chrono::seconds{2};  // For acknowledgements, and the answer.
@@ -59,6 +62,7 @@ struct FoundContainer {
     bool running = false;
     std::optional<std::int32_t> status;  // Of one that ended while the agent was away.
     std::optional<Limitation> limitation;
+    mesos::v1::ContainerStatus container_status = {};  // As in ContainerStarted.
 };
 
 struct State;

@@ -7,6 +7,7 @@
 #include "agent/core/checks.h"
 #include "agent/core/completion.h"
 #include "agent/core/executor_ending.h"
+#include "agent/core/oversubscription.h"
 #include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
 #include "agent/core/updates.h"
@@ -120,7 +121,11 @@ void finish_alone(Context& context, TaskRun& task, const UpdateSpec& last) {
     stop_checks(context, task);
     context.state.timers.clear({TimerKind::escalation, task.container.value});
     context.state.timers.clear({TimerKind::completion, task.container.value});
-    sandbox_ended(context, task.container);
+    if (pod_of(context.state, task) != nullptr) {
+        nested_sandbox_ended(context, task.container, task.sandbox);
+    } else {
+        sandbox_ended(context, task.container);
+    }
     const Framework* framework = find_framework(context.state, task.framework);
     if (framework == nullptr || framework->terminating) {
         complete_task(context, key_of(task));
@@ -260,11 +265,7 @@ void container_ended(Context& context, TaskRun& task, std::optional<std::int32_t
     if (const auto asked = with_pod ? std::nullopt : state_of_cause(task, message)) {
         finish_task(context, task, *asked);
     } else if (limitation) {
-        finish_task(context, task,
-                    {.state = v1::TASK_FAILED,
-                     .reason = limitation->reason,
-                     .message = limitation->message,
-                     .limitation = limitation->resources});
+        finish_task(context, task, limited(context.state, task.framework, *limitation));
     } else if (!wait_status) {
         finish_task(context, task,
                     {.state = v1::TASK_FAILED,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,7 +53,8 @@ struct QueuedLaunch {
 /// whose `executor` names it.
 struct ExecutorRun {
     ExecutorKind kind = ExecutorKind::custom;
-    mesos::v1::ExecutorInfo info;  // With framework_id.
+    mesos::v1::ExecutorInfo info;  // With framework_id; without secrets (secrets.h).
+    std::shared_ptr<const mesos::v1::ExecutorInfo> whole;  // With them, until it is launched.
     FrameworkId framework;
     ContainerId container;
     std::string user;

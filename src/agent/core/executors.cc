@@ -10,6 +10,7 @@
 #include "agent/core/executor_stream.h"
 #include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
+#include "agent/core/secrets.h"
 #include "agent/core/task_limits.h"
 #include "agent/core/updates.h"
 
@@ -96,6 +97,13 @@ bool turned_away(Context& context, const Order& order) {
                           .message = *why});
         return true;
     }
+    if (const auto why = disk_is_full(state)) {
+        report_all_unrun(context, order,
+                         {.state = v1::TASK_FAILED,
+                          .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
+                          .message = *why});
+        return true;
+    }
     const Framework* framework = find_framework(state, order.key().first);
     if (framework != nullptr && framework->terminating) {
         context.log(Severity::warning, "ignoring tasks of framework {}: it is shutting down",
@@ -126,8 +134,9 @@ ExecutorRun& open_executor(Context& context, Framework& framework, const Order& 
     const auto [it, inserted] = framework.executors.try_emplace(order.key().second);
     ExecutorRun& executor = it->second;
     if (!inserted) return executor;
-    executor.info = order.executor;
-    executor.info.mutable_framework_id()->set_value(order.key().first.value);
+    v1::ExecutorInfo info = order.executor;
+    info.mutable_framework_id()->set_value(order.key().first.value);
+    keep_info(executor, info);
     executor.framework = order.key().first;
     executor.container = ContainerId{state.prng.uuid_text()};
     executor.user = user_of(state.config, order);
@@ -149,7 +158,7 @@ TaskId add_task(State& state, Framework& framework, const ExecutorRun& executor,
                 const v1::TaskInfo& info, std::vector<CheckpointWrite>& writes) {
     const TaskId id{info.task_id().value()};
     TaskRun task;
-    task.info = info;
+    keep_info(task, info);
     task.framework = executor.framework;
     task.executor = ExecutorId{executor.info.executor_id().value()};
     task.container = ContainerId{state.prng.uuid_text()};
@@ -171,7 +180,7 @@ void launch(Context& context, ExecutorRun& executor) {
     effect.container = executor.container;
     effect.agent = *state.id;
     effect.framework = find_framework(state, executor.framework)->info;
-    effect.executor = executor.info;
+    effect.executor = take_whole(executor);
     effect.limits = limits_of(state, executor);
     effect.user = executor.user;
     effect.sandbox = executor.sandbox;
@@ -229,9 +238,9 @@ void send_launch(Context& context, const ExecutorRun& executor, const QueuedLaun
         TaskRun& task = *find_task(context.state, TaskKey{executor.framework, id});
         task.phase = Phase::running;
         if (entry.group) {
-            *event.mutable_launch_group()->mutable_task_group()->add_tasks() = task.info;
+            *event.mutable_launch_group()->mutable_task_group()->add_tasks() = take_whole(task);
         } else {
-            *event.mutable_launch()->mutable_task() = task.info;
+            *event.mutable_launch()->mutable_task() = take_whole(task);
         }
     }
     event.set_type(entry.group ? v1::executor::Event::LAUNCH_GROUP : v1::executor::Event::LAUNCH);

@@ -10,6 +10,7 @@
 #include "agent/core/executor_ending.h"
 #include "agent/core/executors.h"
 #include "agent/core/sandboxes.h"
+#include "agent/core/secrets.h"
 #include "agent/core/task_limits.h"
 #include "agent/core/updates.h"
 
@@ -108,6 +109,13 @@ bool turned_away(Context& context, const link::RunTaskGroup& run) {
                           .message = *why});
         return true;
     }
+    if (const auto why = disk_is_full(state)) {
+        report_all_unrun(context, run,
+                         {.state = v1::TASK_FAILED,
+                          .reason = Status::REASON_CONTAINER_LAUNCH_FAILED,
+                          .message = *why});
+        return true;
+    }
     const Framework* framework = find_framework(state, key.first);
     if (framework != nullptr && framework->terminating) {
         context.log(Severity::warning, "ignoring tasks of framework {}: it is shutting down",
@@ -133,7 +141,8 @@ ExecutorRun& open_pod(State& state, Framework& framework, const link::RunTaskGro
     if (!inserted) return pod;
     const CoreConfig& config = state.config;
     pod.kind = ExecutorKind::pod;
-    pod.info = run.executor();
+    keep_info(pod, run.executor());
+    pod.whole = nullptr;  // Nothing of its own runs in it.
     pod.info.mutable_framework_id()->set_value(key.first.value);
     pod.framework = key.first;
     pod.container = ContainerId{state.prng.uuid_text()};
@@ -157,7 +166,7 @@ TaskId add_task(State& state, Framework& framework, const ExecutorRun& pod,
                 const v1::TaskInfo& info, std::vector<CheckpointWrite>& writes) {
     const TaskId id{info.task_id().value()};
     TaskRun task;
-    task.info = info;
+    keep_info(task, info);
     task.framework = pod.framework;
     task.executor = ExecutorId{pod.info.executor_id().value()};
     task.pod.group = pod.pod.groups;
@@ -193,8 +202,8 @@ void launch_group(Context& context, const ExecutorRun& pod, const std::vector<Ta
         task.phase = Phase::launching;
         report(context, task, {{.state = v1::TASK_STARTING, .source = Status::SOURCE_EXECUTOR}});
         launches.emplace_back(LaunchContainer{
-            task.container, *state.id, find_framework(state, pod.framework)->info, task.info,
-            task.user, task.sandbox, PodPlace{pod.container, *task.executor}});
+            task.container, *state.id, find_framework(state, pod.framework)->info,
+            take_whole(task), task.user, task.sandbox, PodPlace{pod.container, *task.executor}});
     }
     for (Effect& launch : launches) context.effects.push_back(std::move(launch));
 }

@@ -106,12 +106,50 @@ v1::TaskStatus last(const World& world, const std::string& id) {
     return all.empty() ? v1::TaskStatus() : all.back();
 }
 
+TEST(Pods, SandboxesOfTasksGoByThemselvesWhenAskedTo) {
+    World world;
+    world.config.gc_nested_sandboxes = true;
+    world.start();
+    run(world, {"a", "b"});
+    const std::string nested = world.containers.at(world.container_of("a")).sandbox;
+    const std::string whole = pod(world)->sandbox;
+    world.exit_task("a", testing::exited(0));
+    world.advance(7 * 24h);
+    EXPECT_THAT(world.removed, ElementsAre(nested)) << "the pod lives on";
+    world.crash();
+    world.start();
+    world.exit_task("b", testing::exited(0));
+    world.advance(8 * 24h);
+    EXPECT_EQ(std::count(world.removed.begin(), world.removed.end(), whole), 1);
+    for (const auto& [key, value] : world.disk) EXPECT_EQ(key, "identity");
+}
+
+TEST(Pods, SecretsOfTasksAreLaunchedAndNotStored) {
+    World world;
+    world.start();
+    Group group;
+    group.tasks = {task("a")};
+    auto& variable = *group.tasks[0].mutable_command()->mutable_environment()->add_variables();
+    variable.set_name("PASSWORD");
+    variable.set_type(v1::Environment::Variable::SECRET);
+    variable.mutable_secret()->mutable_value()->set_data("hunter2");
+    *group.executor.mutable_command() = group.tasks[0].command();
+    run(world, group);
+    const auto has = [](const std::string& bytes) {
+        return bytes.find("hunter2") != std::string::npos;
+    };
+    EXPECT_TRUE(has(world.containers.at(world.container_of("a")).task.SerializeAsString()));
+    for (const auto& [key, value] : world.disk) EXPECT_FALSE(has(value)) << key;
+    EXPECT_FALSE(has(pod(world)->info.SerializeAsString()));
+    EXPECT_EQ(pod(world)->whole, nullptr);
+}
+
 TEST(Pods, TasksOfAGroupLiveInThePodAndEndByThemselves) {
     World world;
     world.start();
     run(world, {"a", "b"});
     ASSERT_EQ(world.pod_launches.size(), 1u);
-    EXPECT_EQ(world.pod_launches[0].limits, (ContainerLimits{2.5, 2.5, 160}));
+    EXPECT_EQ(world.pod_launches[0].limits, (ContainerLimits{2.5, std::nullopt, 160, 160}));
     EXPECT_EQ(world.states("a"), starting_running);
     EXPECT_EQ(world.states("b"), starting_running);
     const ExecutorRun& run = *pod(world);
@@ -198,7 +236,7 @@ TEST(Pods, SecondGroupGoesIntoTheSamePodWhenThatHasItsResources) {
     run(world, {"b", "c"});
     EXPECT_EQ(world.pod_launches.size(), 1u);
     ASSERT_EQ(world.container_updates.size(), 1u);
-    EXPECT_EQ(world.container_updates[0].limits, (ContainerLimits{3.5, 3.5, 224}));
+    EXPECT_EQ(world.container_updates[0].limits, (ContainerLimits{3.5, std::nullopt, 224, 224}));
     EXPECT_TRUE(world.states("b").empty()) << "it has to wait for its resources";
     world.feed(ContainerUpdated{pod(world)->container, world.container_updates[0].sequence, {}});
     EXPECT_EQ(world.states("b"), starting_running);
@@ -208,7 +246,7 @@ TEST(Pods, SecondGroupGoesIntoTheSamePodWhenThatHasItsResources) {
     EXPECT_EQ(last(world, "b").state(), v1::TASK_KILLED);
     EXPECT_EQ(world.states("a"), starting_running);
     // What they had is given back.
-    EXPECT_EQ(world.container_updates.back().limits, (ContainerLimits{1.5, 1.5, 96}));
+    EXPECT_EQ(world.container_updates.back().limits, (ContainerLimits{1.5, std::nullopt, 96, 96}));
     world.exit_task("a", testing::exited(0));
     expect_over(world);
 }

@@ -13,6 +13,8 @@ namespace tepui::cli {
 /// environment (TEPUI_NAME above MESOS_NAME).
 Verb master_verb();
 Verb agent_verb();
+/// What prepares secrets for agents.
+Verb secret_verb();
 
 /// What the flags of `tepui master` mean. Fails with invalid_argument, naming the flag.
 Result<master::MasterOptions> make_master_options(const Parsed& parsed);
