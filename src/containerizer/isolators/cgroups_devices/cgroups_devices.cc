@@ -34,13 +34,14 @@ public:
     }
 
     Result<void> prepare(const Isolated& isolated, const LaunchSpec&, LaunchPlan& plan) override {
+        TEPUI_CHECK_OK(allow_in_parent(isolated, plan.devices));
         if (isolated.cgroup.empty()) return {};
         const std::lock_guard lock(mutex_);
         waiting_.insert_or_assign(isolated.name, device_rules(allowed_, plan.devices));
         return {};
     }
 
-    Result<void> enter_cgroups(const Isolated& isolated, const LaunchSpec&) override {
+    Result<void> enter_cgroups(const Isolated& isolated, const LaunchSpec& spec) override {
         std::vector<DeviceRule> rules;
         {
             const std::lock_guard lock(mutex_);
@@ -49,8 +50,10 @@ public:
             rules = std::move(node.mapped());
         }
         const std::string directory = this->directory(isolated);
-        if (groups().version() == cgroups::Version::v2)
-            return attach_device_program(directory, rules);
+        if (groups().version() == cgroups::Version::v2) {
+            // A pod's program would hold for its tasks', which may have more.
+            return spec.hold ? Result<void>{} : attach_device_program(directory, rules);
+        }
         TEPUI_CHECK_OK(cgroups::write_file(directory + "/devices.deny", "a"));
         for (const DeviceRule& rule : rules)
             TEPUI_CHECK_OK(cgroups::write_file(directory + "/devices.allow", to_v1(rule)));
@@ -64,6 +67,19 @@ public:
     }
 
 private:
+    /// In v1 nobody may have more than the cgroup above: what a pod's task has of its own, the pod
+    /// gets, too.
+    Result<void> allow_in_parent(const Isolated& isolated, const std::vector<DevicePlan>& devices) {
+        if (isolated.parent.empty() || groups().version() == cgroups::Version::v2) return {};
+        const std::string parent = isolated.parent.substr(isolated.parent.rfind('/') + 1);
+        const std::string directory = groups().directory("devices", parent);
+        const std::size_t usual = device_rules({}, {}).size();
+        const std::vector<DeviceRule> rules = device_rules({}, devices);
+        for (std::size_t i = usual; i < rules.size(); ++i)
+            TEPUI_CHECK_OK(cgroups::write_file(directory + "/devices.allow", to_v1(rules[i])));
+        return {};
+    }
+
     std::vector<DeviceRule> allowed_;
     std::mutex mutex_;
     std::map<std::string, std::vector<DeviceRule>> waiting_;  // For its cgroup, by name.
