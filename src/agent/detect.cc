@@ -7,9 +7,11 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "containerizer/isolators/gpu_nvidia/gpu_nvidia.h"
 #include "resources/attributes.h"
 
 namespace tepui::agent {
@@ -78,8 +80,16 @@ Result<mesos::v1::AgentInfo> make_agent_info(const AgentOptions& options, std::u
     mesos::v1::AgentInfo info;
     info.set_hostname(options.hostname.empty() ? options.ip : options.hostname);
     info.set_port(port);
-    const auto total = total_resources(options.resources, options.default_role, machine);
+    auto total = total_resources(options.resources, options.default_role, machine);
     if (!total) return fail_with("--resources", total.error());
+    const auto& isolation = options.containerizer.isolation;
+    if (std::ranges::find(isolation, "gpu/nvidia") != isolation.end() && !names(*total, "gpus")) {
+        const std::size_t gpus = TEPUI_TRY(containerizer::count_gpus(options.containerizer.gpus));
+        if (gpus > 0) {
+            *total += TEPUI_TRY(
+                Resources::parse_flag(fmt::format("gpus:{}", gpus), options.default_role));
+        }
+    }
     *info.mutable_resources() = total->to_proto();
     const auto attributes = parse_attributes(options.attributes);
     if (!attributes) return fail_with("--attributes", attributes.error());

@@ -116,8 +116,11 @@ TEST(LaunchSpec, SumsRequestsAndTakesLimits) {
     auto spec = make_launch_spec(launch_of(task), {"10.0.0.1", 5051});
     ASSERT_TRUE(spec);
     EXPECT_EQ(spec->cpus, 1.5);
-    EXPECT_EQ(spec->cpus_limit, 1.5);
+    EXPECT_FALSE(spec->cpus_limit) << "the task gives none";
     EXPECT_EQ(spec->mem_mb, 64);
+    EXPECT_EQ(spec->mem_request_mb, 64);
+    EXPECT_EQ(spec->resources.size(), 3);
+    EXPECT_FALSE(spec->cpus_revocable);
     EXPECT_EQ(spec->user, "nobody");
     EXPECT_EQ(spec->sandbox, "/w/sandbox");
     EXPECT_EQ(spec->environment.at("MESOS_SANDBOX"), "/w/sandbox");
@@ -129,8 +132,13 @@ TEST(LaunchSpec, SumsRequestsAndTakesLimits) {
     (*task.mutable_limits())["cpus"].set_value(std::numeric_limits<double>::infinity());
     spec = make_launch_spec(launch_of(task), {});
     EXPECT_EQ(spec->mem_mb, 128);
-    EXPECT_FALSE(spec->cpus_limit);
+    EXPECT_EQ(spec->mem_request_mb, 64);
+    EXPECT_EQ(spec->cpus_limit, std::numeric_limits<double>::infinity());
     EXPECT_EQ(spec->cpus, 1.5);
+    task.mutable_resources(0)->mutable_revocable();
+    spec = make_launch_spec(launch_of(task), {});
+    EXPECT_TRUE(spec->cpus_revocable);
+    EXPECT_FALSE(spec->mem_revocable);
 }
 
 TEST(LaunchSpec, VariablesOfTheAgentAreBeneathThoseOfTheTask) {
@@ -150,18 +158,36 @@ TEST(LaunchSpec, RefusesWhatIsNotIsolated) {
         ASSERT_FALSE(spec);
         EXPECT_EQ(spec.error().code, Errc::unsupported);
     };
-    expect_refused(
-        [](auto& task) { task.mutable_container()->set_type(v1::ContainerInfo::DOCKER); });
-    expect_refused([](auto& task) {
-        task.mutable_container()->set_type(v1::ContainerInfo::MESOS);
-        task.mutable_container()->mutable_mesos()->mutable_image()->set_type(v1::Image::DOCKER);
-    });
-    expect_refused(
-        [](auto& task) { task.mutable_container()->add_volumes()->set_container_path("data"); });
     expect_refused([](auto& task) {
         task.mutable_resources(0)->mutable_disk()->mutable_persistence()->set_id("v");
     });
-    expect_refused([](auto& task) { task.mutable_resources(0)->set_name("gpus"); });
+}
+
+TEST(LaunchSpec, TheContainerizerSeesTheContainerAsTheTaskAsksForIt) {
+    auto task = task_with({{"cpus", 1}});
+    task.mutable_container()->set_type(v1::ContainerInfo::MESOS);
+    task.mutable_container()->add_volumes()->set_container_path("data");
+    const auto spec = make_launch_spec(launch_of(task), {});
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->info->volumes(0).container_path(), "data");
+}
+
+TEST(LaunchSpec, ACheckHasNoSecretByValueOfItsOwn) {
+    const auto add_secret = [](v1::CommandInfo& command) {
+        auto& variable = *command.mutable_environment()->add_variables();
+        variable.set_name("P");
+        variable.mutable_secret()->mutable_value()->set_data("hunter2");
+    };
+    auto task = task_with({{"cpus", 1}});
+    add_secret(*task.mutable_command());
+    EXPECT_TRUE(make_launch_spec(launch_of(task), {}));
+    auto healthy = task;
+    add_secret(*healthy.mutable_health_check()->mutable_command());
+    EXPECT_EQ(make_launch_spec(launch_of(healthy), {}).error().code, Errc::invalid_argument);
+    add_secret(*task.mutable_check()->mutable_command()->mutable_command());
+    const auto refused = make_launch_spec(launch_of(task), {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().text.find("hunter2"), std::string::npos);
 }
 
 TEST(Sandboxes, RemovedWithTheEmptyDirectoriesAbove) {

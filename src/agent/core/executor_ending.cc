@@ -6,6 +6,7 @@
 #include "agent/core/executor_stream.h"
 #include "agent/core/executors.h"
 #include "agent/core/sandboxes.h"
+#include "agent/core/oversubscription.h"
 
 namespace tepui::agent {
 namespace {
@@ -201,8 +202,7 @@ void executor_exited(Context& context, const ExecutorKey& key,
     if (executor == nullptr || executor->phase == ExecutorPhase::ended) return;
     UpdateSpec last = failed(Status::REASON_EXECUTOR_TERMINATED, why_unknown);
     if (limitation) {
-        last = failed(limitation->reason, limitation->message);
-        last.limitation = limitation->resources;
+        last = limited(context.state, key.first, *limitation);
     }
     if (const auto asked = state_of_cause(context, *executor)) last = *asked;
     context.log(Severity::info, "executor {} of framework {} ended: {}", key.second, key.first,

@@ -82,7 +82,7 @@ TEST(Executors, TheFirstTaskLaunchesItAndIsHandedOver) {
     EXPECT_EQ(launch.sandbox,
               "/work/slaves/a1/frameworks/f1/executors/e/runs/" + launch.container.value);
     EXPECT_EQ(launch.executor.framework_id().value(), "f1");
-    EXPECT_EQ(launch.limits, (ContainerLimits{1.0, 1.0, 64.0})) << "executor and task";
+    EXPECT_EQ(launch.limits, (ContainerLimits{1.0, std::nullopt, 64.0, 64.0})) << "executor and task";
     EXPECT_THAT(world.updates("t"), IsEmpty()) << "it waits for its executor";
 
     const auto stream = world.subscribe();
@@ -115,7 +115,7 @@ TEST(Executors, ASecondTaskWaitsForItsResources) {
     EXPECT_EQ(world.launches(), 1) << "one executor";
     EXPECT_THAT(world.heard(stream), ElementsAre(Event::SUBSCRIBED, Event::LAUNCH));
     const UpdateContainer update = world.container_updates.back();
-    EXPECT_EQ(update.limits, (ContainerLimits{2.0, 2.0, 64.0}));
+    EXPECT_EQ(update.limits, (ContainerLimits{2.0, std::nullopt, 64.0, 64.0}));
     world.feed(ContainerUpdated{update.container, update.sequence - 1, std::nullopt});
     EXPECT_THAT(world.heard(stream), SizeIs(2)) << "that was an older one";
     world.feed(ContainerUpdated{update.container, update.sequence, std::nullopt});
@@ -128,7 +128,9 @@ TEST(Executors, LimitsOfTasksCountInsteadOfRequests) {
     (*task.mutable_limits())["cpus"].set_value(3);
     (*task.mutable_limits())["mem"].set_value(std::numeric_limits<double>::infinity());
     world.run(framework_info("f1"), task);
-    EXPECT_EQ(world.executor_launches.front().limits, (ContainerLimits{1.0, 3.0, std::nullopt}));
+    constexpr double unlimited = std::numeric_limits<double>::infinity();
+    EXPECT_EQ(world.executor_launches.front().limits,
+              (ContainerLimits{1.0, 3.0, unlimited, 64.0}));
 }
 
 TEST(Executors, AGroupIsHandedOverTogether) {
@@ -183,7 +185,7 @@ TEST(Executors, AFinishedTaskGivesItsResourcesBack) {
     world.run_on("u");
     world.subscribe();
     world.update("t", v1::TASK_FINISHED, "u1");
-    EXPECT_EQ(world.container_updates.back().limits, (ContainerLimits{1.0, 1.0, 64.0}));
+    EXPECT_EQ(world.container_updates.back().limits, (ContainerLimits{1.0, std::nullopt, 64.0, 64.0}));
     EXPECT_EQ(world.states("t").back(), v1::TASK_FINISHED);
     EXPECT_THAT(world.executor().completed, SizeIs(1));
     EXPECT_EQ(world.core->state().counters.tasks_finished, 1U);

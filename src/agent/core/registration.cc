@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/core/oversubscription.h"
 #include "agent/core/checkpoint.h"
 #include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
@@ -134,6 +135,7 @@ void registered(Context& context, const Answer& answer) {
     for (link::ToMaster& frame : std::exchange(registration.late_exits, {})) {
         send_to_master(context, std::move(frame));
     }
+    tell_oversubscribed(context);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "cli/cluster/names.h"
 #include "cli/daemon/daemon.h"
+#include "cli/daemon/isolation_flags.h"
 #include "cli/daemon/limit_flags.h"
 #include "cli/flags/checks.h"
 #include "master/core/removal_rate.h"
@@ -125,6 +126,17 @@ FlagSet flags() {
     add(daemon_flag("Offers", "offer_timeout", "DURATION", "",
                     "Take an offer back that was not answered for this long. Without it: never.",
                     duration_between(1ms, Duration::max())));
+    add(daemon_flag("Offers", "min_allocatable_resources", "RESOURCES", "cpus:0.01|mem:32",
+                    "An offer holds all amounts of at least one of these sets, which have | "
+                    "between them: cpus:1;mem:64|gpus:1. Empty: any will do.",
+                    [](std::string_view text) -> Result<void> {
+                        const auto sets = parse_min_allocatable(text);
+                        if (!sets) return std::unexpected(sets.error());
+                        return {};
+                    }));
+    add(daemon_switch("Offers", "filter_gpu_resources", "true",
+                      "Offer agents with GPUs only to frameworks with the capability "
+                      "GPU_RESOURCES."));
     add(daemon_flag("History", "max_completed_frameworks", "NUMBER", "50",
                     "Completed frameworks that are remembered.",
                     whole_number_between(0, history_max)));
@@ -217,6 +229,9 @@ Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
     options.core.registry_max_agent_age = duration_of(parsed, "registry_max_agent_age");
     options.core.registry_max_agent_count = number_of(parsed, "registry_max_agent_count");
     options.core.allocation_interval = duration_of(parsed, "allocation_interval");
+    options.core.min_allocatable =
+        TEPUI_TRY(parse_min_allocatable(parsed.value("min_allocatable_resources")));
+    options.core.filter_gpu_resources = parsed.enabled("filter_gpu_resources");
     if (parsed.given("offer_timeout"))
         options.core.offer_timeout = duration_of(parsed, "offer_timeout");
     options.core.max_completed_frameworks = number_of(parsed, "max_completed_frameworks");
