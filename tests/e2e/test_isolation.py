@@ -22,10 +22,10 @@ def attempt(name, way):
         if way() not in (None, False, -1): print(name, flush=True)
     except OSError:
         pass
+attempt("descriptors", lambda: [fd for fd in os.listdir("/proc/self/fd") if int(fd) > 3] or None)
 attempt("keyctl", lambda: libc.syscall({"x86_64": 250, "aarch64": 219}[os.uname().machine], 0, -3, 1))
 attempt("mount", lambda: libc.mount(b"none", b"/mnt", b"tmpfs", 0, None) == 0)
-attempt("user namespace", lambda: libc.unshare(0x10000000) == 0)
-attempt("ptrace", lambda: libc.ptrace(16, 1, 0, 0) == 0)
+attempt("ptrace", lambda: libc.ptrace(0x4206, 1, 0, 0) == 0 and libc.ptrace(17, 1, 0, 0) in (0, -1))
 attempt("raw socket", lambda: bool(socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)))
 attempt("packet socket", lambda: bool(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)))
 attempt("init's file system", lambda: os.listdir("/proc/1/root/"))
@@ -33,11 +33,11 @@ attempt("init's memory", lambda: open("/proc/1/mem", "rb"))
 attempt("the program above", lambda: open("/proc/1/exe", "r+b"))
 attempt("core pattern", lambda: os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
 attempt("disks", lambda: os.mknod("disk", 0o60600, os.makedev(8, 0)))
-attempt("descriptors", lambda: [fd for fd in os.listdir("/proc/self/fd") if int(fd) > 3] or None)
 for name in os.listdir("/sys/fs/cgroup"):
     agent = f"/sys/fs/cgroup/{name}/release_agent"
     if os.path.exists(agent):
         attempt("release agent", lambda: os.write(os.open(agent, os.O_WRONLY), open(agent, "rb").read() or b"\\n"))
+attempt("user namespace", lambda: libc.unshare(0x10000000) == 0)  # Last: in it everything else is refused.
 print("done", flush=True)
 """
 
