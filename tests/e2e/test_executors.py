@@ -134,7 +134,7 @@ def test_limits_follow_the_tasks(cluster, scheduler):
     assert limit_mb() == 64
     executor.launch("growing-2")
     scheduler.wait_state("growing-2", "TASK_RUNNING")
-    assert limit_mb() == 96
+    wait_for(lambda: limit_mb() == 96, "a look at it that is newer than a second")
 
 
 def test_environment_is_what_executors_expect(cluster, scheduler):
