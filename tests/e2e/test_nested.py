@@ -102,7 +102,7 @@ def box():
 @pytest.mark.parametrize("task", ["web", "one"])
 def test_a_nested_container_from_launch_to_removal(box, task):
     marker = uuid.uuid4().hex
-    container_id = box.launch(task, f"echo {marker}; trap '' TERM; while :; do sleep 0.05; done")
+    container_id = box.launch(task, f"trap '' TERM; echo {marker}; while :; do sleep 0.05; done")
     again, _ = box.ask("LAUNCH_NESTED_CONTAINER", container_id, command={"value": "true"})
     assert again == 202
     shown = call(box.port, {"type": "GET_CONTAINERS", "get_containers": {"show_nested": True}})["get_containers"]["containers"]
@@ -133,7 +133,7 @@ def test_the_recorded_conversation(box):
             return [ours(each) for each in value]
         if not isinstance(value, dict):
             # Mesos' sleep is the first of its namespace, which SIGTERM does not reach; ours is not.
-            return "trap '' TERM; while :; do sleep 0.05; done" if value == "sleep 1000" else value
+            return "trap '' TERM; echo deaf; while :; do sleep 0.05; done" if value == "sleep 1000" else value
         own = value.get("value", "")
         if own.startswith("aa55c7ed"):
             return box.container("one")
@@ -168,6 +168,10 @@ def test_the_recorded_conversation(box):
             status, headers, body = request(box.port, "POST", "/api/v1", json.dumps(asked), case["request_headers"])
             assert status == case["status"], (what, body)
             assert headers.get("content-type") == case["headers"].get("content-type"), what
+            if what.endswith("to be killed"):
+                own = asked["launch_nested_container"]["container_id"]["value"]
+                log = next(pathlib.Path(box.cluster.agents[0].work_dir).rglob(f"containers/{own}/stdout"))
+                wait_for(lambda: log.read_text() == "deaf\n", "its deafness")  # noqa: B023
             if set(case["body"]) == {"bytes"}:
                 assert bool(body) == bool(case["body"]["bytes"]), what
             else:
@@ -353,11 +357,11 @@ def test_exec_with_a_terminal(box):
     terminal.until(r"/dev/pts/\d+\r\n40 120\r\nxterm-256color")
     terminal.resize(50, 90)
     wait_for(lambda: terminal.type("stty size\n") or terminal.read() and "50 90" in terminal.text, "the new size")
-    terminal.type("sleep 1000; echo after:$?\n")
-    wait_for(lambda: processes("sleep 1000"), "its command")
-    terminal.until(r"sleep 1000; echo")
+    mark = f"sleep 95{os.getpid()}"
+    terminal.type(f"{mark}\n")
+    wait_for(lambda: processes(mark), "its command")
     terminal.type("\x03")
-    terminal.until(r"after:130|\^C")
+    wait_for(lambda: not processes(mark), "its interruption")
     terminal.type("exit 7\n")
     assert terminal.end() == 7
 
@@ -399,7 +403,8 @@ def test_cp(box, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a").write_text("one")
     (tmp_path / "folder" / "b").write_bytes(os.urandom(300000))
-    assert box.tepui("cp", str(tmp_path / "folder"), "web:").returncode == 0
+    done = box.tepui("cp", str(tmp_path / "folder"), "web:")
+    assert done.returncode == 0, done.stderr
     assert box.tepui("exec", "web", "cat", "folder/a").stdout == b"one"
     assert box.tepui("cp", str(tmp_path / "folder" / "a"), "web:renamed").returncode == 0
     assert box.tepui("exec", "web", "cat", "renamed").stdout == b"one"

@@ -1,6 +1,7 @@
 // The calls of the operator API about containers: what they ask goes to the core, what they say and
 // hear to ContainerIo.
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include "agent/core/nested.h"
@@ -20,6 +21,9 @@ using v1::agent::Call;
 using v1::agent::Response;
 
 constexpr std::string_view media_recordio = "application/recordio";
+
+/// From the end of a session's output to its exit.
+constexpr std::chrono::seconds silent_exit_patience{5};
 
 bool is_stream(Call::Type type) {
     return type == Call::LAUNCH_NESTED_CONTAINER_SESSION || type == Call::ATTACH_CONTAINER_OUTPUT;
@@ -118,7 +122,19 @@ asio::awaitable<http::Response> open_session(std::shared_ptr<Backend> backend, C
         backend->post(AskerLeft{request});
         co_return http::Response::text(500, "The session has ended.");
     }
-    body->on_end([backend, request](http::StreamEnd) { backend->post(AskerLeft{request}); });
+    const auto io = co_await asio::this_coro::executor;
+    body->on_end([backend, request, io](http::StreamEnd end) {
+        if (end != http::StreamEnd::finished) {
+            backend->post(AskerLeft{request});
+            return;
+        }
+        // One whose output came to its end is about to exit, with a status of its own. One that
+        // does not has nobody to talk to.
+        const auto timer = std::make_shared<asio::steady_timer>(io, silent_exit_patience);
+        timer->async_wait([timer, backend, request](const boost::system::error_code& error) {
+            if (!error) backend->post(AskerLeft{request});
+        });
+    });
     co_return stream_response(std::move(body), media);
 }
 
