@@ -49,7 +49,8 @@ public:
 using Parameters = std::map<std::string, std::string>;
 
 /// By name; nothing for "noop".
-/// - "fixed" (also by its name as a module of Mesos): the parameter `resources`, such as "cpus:2;mem:512".
+/// - "fixed" (also by its name as a module of Mesos): the parameter `resources`, such as
+/// "cpus:2;mem:512".
 /// - "load": CPUs that nobody uses: `target` (0.8) of the machine's, without the load of the last
 ///   five minutes, beside what revocable tasks hold. In whole tenths, so that it is no news all the
 ///   time.
@@ -77,8 +78,8 @@ struct OversubscriptionOptions {
 class Oversubscription {
 public:
     struct Parts {
-        std::unique_ptr<ResourceEstimator> estimator;  // Null: none.
-        std::unique_ptr<QosController> controller;     // Null: none.
+        std::unique_ptr<ResourceEstimator> estimator;                    // Null: none.
+        std::unique_ptr<QosController> controller;                       // Null: none.
         std::function<std::optional<std::vector<RevocableUse>>()> uses;  // Nothing: try later.
         std::function<void(Event)> post;
     };

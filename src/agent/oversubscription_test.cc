@@ -24,7 +24,8 @@ TEST(Estimators, FixedSaysWhatItWasTold) {
     EXPECT_EQ(total.revocable(), total);
     EXPECT_EQ(total.scalar("cpus").to_double(), 2);
     EXPECT_EQ(total.scalar("mem").to_double(), 512);
-    EXPECT_TRUE(make_estimator("org_apache_mesos_FixedResourceEstimator", {{"resources", "cpus:1"}}));
+    EXPECT_TRUE(
+        make_estimator("org_apache_mesos_FixedResourceEstimator", {{"resources", "cpus:1"}}));
 }
 
 TEST(Estimators, LoadLeavesWhatIsIdle) {
@@ -34,7 +35,8 @@ TEST(Estimators, LoadLeavesWhatIsIdle) {
         return (*made)->estimate(use).scalar("cpus").to_double();
     };
     EXPECT_DOUBLE_EQ(cpus({.cores = 8, .load_5min = 2.0, .revocable = {}}), 4.0);
-    EXPECT_DOUBLE_EQ(cpus({.cores = 8, .load_5min = 2.04, .revocable = {}}), 3.9) << "in whole tenths";
+    EXPECT_DOUBLE_EQ(cpus({.cores = 8, .load_5min = 2.04, .revocable = {}}), 3.9)
+        << "in whole tenths";
     EXPECT_DOUBLE_EQ(cpus({.cores = 8, .load_5min = 20, .revocable = {}}), 0.0);
     // What is held stays in the sum, though it makes the load.
     EXPECT_DOUBLE_EQ(cpus({.cores = 8, .load_5min = 5, .revocable = {holding("c", 3)}}), 4.0);
@@ -77,16 +79,16 @@ TEST(Oversubscription, PostsWhatBothSay) {
     std::size_t posted = 0;
     {
         Oversubscription asking(
-            options,
-            {.estimator = std::move(*make_estimator("fixed", {{"resources", "cpus:2"}})),
-             // A machine that runs this test has some load.
-             .controller =
-                 std::move(*make_qos_controller("load", {{"load_threshold_15min", "1e-9"}})),
-             .uses = [] { return std::optional{std::vector{holding("a", 1)}}; },
-             .post =
-                 [&](Event event) {
-                     if (posted < waiting.size()) waiting[posted++]->set_value(std::move(event));
-                 }});
+            options, {.estimator = std::move(*make_estimator("fixed", {{"resources", "cpus:2"}})),
+                      // A machine that runs this test has some load.
+                      .controller = std::move(
+                          *make_qos_controller("load", {{"load_threshold_15min", "1e-9"}})),
+                      .uses = [] { return std::optional{std::vector{holding("a", 1)}}; },
+                      .post =
+                          [&](Event event) {
+                              if (posted < waiting.size())
+                                  waiting[posted++]->set_value(std::move(event));
+                          }});
         const Event first = estimated.get_future().get();
         ASSERT_TRUE(std::holds_alternative<OversubscriptionEstimated>(first));
         EXPECT_TRUE(std::get<OversubscriptionEstimated>(first).total[0].has_revocable());

@@ -7,8 +7,8 @@
 
 namespace tepui::containerizer {
 
-/// What the cgroups of a new container are to hold. The quota follows the limit that the task gives;
-/// with --cgroups_enable_cfs, from the request where it gives none.
+/// What the cgroups of a new container are to hold. The quota follows the limit that the task
+/// gives; with --cgroups_enable_cfs, from the request where it gives none.
 cgroups::Limits make_limits(const LaunchSpec& spec, const Options& options);
 
 /// The same for a container that runs: what is not asked for any more is taken away, too.

@@ -1,5 +1,5 @@
-// What requests and limits come to in the kernel's files, and the controllers beside cpu, memory and
-// pids. On cgroups v1, as machines for tests have it.
+// What requests and limits come to in the kernel's files, and the controllers beside cpu, memory
+// and pids. On cgroups v1, as machines for tests have it.
 
 #include <signal.h>
 #include <sys/mount.h>
@@ -69,9 +69,8 @@ TEST_F(LimitsTest, RequestAndLimitAreApart) {
     EXPECT_EQ(control("memory", "burst", "memory.soft_limit_in_bytes"), "67108864\n");
     EXPECT_EQ(control("memory", "burst", "memory.limit_in_bytes"), "134217728\n");
     // The limits are taken away, the request is kept.
-    const ContainerResources unlimited{.cpus = 0.5,
-                                       .mem_mb = std::numeric_limits<double>::infinity(),
-                                       .mem_request_mb = 64};
+    const ContainerResources unlimited{
+        .cpus = 0.5, .mem_mb = std::numeric_limits<double>::infinity(), .mem_request_mb = 64};
     ASSERT_TRUE(containerizer_->update(run.id, unlimited, 1));
     EXPECT_EQ(control("cpu", "burst", "cpu.cfs_quota_us"), "-1\n");
     EXPECT_GT(control("memory", "burst", "memory.limit_in_bytes").size(), 12u);

@@ -30,8 +30,8 @@ std::vector<RevocableUse> revocable_uses(const State& state) {
                 add_revocable(executor.info.resources(), by_container[executor.container]);
         for (const auto& [id, task] : framework.tasks) {
             if (task.phase == Phase::ended) continue;
-            const auto executor =
-                task.executor ? framework.executors.find(*task.executor) : framework.executors.end();
+            const auto executor = task.executor ? framework.executors.find(*task.executor)
+                                                : framework.executors.end();
             const bool alone = executor == framework.executors.end();
             add_revocable(task.info.resources(),
                           by_container[alone ? task.container : executor->second.container]);
@@ -96,9 +96,8 @@ ContainerExited with_preemption(State& state, ContainerExited exited) {
 }
 
 UpdateSpec limited(State& state, const FrameworkId& id, const Limitation& limitation) {
-    UpdateSpec spec{.state = v1::TASK_FAILED,
-                    .reason = limitation.reason,
-                    .message = limitation.message};
+    UpdateSpec spec{
+        .state = v1::TASK_FAILED, .reason = limitation.reason, .message = limitation.message};
     if (limitation.resources.resources_size() > 0) spec.limitation = limitation.resources;
     if (limitation.reason != v1::TaskStatus::REASON_CONTAINER_PREEMPTED) return spec;
     const Framework* framework = find_framework(state, id);

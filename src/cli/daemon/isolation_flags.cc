@@ -58,8 +58,9 @@ Duration duration_of(const Parsed& parsed, std::string_view name) {
 }
 
 void add_cgroup_flags(std::vector<Flag>& flags) {
-    flags.push_back(daemon_switch("Containers", "cgroups_limit_swap", "false",
-                                  "The memory limit of a task is one of memory and swap together."));
+    flags.push_back(
+        daemon_switch("Containers", "cgroups_limit_swap", "false",
+                      "The memory limit of a task is one of memory and swap together."));
     flags.push_back(daemon_switch(
         "Containers", "cgroups_cpu_enable_pids_and_tids_count", "false",
         "Taken for the sake of Mesos' configurations: processes and threads are always counted."));
@@ -73,11 +74,12 @@ void add_cgroup_flags(std::vector<Flag>& flags) {
     flags.push_back(daemon_flag("Containers", "cgroups_net_cls_secondary_handles", "FROM,TO", "",
                                 "The lower 16 bits that may be given. Without it: 0x0001,0xffff.",
                                 checked_by(parse_handles)));
-    flags.push_back(daemon_flag("Containers", "allowed_devices", "JSON", "",
-                                "With the isolator cgroups/devices: devices that every container "
-                                "may use beside the usual ones: {\"allowed_devices\": [{\"device\": "
-                                "{\"path\": \"/dev/fuse\"}, \"access\": {\"read\": true}}]}.",
-                                checked_by(parse_allowed_devices)));
+    flags.push_back(
+        daemon_flag("Containers", "allowed_devices", "JSON", "",
+                    "With the isolator cgroups/devices: devices that every container "
+                    "may use beside the usual ones: {\"allowed_devices\": [{\"device\": "
+                    "{\"path\": \"/dev/fuse\"}, \"access\": {\"read\": true}}]}.",
+                    checked_by(parse_allowed_devices)));
     flags.push_back(daemon_flag("Containers", "perf_events", "NAME,...", "",
                                 "With the isolator cgroups/perf_event: what is counted, by the "
                                 "names of perf list.",
@@ -154,8 +156,9 @@ Result<std::vector<containerizer::NumberRange>> parse_port_ranges(std::string_vi
     for (const std::string& item : split(text, ',')) {
         const std::size_t dash = item.find('-');
         const auto first = parse_whole(std::string_view(item).substr(0, dash));
-        const auto last =
-            dash == std::string::npos ? first : parse_whole(std::string_view(item).substr(dash + 1));
+        const auto last = dash == std::string::npos
+                              ? first
+                              : parse_whole(std::string_view(item).substr(dash + 1));
         if (!first || !last || *first > *last || *last > 0xffff)
             return fail(Errc::invalid_argument, "'{}' is not a range of ports", item);
         ranges.emplace_back(static_cast<std::uint32_t>(*first), static_cast<std::uint32_t>(*last));

@@ -114,11 +114,10 @@ void blkio_v1(const ReadControl& read, BlkioStatistics& statistics) {
               [&](Number device, auto operation, std::uint64_t value) {
                   add_value(*entry_of(throttling, device).mutable_io_serviced(), operation, value);
               });
-    each_line(read("blkio.throttle.io_service_bytes"),
-              [&](Number device, auto operation, std::uint64_t value) {
-                  add_value(*entry_of(throttling, device).mutable_io_service_bytes(), operation,
-                            value);
-              });
+    each_line(read("blkio.throttle.io_service_bytes"), [&](Number device, auto operation,
+                                                           std::uint64_t value) {
+        add_value(*entry_of(throttling, device).mutable_io_service_bytes(), operation, value);
+    });
 }
 
 void io_v2(std::string_view text, BlkioStatistics& statistics) {
@@ -139,7 +138,8 @@ void io_v2(std::string_view text, BlkioStatistics& statistics) {
             const auto operation = key[0] == 'r'   ? Blkio::READ
                                    : key[0] == 'w' ? Blkio::WRITE
                                                    : Blkio::DISCARD;
-            if (key.ends_with("bytes")) add_value(*entry.mutable_io_service_bytes(), operation, *value);
+            if (key.ends_with("bytes"))
+                add_value(*entry.mutable_io_service_bytes(), operation, *value);
             if (key.ends_with("ios")) add_value(*entry.mutable_io_serviced(), operation, *value);
         }
     }

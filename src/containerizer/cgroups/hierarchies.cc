@@ -8,9 +8,9 @@
 namespace tepui::containerizer::cgroups {
 namespace {
 
-constexpr std::string_view k_known[] = {"cpu",    "cpuacct", "memory",  "pids",       "freezer",
-                                        "cpuset", "blkio",   "devices", "net_cls",    "perf_event",
-                                        "hugetlb", "io"};
+constexpr std::string_view k_known[] = {"cpu",     "cpuacct",    "memory",  "pids",
+                                        "freezer", "cpuset",     "blkio",   "devices",
+                                        "net_cls", "perf_event", "hugetlb", "io"};
 
 struct Mount {
     std::string point;

@@ -24,11 +24,11 @@ struct AllowedDevice {
 
 /// What the cgroups/* isolators are told by flags; defaults as in Mesos.
 struct CgroupOptions {
-    bool limit_swap = false;                  // The memory limit is one of memory and swap.
-    bool revocable_cpu_low_priority = true;   // A hundredth of the shares of other CPUs.
+    bool limit_swap = false;                 // The memory limit is one of memory and swap.
+    bool revocable_cpu_low_priority = true;  // A hundredth of the shares of other CPUs.
     std::optional<std::uint16_t> net_cls_primary_handle;
     NumberRange net_cls_secondary_handles{1, 0xffff};
-    std::vector<std::string> perf_events;     // Empty: nothing is sampled.
+    std::vector<std::string> perf_events;  // Empty: nothing is sampled.
     Duration perf_interval = std::chrono::minutes{1};
     Duration perf_duration = std::chrono::seconds{10};
     std::vector<AllowedDevice> allowed_devices;  // Beside those that every container has.

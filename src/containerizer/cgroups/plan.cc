@@ -26,10 +26,10 @@ std::uint64_t scaled(double value, std::uint64_t scale, std::uint64_t low, std::
 void plan_cpu(const Limits& limits, Version version, std::vector<Setting>& settings) {
     const bool low = limits.cpus_low_priority;
     if (limits.cpus && version == Version::v1)
-        settings.push_back({"cpu", "cpu.shares",
-                            fmt::to_string(scaled(*limits.cpus,
-                                                  low ? k_low_shares_a_cpu : k_shares_a_cpu, 2,
-                                                  k_shares_max))});
+        settings.push_back(
+            {"cpu", "cpu.shares",
+             fmt::to_string(scaled(*limits.cpus, low ? k_low_shares_a_cpu : k_shares_a_cpu, 2,
+                                   k_shares_max))});
     if (limits.cpus && version == Version::v2)
         settings.push_back(
             {"cpu", "cpu.weight", fmt::to_string(scaled(*limits.cpus, low ? 1 : 100, 1, 10'000))});

@@ -33,9 +33,9 @@ struct Setting {
 enum class Version : std::uint8_t { v1, v2 };
 
 /// The writes that make the kernel hold `limits`, in order. Sources: cpu.shares 1,024 a CPU and at
-/// least 2, 10 a CPU of low priority; a period of 100 ms with a quota of at least 1 ms; at least 32 MB of memory, below which
-/// hardly a program starts; on v2 weight 100 a CPU within 1..10,000 and the group dies as one when
-/// memory ends.
+/// least 2, 10 a CPU of low priority; a period of 100 ms with a quota of at least 1 ms; at least 32
+/// MB of memory, below which hardly a program starts; on v2 weight 100 a CPU within 1..10,000 and
+/// the group dies as one when memory ends.
 std::vector<Setting> plan(const Limits& limits, const Isolation& isolation, Version version);
 
 /// The memory limit that plan() sets, in bytes; of a number, not of infinity.

@@ -34,8 +34,7 @@ void PressureCounters::read(const std::string& directory,
                             mesos::v1::ResourceStatistics& statistics) {
     const std::lock_guard lock(mutex_);
     auto found = containers_.find(directory);
-    if (found == containers_.end())
-        found = containers_.emplace(directory, listen(directory)).first;
+    if (found == containers_.end()) found = containers_.emplace(directory, listen(directory)).first;
     for (Level& level : found->second) {
         std::uint64_t more = 0;
         if (level.events && ::read(level.events.get(), &more, sizeof more) == sizeof more)

@@ -150,7 +150,8 @@ protected:
 
 TEST_F(FakeTreeTest, ANewCpusetHasWhatItsParentHas) {
     for (const char* directory : {"", "tepui/", "tepui/c1/"})
-        for (const char* file : {"cpuset.cpus", "cpuset.mems"}) put(std::string(directory) + file, "");
+        for (const char* file : {"cpuset.cpus", "cpuset.mems"})
+            put(std::string(directory) + file, "");
     put("cpuset.cpus", "0-3\n");
     put("cpuset.mems", "0\n");
     put("tepui/cpuset.cpus", "0-1\n");  // An operator narrowed it.
@@ -167,8 +168,8 @@ TEST_F(FakeTreeTest, V2TellsPressureAndBlockDevices) {
     put("tepui/c1/memory.events", "low 1\nhigh 2\nmax 3\noom 0\noom_kill 0\n");
     put("tepui/c1/io.stat", "8:0 rbytes=10 wbytes=20 rios=1 wios=2\n");
     put("tepui/c1/memory.current", "4096\n");
-    Groups groups({Version::v2, {{"memory", mount_}, {"io", mount_}, {"perf_event", mount_}}}, "tepui",
-                  {.memory = true, .blkio = true, .perf_event = true});
+    Groups groups({Version::v2, {{"memory", mount_}, {"io", mount_}, {"perf_event", mount_}}},
+                  "tepui", {.memory = true, .blkio = true, .perf_event = true});
     EXPECT_TRUE(groups.prepare().empty());
     EXPECT_EQ(read_file(mount_ + "/cgroup.subtree_control"), "+memory +io")
         << "perf_event can't be switched on: it is always there";

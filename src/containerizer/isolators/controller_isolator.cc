@@ -8,11 +8,12 @@ ControllerIsolator::ControllerIsolator(const IsolatorContext& context, std::stri
 
 Result<void> ControllerIsolator::prepare_machine() {
     if (!groups_.directory(controller_, "any").empty()) return {};
-    return fail(Errc::unsupported,
-                "this machine has no cgroup controller '{0}' in use; the kernel must have it (see "
-                "/proc/cgroups), and a v1 one must be mounted, as in: mount -t cgroup -o {0} cgroup "
-                "/sys/fs/cgroup/{0}",
-                controller_);
+    return fail(
+        Errc::unsupported,
+        "this machine has no cgroup controller '{0}' in use; the kernel must have it (see "
+        "/proc/cgroups), and a v1 one must be mounted, as in: mount -t cgroup -o {0} cgroup "
+        "/sys/fs/cgroup/{0}",
+        controller_);
 }
 
 std::string ControllerIsolator::directory(const Isolated& isolated) const {

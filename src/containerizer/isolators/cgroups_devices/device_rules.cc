@@ -13,8 +13,7 @@ std::string number_or_all(const std::optional<std::uint32_t>& number) {
 }
 
 BpfInstruction instruction(int code, int destination, int source, int offset, int immediate) {
-    return {static_cast<std::uint8_t>(code),
-            static_cast<std::uint8_t>(destination | (source << 4)),
+    return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(destination | (source << 4)),
             static_cast<std::int16_t>(offset), immediate};
 }
 
@@ -36,11 +35,11 @@ void append_rule(const DeviceRule& rule, std::vector<BpfInstruction>& program) {
     const int type = rule.kind == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
     checks.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, k_type, 0, 0, type));
     if (rule.major)
-        checks.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, k_major, 0, 0,
-                                     static_cast<int>(*rule.major)));
+        checks.push_back(
+            instruction(BPF_JMP | BPF_JNE | BPF_K, k_major, 0, 0, static_cast<int>(*rule.major)));
     if (rule.minor)
-        checks.push_back(instruction(BPF_JMP | BPF_JNE | BPF_K, k_minor, 0, 0,
-                                     static_cast<int>(*rule.minor)));
+        checks.push_back(
+            instruction(BPF_JMP | BPF_JNE | BPF_K, k_minor, 0, 0, static_cast<int>(*rule.minor)));
     // What is asked for beyond what the rule gives must be nothing.
     checks.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_X, k_scratch, k_access, 0, 0));
     checks.push_back(instruction(BPF_ALU64 | BPF_AND | BPF_K, k_scratch, 0, 0, ~access_bits(rule)));
@@ -56,7 +55,7 @@ void append_rule(const DeviceRule& rule, std::vector<BpfInstruction>& program) {
 }  // namespace
 
 Result<DeviceRule> rule_of(const AllowedDevice& device) {
-    struct stat node {};
+    struct stat node{};
     if (::stat(device.path.c_str(), &node) != 0 ||
         (!S_ISCHR(node.st_mode) && !S_ISBLK(node.st_mode)))
         return fail(Errc::invalid_argument, "--allowed_devices: '{}' is no device of this machine",

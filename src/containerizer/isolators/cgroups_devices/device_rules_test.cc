@@ -51,9 +51,9 @@ TEST(DeviceRulesTest, TextOfV1) {
 }
 
 TEST(DeviceRulesTest, ProgramOfV2AllowsTheSame) {
-    const auto program = to_v2(device_rules(
-        {{.kind = 'b', .major = 8, .minor = 1, .write = false, .mknod = false}},
-        {DevicePlan{.path = "/dev/nvidia0", .kind = 'c', .major = 195, .minor = 0}}));
+    const auto program = to_v2(
+        device_rules({{.kind = 'b', .major = 8, .minor = 1, .write = false, .mknod = false}},
+                     {DevicePlan{.path = "/dev/nvidia0", .kind = 'c', .major = 195, .minor = 0}}));
     EXPECT_EQ(run(program, k_char, k_read | k_write, 1, 3), 1) << "null";
     EXPECT_EQ(run(program, k_char, k_read, 1, 1), 0) << "mem";
     EXPECT_EQ(run(program, k_block, k_read, 1, 3), 0) << "a block device of those numbers";

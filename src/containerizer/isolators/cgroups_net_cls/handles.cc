@@ -7,10 +7,11 @@ Result<std::uint32_t> NetClsHandles::take() {
         const std::uint32_t handle = (std::uint32_t{primary_} << 16) | secondary;
         if (taken_.insert(handle).second) return handle;
     }
-    return fail(Errc::unavailable,
-                "all {} traffic class handles of {:#x} are taken; --cgroups_net_cls_secondary_handles "
-                "gives more",
-                secondary_.second - secondary_.first + 1, primary_);
+    return fail(
+        Errc::unavailable,
+        "all {} traffic class handles of {:#x} are taken; --cgroups_net_cls_secondary_handles "
+        "gives more",
+        secondary_.second - secondary_.first + 1, primary_);
 }
 
 bool NetClsHandles::take(std::uint32_t handle) {

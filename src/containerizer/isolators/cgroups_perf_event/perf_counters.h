@@ -15,7 +15,8 @@ public:
     /// Begins to count in the cgroup `directory`. Fails with what the kernel says.
     static Result<PerfCounters> open(const std::vector<PerfEvent>& events,
                                      const std::string& directory);
-    /// Whether this machine counts the event at all: a virtual machine often has no hardware events.
+    /// Whether this machine counts the event at all: a virtual machine often has no hardware
+    /// events.
     static Result<void> probe(const PerfEvent& event);
 
     /// Adds what was counted so far.

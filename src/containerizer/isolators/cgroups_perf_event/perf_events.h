@@ -12,10 +12,10 @@ namespace tepui::containerizer {
 
 /// An event as perf_event_open(2) takes it, and where its count goes.
 struct PerfEvent {
-    std::string name;    // As in --perf_events: "cycles", "L1-dcache-load-misses".
+    std::string name;  // As in --perf_events: "cycles", "L1-dcache-load-misses".
     std::uint32_t type = 0;
     std::uint64_t config = 0;
-    std::string field;   // Of PerfStatistics.
+    std::string field;  // Of PerfStatistics.
     bool operator==(const PerfEvent&) const = default;
 };
 

@@ -56,8 +56,8 @@ public:
         std::vector<std::uint32_t> numbers;
         {
             const std::lock_guard lock(mutex_);
-            numbers = TEPUI_TRY(
-                allocation_->take(isolated.runtime_dir, static_cast<std::size_t>(asked)));
+            numbers =
+                TEPUI_TRY(allocation_->take(isolated.runtime_dir, static_cast<std::size_t>(asked)));
         }
         TEPUI_CHECK_OK(store(isolated.runtime_dir, numbers));
         for (const Gpu& gpu : inventory_.gpus)
@@ -66,7 +66,8 @@ public:
         plan.devices.insert(plan.devices.end(), inventory_.controls.begin(),
                             inventory_.controls.end());
         if (!plan.root) return {};  // With the host's files it has the host's driver.
-        for (MountPlan& mount : driver_mounts(driver_root_)) plan.mounts.push_back(std::move(mount));
+        for (MountPlan& mount : driver_mounts(driver_root_))
+            plan.mounts.push_back(std::move(mount));
         return {};
     }
 

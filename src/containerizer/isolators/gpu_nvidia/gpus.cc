@@ -55,11 +55,19 @@ DevicePlan device(std::string path, std::uint32_t major, std::uint32_t minor) {
 constexpr std::string_view k_library_dirs[] = {"/usr/lib/x86_64-linux-gnu",
                                                "/usr/lib/aarch64-linux-gnu", "/usr/lib64",
                                                "/usr/lib/nvidia", "/usr/lib"};
-constexpr std::string_view k_libraries[] = {
-    "libcuda.so",         "libcudadebugger.so",  "libnvidia-ml.so",     "libnvidia-ptxjitcompiler.so",
-    "libnvidia-nvvm.so",  "libnvidia-opencl.so", "libnvidia-encode.so", "libnvcuvid.so",
-    "libnvidia-fbc.so",   "libnvidia-cfg.so",    "libnvidia-compiler.so", "libnvidia-gpucomp.so",
-    "libnvidia-allocator.so"};
+constexpr std::string_view k_libraries[] = {"libcuda.so",
+                                            "libcudadebugger.so",
+                                            "libnvidia-ml.so",
+                                            "libnvidia-ptxjitcompiler.so",
+                                            "libnvidia-nvvm.so",
+                                            "libnvidia-opencl.so",
+                                            "libnvidia-encode.so",
+                                            "libnvcuvid.so",
+                                            "libnvidia-fbc.so",
+                                            "libnvidia-cfg.so",
+                                            "libnvidia-compiler.so",
+                                            "libnvidia-gpucomp.so",
+                                            "libnvidia-allocator.so"};
 constexpr std::string_view k_programs[] = {"nvidia-smi", "nvidia-debugdump", "nvidia-persistenced",
                                            "nvidia-cuda-mps-control", "nvidia-cuda-mps-server"};
 constexpr std::string_view k_target = "/usr/local/nvidia";
@@ -96,8 +104,8 @@ Result<GpuInventory> only(GpuInventory inventory,
     if (!numbers) return inventory;
     for (const std::uint32_t number : *numbers)
         if (std::ranges::find(inventory.gpus, number, &Gpu::number) == inventory.gpus.end())
-            return fail(Errc::invalid_argument,
-                        "--nvidia_gpu_devices: this machine has no GPU {}", number);
+            return fail(Errc::invalid_argument, "--nvidia_gpu_devices: this machine has no GPU {}",
+                        number);
     std::erase_if(inventory.gpus, [&](const Gpu& gpu) {
         return std::ranges::find(*numbers, gpu.number) == numbers->end();
     });
@@ -176,7 +184,8 @@ std::vector<MountPlan> driver_mounts(const std::string& root) {
     for (const std::string_view program : k_programs) {
         const std::string path = root + "/usr/bin/" + std::string(program);
         std::error_code error;
-        if (fs::exists(path, error)) add(path, std::string(k_target) + "/bin/" + std::string(program));
+        if (fs::exists(path, error))
+            add(path, std::string(k_target) + "/bin/" + std::string(program));
     }
     return mounts;
 }

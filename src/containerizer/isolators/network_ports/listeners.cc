@@ -54,8 +54,7 @@ bool PortRules::watches(std::uint16_t port) const {
     return !isolated_range || contains(*isolated_range, port);
 }
 
-std::set<std::uint16_t> strange_ports(const Listeners& listeners,
-                                      const std::vector<Inode>& sockets,
+std::set<std::uint16_t> strange_ports(const Listeners& listeners, const std::vector<Inode>& sockets,
                                       const std::vector<NumberRange>& given,
                                       const PortRules& rules) {
     std::set<std::uint16_t> strange;

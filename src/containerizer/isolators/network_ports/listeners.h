@@ -34,8 +34,7 @@ struct PortRules {
 };
 
 /// The ports that a container listens on and was not given, ascending.
-std::set<std::uint16_t> strange_ports(const Listeners& listeners,
-                                      const std::vector<Inode>& sockets,
+std::set<std::uint16_t> strange_ports(const Listeners& listeners, const std::vector<Inode>& sockets,
                                       const std::vector<NumberRange>& given,
                                       const PortRules& rules);
 

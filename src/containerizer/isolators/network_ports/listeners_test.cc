@@ -6,14 +6,19 @@ namespace tepui::containerizer {
 namespace {
 
 constexpr const char* k_table =
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-    "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 "
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+    "inode\n"
+    "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+    "111 1 "
     "0000 100 0 0 10 0\n"
-    "   1: 0100007F:1F91 0100007F:AAAA 01 00000000:00000000 00:00000000 00000000     0        0 222 1\n"
-    "   2: 00000000:7918 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1\n"
+    "   1: 0100007F:1F91 0100007F:AAAA 01 00000000:00000000 00:00000000 00000000     0        0 "
+    "222 1\n"
+    "   2: 00000000:7918 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+    "333 1\n"
     "   3: broken\n";
 constexpr const char* k_table6 =
-    "  sl  local_address                         remote_address                        st tx_queue\n"
+    "  sl  local_address                         remote_address                        st "
+    "tx_queue\n"
     "   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A "
     "00000000:00000000 00:00000000 00000000     0        0 444 1\n";
 
@@ -46,7 +51,8 @@ TEST(ListenersTest, PortsThatWereNotGivenAreStrange) {
 
 TEST(ListenersTest, SomePortsAreNobodysBusiness) {
     const Listeners listeners{{111, 8080}, {333, 31000}, {444, 80}};
-    const PortRules of_agent{.agent_range_only = true, .agent_range = {{31000, 32000}}, .isolated_range = {}};
+    const PortRules of_agent{
+        .agent_range_only = true, .agent_range = {{31000, 32000}}, .isolated_range = {}};
     EXPECT_EQ(strange_ports(listeners, {111, 333, 444}, {}, of_agent),
               (std::set<std::uint16_t>{31000}));
     const PortRules low{.agent_range = {}, .isolated_range = {{{1, 1023}}}};

@@ -133,11 +133,10 @@ public:
         if (text.empty()) return;  // Of an agent without this isolator, or a network of its own.
         text.pop_back();
         const std::lock_guard lock(mutex_);
-        containers_.insert_or_assign(isolated.runtime_dir,
-                                     Container{.id = isolated.container,
-                                               .cgroup = isolated.cgroup,
-                                               .parent = isolated.parent,
-                                               .ports = parse_ranges(text)});
+        containers_.insert_or_assign(isolated.runtime_dir, Container{.id = isolated.container,
+                                                                     .cgroup = isolated.cgroup,
+                                                                     .parent = isolated.parent,
+                                                                     .ports = parse_ranges(text)});
     }
 
     Result<void> update(const Isolated& isolated, const ContainerResources& resources) override {
@@ -160,7 +159,7 @@ private:
         std::string cgroup;
         std::string parent;  // Runtime directory; empty: none.
         std::vector<NumberRange> ports;
-        bool told = false;   // Its end was asked for.
+        bool told = false;  // Its end was asked for.
     };
 
     void watch_for_ever() {
@@ -196,9 +195,8 @@ private:
         for (const auto& [runtime_dir, container] : seen) {
             if (!container.parent.empty() || container.told || container.cgroup.empty()) continue;
             const std::string directory = groups_.directories(container.cgroup).front();
-            const auto strange =
-                strange_ports(listeners, sockets_of(processes_in(directory)),
-                              given(seen, runtime_dir), rules_);
+            const auto strange = strange_ports(listeners, sockets_of(processes_in(directory)),
+                                               given(seen, runtime_dir), rules_);
             if (strange.empty()) continue;
             guilty.push_back(runtime_dir);
             on_limit_(container.id, limit_of(strange));

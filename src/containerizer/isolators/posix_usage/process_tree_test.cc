@@ -28,9 +28,11 @@ TEST(ProcessTreeTest, SumsOverDescendantsOnly) {
                            .threads = 1,
                            .resident_pages = 10};
     };
-    const std::map<std::int64_t, ProcessStat> all{
-        {1, process(0, 1)}, {5, process(1, 2)}, {6, process(5, 4)}, {7, process(6, 8)},
-        {8, process(1, 16)}};
+    const std::map<std::int64_t, ProcessStat> all{{1, process(0, 1)},
+                                                  {5, process(1, 2)},
+                                                  {6, process(5, 4)},
+                                                  {7, process(6, 8)},
+                                                  {8, process(1, 16)}};
     const TreeUsage usage = usage_of_tree(all, 5);
     EXPECT_EQ(usage.processes, 3u);
     EXPECT_EQ(usage.user_ticks, 14u);
