@@ -231,13 +231,16 @@ def test_tasks_of_a_pod_have_images_too(cluster, scheduler):
     wait_clean(cluster)
 
 
-def test_run_in_the_manner_of_docker(cluster, registry):
-    done = cluster.tepui("run", "--image", "app:v1", "--env", "MODE=cli")
-    assert done.returncode == 0 and f"cli yes {SANDBOX}" in done.stdout, done
-    named = cluster.tepui("run", "--image", registry.name("base:v1"), "--workdir", "/etc", "--", "ls", "passwd")
-    assert named.returncode == 0 and named.stdout == "passwd\n", named
-    failed = cluster.tepui("run", "--image", "base:v1", "--", "sh", "-c", "exit 3")
-    assert failed.returncode == 3, failed
+def test_run_in_the_manner_of_docker(registry):
+    # Of its own: the other tests' scheduler holds all that their agent offers.
+    with Cluster(agents=1, agent_flags={**AGENT, "docker_registry": f"http://{registry.host}"}) as cluster:
+        done = cluster.tepui("run", "--image", "app:v1", "--env", "MODE=cli")
+        assert done.returncode == 0 and f"cli yes {SANDBOX}" in done.stdout, done
+        named = cluster.tepui("run", "--image", registry.name("base:v1"), "--workdir", "/etc", "--", "ls", "passwd")
+        assert named.returncode == 0 and named.stdout == "passwd\n", named
+        failed = cluster.tepui("run", "--image", "base:v1", "--", "sh", "-c", "exit 3")
+        assert failed.returncode == 3, failed
+        wait_clean(cluster)
 
 
 def test_an_agent_without_the_isolator_refuses(registry):

@@ -45,6 +45,14 @@ void remove_cgroups(const std::string& path) {
     }
 }
 
+void remove_parent_cgroups(const std::string& path, const std::vector<std::string>& kept) {
+    const std::string parent = path.substr(0, path.rfind('/'));
+    for (const std::string& mount : mount_points()) {
+        const std::string directory = mount + parent;
+        if (std::ranges::find(kept, directory) == kept.end()) ::rmdir(directory.c_str());
+    }
+}
+
 std::string devices_cgroup(const std::string& path) {
     const cgroups::Hierarchies hierarchies = cgroups::find_hierarchies();
     const auto found = hierarchies.mounts.find("devices");

@@ -32,7 +32,7 @@ constexpr const char* k_network_files[] = {"/etc/resolv.conf", "/etc/hosts", "/e
 class DockerRuntime final : public Isolator {
 public:
     explicit DockerRuntime(const IsolatorContext& context)
-        : options_(context.options), images_(context.images) {}
+        : options_(context.options), groups_(context.groups), images_(context.images) {}
     ~DockerRuntime() override { oci::remove_cgroups("/" + options_.cgroups_root); }
 
     std::string_view name() const override { return "docker/runtime"; }
@@ -57,6 +57,7 @@ private:
     void say(std::string text) { warnings_.push_back(std::move(text)); }
 
     const Options& options_;
+    const cgroups::Groups& groups_;
     images::ImageStore* const images_;
     std::optional<oci::Provisioner> provisioner_;
     Descriptor sealed_;    // A copy of the runtime.
@@ -191,8 +192,13 @@ void DockerRuntime::recover(const Isolated& isolated) {
 Result<void> DockerRuntime::cleanup(const Isolated& isolated) {
     if (images_ != nullptr) images_->unpin(isolated.name);
     if (!isolated.cgroup.empty() &&
-        ::access(provisioner_->path_of(isolated.name).c_str(), F_OK) == 0)
+        ::access(provisioner_->path_of(isolated.name).c_str(), F_OK) == 0) {
         oci::remove_cgroups(cgroups_path(isolated.cgroup));
+        // A pod's own is ours where we limit something, and the runtime's in other hierarchies.
+        if (const std::size_t slash = isolated.cgroup.rfind('/'); slash != std::string::npos)
+            oci::remove_parent_cgroups(cgroups_path(isolated.cgroup),
+                                       groups_.directories(isolated.cgroup.substr(0, slash)));
+    }
     return provisioner_->remove(isolated.name);
 }
 
