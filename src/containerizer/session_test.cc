@@ -88,7 +88,8 @@ protected:
     /// A task that has reached its command.
     Task running(LaunchSpec spec) {
         Task task = launch(std::move(spec));
-        EXPECT_TRUE(task.await_started().has_value());
+        const auto begun = task.await_started();
+        EXPECT_TRUE(begun.has_value()) << begun.error().error.text;
         return task;
     }
     /// A new agent that takes over these, all of which must run; their ends go to order_.
@@ -231,13 +232,17 @@ TEST_F(SessionTest, AttachesToTheTerminalOfATask) {
     auto one = containerizer_->attach(task.id);
     auto two = containerizer_->attach(task.id);
     ASSERT_TRUE(one.has_value() && two.has_value());
+    const auto deadline = std::chrono::steady_clock::now() + k_deadline;
+    while (read(task.sandbox + "/stdout").find("20 50") == std::string::npos &&
+           std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
     const std::uint16_t size[] = {33, 77};
     std::string packet = "w";
     packet.append(reinterpret_cast<const char*>(size), sizeof size);
     say(one->get(), packet);
     say(one->get(), "iword\n");
     const std::string heard = read_until(one->get(), "33 77");
-    EXPECT_NE(heard.find("osaid:word"), std::string::npos) << heard;
+    EXPECT_NE(heard.find("said:word"), std::string::npos) << heard;
     EXPECT_NE(read_until(two->get(), "33 77").find("said:word"), std::string::npos);
     // A reader who leaves, and one who never reads, are nobody's loss.
     *one = {};
@@ -252,6 +257,7 @@ TEST_F(SessionTest, ASlowReaderIsDroppedAndTheTaskGoesOn) {
     LaunchSpec what = spec(
         "t", "read x; yes 0123456789012345678901234567890123456789 | head -c 30000000; echo done");
     what.info.emplace();
+    what.info->set_type(mesos::v1::ContainerInfo::MESOS);
     what.info->mutable_tty_info();
     Task task = running(std::move(what));
     auto slow = containerizer_->attach(task.id);
