@@ -9,6 +9,7 @@
 
 #include "containerizer/beneath.h"
 #include "containerizer/cgroups/files.h"
+#include "containerizer/isolators/docker_runtime/docker_runtime.h"
 #include "containerizer/linux_containerizer.h"
 #include "containerizer/names.h"
 
@@ -21,13 +22,17 @@ Result<void> LinuxContainerizer::enter_parent(Container& container, const Launch
         found->second->cancelled)
         return fail(Errc::not_found, "container '{}', which '{}' belongs in, does not run",
                     *spec.parent, spec.container);
-    if (found->second->parent)
-        return fail(Errc::unsupported, "container '{}' is nested itself: one level is all there is",
-                    *spec.parent);
     container.parent = found->second;
-    container.cgroup = spec.share_cgroups ? "" : container.parent->cgroup + "/" + container.name;
+    // An OCI runtime wants a cgroup of its own; without limits it shares the parent's.
+    container.cgroup = spec.share_cgroups && !has_image(spec) ? "" : cgroup_of(*container.parent) + "/" + container.name;
     ++container.parent->nested;
     return {};
+}
+
+const std::string& LinuxContainerizer::cgroup_of(const Container& container) {
+    const Container* each = &container;
+    while (each->cgroup.empty() && each->parent) each = each->parent.get();
+    return each->cgroup;
 }
 
 Result<void> LinuxContainerizer::write_nest(const Container& container) const {
