@@ -387,6 +387,8 @@ TEST_F(AgentTest, RefusalsInTheirOrder) {
     }
     EXPECT_THAT(*call(R"({"type":"PRUNE_IMAGES","prune_images":{}})").body,
                 HasSubstr("PRUNE_IMAGES"));
+    EXPECT_THAT(*call(R"({"type":"PRUNE_IMAGES"})").body, HasSubstr("--image_providers"));
+    EXPECT_EQ(*fetch(agent->port(), "/images").body, R"({"bytes":0,"images":[]})");
     const auto get = fetch(agent->port(), "/api/v1");
     EXPECT_EQ(get.status, 405U);
     EXPECT_EQ(get.headers.find("Allow"), "POST");
