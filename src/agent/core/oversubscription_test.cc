@@ -50,6 +50,7 @@ TEST(Oversubscribed, TheMasterHearsWhatIsNewsAndAllOfItWhenItIsNew) {
     world.feed(OversubscriptionEstimated{revocable_cpus(3)});
     EXPECT_THAT(told(world), ElementsAre(2.0)) << "nobody is there to be told";
     world.connect();
+    world.advance(1min);  // It waits for a moment before it registers.
     EXPECT_THAT(told(world), ElementsAre(2.0, 3.0));
 }
 
