@@ -104,7 +104,13 @@ private:
     const Duration timeout_;
 };
 
-tcp::endpoint loopback(bool ipv6, std::uint16_t port) {
+/// Where a probe looks: at the loopback address, unless the container has one of its own.
+tcp::endpoint endpoint_of(const TcpProbe& target) {
+    error_code error;
+    const auto address = asio::ip::make_address(target.address, error);
+    if (!target.address.empty() && !error) return {address, target.port};
+    const bool ipv6 = target.ipv6;
+    const std::uint16_t port = target.port;
     if (ipv6) return {asio::ip::address_v6::loopback(), port};
     return {asio::ip::address_v4::loopback(), port};
 }
@@ -122,7 +128,7 @@ public:
 
 private:
     asio::awaitable<ProbeResult> look() override {
-        const error_code error = co_await connect(loopback(target_.ipv6, target_.port));
+        const error_code error = co_await connect(endpoint_of(target_));
         if (is_own_fault(error)) co_return ProbeResult{Outcome::failed, 0, error.message()};
         ProbeResult result = answered(error ? 0 : 1);
         if (error) result.why = error.message();
@@ -149,7 +155,9 @@ private:
     };
 
     asio::awaitable<ProbeResult> look() override {
-        ProbeUrl url{target_.scheme == "https", target_.ipv6 ? "::1" : "127.0.0.1", target_.port,
+        const std::string loopback = target_.ipv6 ? "::1" : "127.0.0.1";
+        ProbeUrl url{target_.scheme == "https",
+                     target_.address.empty() ? loopback : target_.address, target_.port,
                      target_.path};
         for (int redirects = 0; redirects <= redirects_max; ++redirects) {
             const Result<Answer> answer = co_await ask(url);

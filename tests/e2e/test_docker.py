@@ -51,7 +51,7 @@ def wait_output(cluster, agent, task, text, name="stdout"):
 
 
 def sandbox_of(agent, task):
-    return next(pathlib.Path(agent.work_dir).glob(f"slaves/*/frameworks/*/executors/{task}/runs/latest"))
+    return next(pathlib.Path(agent.work_dir).glob(f"slaves/*/frameworks/*/executors/{task}/runs/*"))
 
 
 def wait_gone(dockerd):

@@ -30,12 +30,14 @@ struct HttpProbe {
     std::uint16_t port = 0;
     std::string path = "/";
     bool ipv6 = false;  // [::1] instead.
+    std::string address = {};  // Of a container with a network of its own; empty: as above.
     bool operator==(const HttpProbe&) const = default;
 };
 /// A connection to 127.0.0.1:port. Answered with 1 or 0: made or refused.
 struct TcpProbe {
     std::uint16_t port = 0;
     bool ipv6 = false;
+    std::string address = {};  // As in HttpProbe.
     bool operator==(const TcpProbe&) const = default;
 };
 using ProbeTarget = std::variant<CommandProbe, HttpProbe, TcpProbe>;

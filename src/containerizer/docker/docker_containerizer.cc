@@ -193,15 +193,11 @@ void DockerContainerizer::destroy(const ContainerId& id) {
 }
 
 void DockerContainerizer::forget(const ContainerId& container) {
-    std::error_code ignored;
     if (!knows(container)) return;
     post([this, container] {
-        const auto kept = kept_.extract(container);
-        if (kept.empty()) return;
+        if (kept_.erase(container) == 0) return;
         std::error_code ignored;
         std::filesystem::remove_all(record_path(container), ignored);
-        if (!kept.mapped().empty())
-            spawn(remove_surely(kept.mapped(), options_.docker.remove_delay));
     });
 }
 

@@ -116,6 +116,7 @@ private:
     asio::awaitable<void> look_at_all();
     void on_event(const EngineEvent& event);
     asio::awaitable<void> finish(Shared container);
+    void keep_end(const ContainerId& container);
     void tell_end(const Shared& container, const std::optional<Inspected>& last);
     asio::awaitable<void> deliver(Shared container, std::string signal);
     asio::awaitable<void> stop_gently(Shared container);
@@ -146,7 +147,8 @@ private:
     Engine engine_;
     const StopPtr stop_ = std::make_shared<Stop>();
     std::map<ContainerId, Shared> containers_;
-    std::map<ContainerId, std::string> kept_;  // Ended, not forgotten: ids in the Engine.
+    std::set<ContainerId> kept_;     // Ended, not forgotten.
+    std::deque<ContainerId> ended_;  // The same and forgotten ones, oldest first.
     std::set<std::string> removing_;           // Ids and names that remove_surely() sees to.
     bool recovered_ = false;  // recover() was called: what is in neither is nobody's.
 

@@ -107,7 +107,7 @@ Found DockerContainerizer::recognise(const Shared& container, const Result<Inspe
         container->phase = Phase::ended;
         container->logs.reset();
         containers_.erase(container->id);
-        kept_.insert_or_assign(container->id, std::string());
+        keep_end(container->id);
         if (never_ran) spawn(remove_surely(inspected->id, 0s));
         found.running = false;
         found.exited = Exited{};
@@ -153,7 +153,7 @@ asio::awaitable<void> DockerContainerizer::sweep(std::vector<Listed> listed) {
     std::error_code error;
     std::set<std::string> wanted;
     for (const auto& [id, container] : containers_) wanted.insert(container->record);
-    for (const auto& [id, engine_id] : kept_) wanted.insert(record_path(id));
+    for (const ContainerId& id : kept_) wanted.insert(record_path(id));
     std::vector<std::string> stale;
     for (std::filesystem::directory_iterator it(options_.runtime_dir, error), end;
          !error && it != end; it.increment(error))

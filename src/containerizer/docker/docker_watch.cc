@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "containerizer/docker/docker_containerizer.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr Duration k_pause = 200ms;
 constexpr Duration k_pause_max = 5s;
 constexpr Duration k_logs_patience = 5s;
+constexpr std::size_t k_ends_kept_max = 1'024;
 
 std::string signal_name(int signal) {
     switch (signal) {
@@ -108,9 +110,23 @@ void DockerContainerizer::tell_end(const Shared& container, const std::optional<
     for (const StopPtr& probe : std::exchange(container->probes, {})) probe->request();
     container->logs.reset();
     containers_.erase(container->id);
-    kept_.insert_or_assign(container->id, last ? last->id : std::string());
+    keep_end(container->id);
+    // Kept in the Engine for so long; an agent that dies before it stored the end reads it there.
+    if (last) spawn(remove_surely(last->id, options_.docker.remove_delay));
     const bool ran = last && last->status != "created";
     container->exited(ran ? exit_of(*last, container->mem_mb) : Exited{});
+}
+
+/// Records of ended containers stay until forget(), and not more than so many.
+void DockerContainerizer::keep_end(const ContainerId& container) {
+    kept_.insert(container);
+    ended_.push_back(container);
+    if (ended_.size() <= k_ends_kept_max) return;
+    const ContainerId oldest = ended_.front();
+    ended_.pop_front();
+    if (kept_.erase(oldest) == 0 || containers_.contains(oldest)) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(record_path(oldest), ignored);
 }
 
 void DockerContainerizer::signal_here(const ContainerId& id, int signal) {
