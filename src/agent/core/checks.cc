@@ -83,6 +83,22 @@ ProbeTarget target_of(const v1::CheckInfo& check) {
     }
 }
 
+/// A container with a network of its own is looked at there, by its first address of that kind.
+ProbeTarget at_address_of(const TaskRun& task, ProbeTarget target) {
+    const auto address = [&](bool ipv6) -> std::string {
+        const auto wanted = ipv6 ? v1::NetworkInfo::IPv6 : v1::NetworkInfo::IPv4;
+        for (const v1::NetworkInfo& network : task.container_status.network_infos()) {
+            for (const v1::NetworkInfo::IPAddress& ip : network.ip_addresses()) {
+                if (ip.protocol() == wanted) return ip.ip_address();
+            }
+        }
+        return {};
+    };
+    if (auto* http = std::get_if<HttpProbe>(&target)) http->address = address(http->ipv6);
+    if (auto* tcp = std::get_if<TcpProbe>(&target)) tcp->address = address(tcp->ipv6);
+    return target;
+}
+
 v1::CheckStatusInfo empty_result(const v1::CheckInfo& check) {
     v1::CheckStatusInfo result;
     result.set_type(check.type());
@@ -230,10 +246,9 @@ void on_check_due(Context& context, TimerKind kind, const ContainerId& container
     if (task == nullptr || !may_be_looked_at(*task) || probe_of(task->checks, kind)) return;
     const ProbeId probe{context.state.next_probe++};
     probe_of(task->checks, kind) = probe;
-    context.effects.push_back(StartProbe{probe, container,
-                                         kind == TimerKind::health
-                                             ? target_of(task->info.health_check())
-                                             : target_of(task->info.check()),
+    ProbeTarget target = kind == TimerKind::health ? target_of(task->info.health_check())
+                                                   : target_of(task->info.check());
+    context.effects.push_back(StartProbe{probe, container, at_address_of(*task, std::move(target)),
                                          pace_of(*task, kind).timeout});
 }
 

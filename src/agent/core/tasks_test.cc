@@ -47,6 +47,24 @@ TEST(Tasks, StartingThenRunningAsTheExecutorSaysIt) {
     EXPECT_NE(updates[0].uuid(), updates[1].uuid());
 }
 
+TEST(Tasks, AContainerWithANetworkOfItsOwnIsToldWithItsAddress) {
+    Started world;
+    world.containers_start = false;
+    world.run_task("t");
+    ContainerStarted started{world.container_of("t"), 7, {}};
+    auto& network = *started.status.add_network_infos();
+    network.set_name("bridge");
+    network.add_ip_addresses()->set_ip_address("172.17.0.2");
+    started.status.mutable_cgroup_info()->mutable_net_cls()->set_classid(5);
+    world.feed(started);
+    const auto& container = world.updates("t").back().container_status();
+    ASSERT_EQ(container.network_infos_size(), 1);
+    EXPECT_EQ(container.network_infos(0).name(), "bridge");
+    EXPECT_EQ(container.network_infos(0).ip_addresses(0).ip_address(), "172.17.0.2");
+    EXPECT_EQ(container.cgroup_info().net_cls().classid(), 5U);
+    EXPECT_EQ(container.executor_pid(), 7U);
+}
+
 TEST(Tasks, LaunchesOnlyWhatIsDurable) {
     Started world;
     world.store_answers = false;
