@@ -51,11 +51,12 @@ void ShimLinks::send(std::uint64_t link, int signal) {
     if (found != links_.end()) send_signal(found->second->connection.get(), signal);
 }
 
-bool ShimLinks::send_probe(std::uint64_t link, int config, int answer) {
+bool ShimLinks::send_request(std::uint64_t link, int request,
+                             const std::vector<int>& descriptors) {
     const std::lock_guard lock(mutex_);
     const auto found = links_.find(link);
     return found != links_.end() &&
-           containerizer::send_probe(found->second->connection.get(), config, answer);
+           containerizer::send_request(found->second->connection.get(), request, descriptors);
 }
 
 void ShimLinks::read(std::uint64_t number) {

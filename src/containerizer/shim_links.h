@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "containerizer/descriptor.h"
 #include "shim/protocol.h"
@@ -30,8 +31,9 @@ public:
     std::uint64_t add(Descriptor connection, Handlers handlers);
     /// Sends a signal request; nothing happens when the connection is closed.
     void send(std::uint64_t link, int signal);
-    /// Sends a probe request with its two descriptors; false when the connection is closed.
-    bool send_probe(std::uint64_t link, int config, int answer);
+    /// Sends a request (SHIM_PROBE, SHIM_ATTACH) with its descriptors; false when the connection is
+    /// closed.
+    bool send_request(std::uint64_t link, int request, const std::vector<int>& descriptors);
     /// Ends the thread; handlers are not called any more.
     void stop();
 

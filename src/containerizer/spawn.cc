@@ -107,23 +107,25 @@ Result<Descriptor> connect_shim(const std::string& runtime_dir) {
     return connect_to(TEPUI_TRY(socket_address(runtime_dir)));
 }
 
-bool send_probe(int connection, int config, int answer) {
-    shim_request request{SHIM_VERSION, SHIM_PROBE};
-    const int descriptors[] = {config, answer};
-    alignas(cmsghdr) char ancillary[CMSG_SPACE(sizeof descriptors)] = {};
-    iovec body{&request, sizeof request};
+bool send_request(int connection, int request, const std::vector<int>& descriptors) {
+    constexpr std::size_t count_max = 5;
+    if (descriptors.empty() || descriptors.size() > count_max) return false;
+    shim_request body_of_it{SHIM_VERSION, request};
+    alignas(cmsghdr) char ancillary[CMSG_SPACE(count_max * sizeof(int))] = {};
+    const std::size_t size = descriptors.size() * sizeof(int);
+    iovec body{&body_of_it, sizeof body_of_it};
     msghdr message{};
     message.msg_iov = &body;
     message.msg_iovlen = 1;
     message.msg_control = ancillary;
-    message.msg_controllen = sizeof ancillary;
+    message.msg_controllen = CMSG_SPACE(size);
     cmsghdr* part = CMSG_FIRSTHDR(&message);
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof descriptors);
-    std::memcpy(CMSG_DATA(part), descriptors, sizeof descriptors);
+    part->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(part), descriptors.data(), size);
     return ::sendmsg(connection, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-           static_cast<ssize_t>(sizeof request);
+           static_cast<ssize_t>(sizeof body_of_it);
 }
 
 bool send_signal(int connection, int signal) {

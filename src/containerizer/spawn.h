@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "containerizer/descriptor.h"
@@ -28,8 +29,9 @@ Result<Descriptor> connect_shim(const std::string& runtime_dir);
 /// A file in memory with these bytes.
 Result<Descriptor> memory_file(const std::string& bytes);
 
-/// Asks for a probe; false when the shim is gone or does not listen.
-bool send_probe(int connection, int config, int answer);
+/// Asks for a probe, a session or to be attached, with at most 5 descriptors; false when the shim is
+/// gone or does not listen.
+bool send_request(int connection, int request, const std::vector<int>& descriptors);
 
 /// Sends `signal`; false when the shim is gone or does not listen.
 bool send_signal(int connection, int signal);
