@@ -99,7 +99,7 @@ private:
     Result<std::uint64_t> running_link(const ContainerId& id);
     Result<void> try_session(const SessionSpec& spec, const OnSession& opened,
                              const OnExited& exited);
-    Result<void> try_probe(const ContainerId& id, const ProbeSpec& spec, const OnProbed& done);
+    Result<void> try_probe(const ContainerId& id, const ProbeSpec& spec, int answer);
 
     // Isolators (linux_isolators.cc), on workers.
     Isolated isolated(const Container& container) const;

@@ -69,7 +69,8 @@ void Probes::wake() const {
     (void)!::write(wake_.get(), &one, sizeof one);
 }
 
-void Probes::add(const ContainerId& container, Descriptor answer, Duration timeout, Done done) {
+std::uint64_t Probes::add(const ContainerId& container, Descriptor answer, Duration timeout,
+                          Done done) {
     const Duration allowed = std::clamp(timeout, Duration::zero(), k_timeout_max);
     const std::lock_guard lock(mutex_);
     const std::uint64_t number = next_++;
@@ -82,6 +83,18 @@ void Probes::add(const ContainerId& container, Descriptor answer, Duration timeo
     event.data.u64 = number;
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
     wake();
+    return number;
+}
+
+void Probes::give_up(std::uint64_t number, const Error& error) {
+    std::optional<Probe> probe;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = probes_.find(number);
+        if (found == probes_.end()) return;
+        probe = take(found);
+    }
+    probe->done(std::unexpected(error));
 }
 
 void Probes::cancel(const ContainerId& container) {

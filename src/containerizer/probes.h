@@ -31,7 +31,10 @@ public:
     /// Takes over the agent's end of a probe's socket pair (see shim/protocol.h). `done` runs on
     /// the thread of this, once: when nothing of the probe is left, or a few seconds after the
     /// timeout, should the kernel hold on to it.
-    void add(const ContainerId& container, Descriptor answer, Duration timeout, Done done);
+    /// Returns its number here.
+    std::uint64_t add(const ContainerId& container, Descriptor answer, Duration timeout, Done done);
+    /// It could not be started; nothing happens when it is over or cancelled.
+    void give_up(std::uint64_t number, const Error& error);
     /// Ends the container's probes; their `done` is not called.
     void cancel(const ContainerId& container);
     /// Ends all of them and the thread.
