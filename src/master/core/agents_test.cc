@@ -646,6 +646,25 @@ TEST(Reregistration, AnEndThatWasAcknowledgedIsNotTakenInAgain) {
     EXPECT_EQ(shell.state().frameworks.at(scheduler.id).tasks.size(), 1u);
 }
 
+TEST(Reregistration, AnEndThatWasNotAcknowledgedComesBackWithItsAgent) {
+    FakeShell shell;
+    FakeAgent agent = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, agent, "t1");
+    agent.update(scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    shell.close_link(agent.link);
+    let_time_out(shell);
+    ASSERT_TRUE(shell.state().unreachable_agents.contains(agent.id));
+
+    mesos::v1::Task ended = reported_task(scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    ended.set_status_update_state(mesos::v1::TASK_FINISHED);
+    ended.set_status_update_uuid(updates[0].uuid());
+    agent.reregister({ended}, {});
+    EXPECT_EQ(shell.state().frameworks.at(scheduler.id).tasks.size(), 1u);
+}
+
 TEST(Reregistration, ATaskOfAnotherAgentIsKilled) {
     FakeShell shell;
     FakeAgent first = register_agent(shell, agent_info("node1"));

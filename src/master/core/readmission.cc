@@ -148,9 +148,11 @@ void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1:
 }
 
 // The framework has acknowledged this end; the agent's words crossed the acknowledgement. Taken in
-// again it would wait for another one, which never comes.
+// again it would wait for another one, which never comes. (An end that went with its agent before
+// it was acknowledged keeps no uuid, see end_task().)
 bool was_acknowledged(const Framework& framework, const mesos::v1::Task& reported) {
-    if (!is_terminal(reported.status_update_state())) return false;
+    if (!is_terminal(reported.status_update_state()) || reported.status_update_uuid().empty())
+        return false;
     return std::ranges::any_of(framework.completed_tasks, [&](const auto& ended) {
         return ended->task_id().value() == reported.task_id().value() &&
                ended->status_update_uuid() == reported.status_update_uuid();

@@ -177,6 +177,8 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
     TEPUI_ASSERT(it != framework.tasks.end());
     Task& task = it->second;
     if (is_terminal(task.info->state())) {
+        // Nobody acknowledged its end: an agent that comes back and tells it is heard.
+        edit(task.info).clear_status_update_uuid();
         complete_task(turn, framework, agent, status.task);
         return;
     }
