@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.cluster import TEPUI, free_port, request
+from harness.cluster import TEPUI, free_port, free_ports, request
 from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
@@ -121,7 +121,7 @@ def mounts():
 
 
 def up(work_dir, agents):
-    port = free_port()
+    port = free_ports(3)
     reader, writer = os.pipe()
     done = subprocess.run([TEPUI, "up", "--detach", f"--agents={agents}", f"--port={port}", f"--work-dir={work_dir}"],
                           capture_output=True, text=True, timeout=120, check=False, pass_fds=[writer])
@@ -161,7 +161,7 @@ def test_two_clusters_then_down_leaves_nothing(tmp_path):
 
 
 def test_up_in_the_foreground_ends_on_interrupt(tmp_path):
-    port = free_port()
+    port = free_ports(3)
     child = subprocess.Popen([TEPUI, "up", "--agents=1", f"--port={port}", f"--work-dir={tmp_path}"], stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, text=True)
     seen = ""

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal as signals
 import socket
@@ -22,6 +23,19 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def free_ports(count):
+    """The first of so many free ports in a row; below those that connections get, one of which may come in between."""
+    for first in random.sample(range(20_000, 32_000), 1_000):
+        with contextlib.ExitStack() as probes:
+            try:
+                for port in range(first, first + count):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                return first
+            except OSError:
+                continue
+    raise AssertionError(f"no {count} free ports in a row")
 
 
 def request(port, method, path, body=None, headers=None, timeout=20):
