@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/assert.h"
 #include "containerizer/images/challenge.h"
 #include "containerizer/images/docker_config.h"
 #include "containerizer/images/image_name.h"
@@ -19,8 +20,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parse_image_gc(bytes);
     (void)parse_registry(bytes);
     const auto name = parse_image_name(bytes, {});
+    if (!name) return 0;
     // A canonical name means the same image.
-    if (name && canonical(*parse_image_name(canonical(*name), {})) != canonical(*name))
-        __builtin_trap();
+    const auto again = parse_image_name(canonical(*name), {});
+    TEPUI_ASSERT_WHY(again.has_value(), canonical(*name));
+    TEPUI_ASSERT(canonical(*again) == canonical(*name));
     return 0;
 }

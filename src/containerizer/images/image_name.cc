@@ -147,8 +147,7 @@ Result<ImageName> parse_image_name(std::string_view text, const DefaultRegistry&
         if (!is_tag(name.tag)) return bad("its tag is not letters, digits, '_', '.' and '-'");
         rest = rest.substr(0, colon);
     }
-    if (rest.empty() || rest.size() > k_name_bytes_max)
-        return bad("its repository is empty or longer than 255 bytes");
+    if (rest.empty()) return bad("its repository is empty");
     for (std::size_t begin = 0; begin <= rest.size();) {
         const std::size_t end = std::min(rest.find('/', begin), rest.size());
         if (!is_repository_part(rest.substr(begin, end - begin)))
@@ -160,6 +159,8 @@ Result<ImageName> parse_image_name(std::string_view text, const DefaultRegistry&
     name.repository = rest;
     if (name.registry == k_hub && rest.find('/') == std::string_view::npos)
         name.repository.insert(0, "library/");
+    if (name.repository.size() > k_name_bytes_max)
+        return bad("its repository is longer than 255 bytes");
     if (name.tag.empty() && name.digest.empty()) name.tag = "latest";
     return name;
 }

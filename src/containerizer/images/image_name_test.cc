@@ -55,6 +55,13 @@ TEST(ImageName, IsReadAsDockerReadsIt) {
     }
 }
 
+TEST(ImageName, IsAsLongAsItsWholeRepositoryMayBe) {
+    const std::string longest(255 - std::string("library/").size(), 'a');
+    EXPECT_TRUE(parse_image_name(longest, {}));
+    EXPECT_FALSE(parse_image_name(longest + "a", {})) << "with what the hub puts before it";
+    EXPECT_TRUE(parse_image_name("h:1/" + longest + "a", {}));
+}
+
 TEST(ImageName, WithADigestIsKnownByIt) {
     const auto both = parse_image_name("h:1/a:v1@" + k_digest, {});
     ASSERT_TRUE(both);
