@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "containerizer/beneath.h"
 
@@ -32,8 +34,20 @@ void remove_leftovers(const std::string& directory) {
 }
 
 /// Nobody answered, as opposed to an answer that it is not to be had.
+constexpr std::chrono::milliseconds k_lock_patience{3'000};
+
 bool is_silence(const Error& error) {
     return error.code == Errc::io || error.code == Errc::unavailable || error.code == Errc::timeout;
+}
+
+/// An agent that was killed lets go when the last process is gone that it had begun to make.
+bool lock_within(int file, std::chrono::milliseconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() >= deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
 }
 
 }  // namespace
@@ -55,7 +69,7 @@ Result<void> Cache::take_directory() {
     if (::fchmod(directory.get(), 0700) != 0)
         return fail(Errc::io, "cannot set the mode of '{}': {}", directory_, errno_text());
     lock_ = TEPUI_TRY(open_beneath(directory.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-    if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0)
+    if (!lock_within(lock_.get(), k_lock_patience))
         return fail(Errc::conflict,
                     "'{}' is in use by another agent; give each an own --fetcher_cache_dir",
                     directory_);
