@@ -15,24 +15,10 @@
 // Tells the shim the task's pid. It travels as credentials, which the kernel translates into the
 // pid that the host sees.
 static void send_pid(int control, pid_t task) {
-    struct init_message message = {.kind = 0};
-    struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
-    union {
-        char bytes[CMSG_SPACE(sizeof(struct ucred))];
-        struct cmsghdr align;
-    } ancillary;
-    memset(&ancillary, 0, sizeof ancillary);
-    struct msghdr header = {.msg_iov = &body,
-                            .msg_iovlen = 1,
-                            .msg_control = ancillary.bytes,
-                            .msg_controllen = sizeof ancillary.bytes};
-    struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_CREDENTIALS;
-    part->cmsg_len = CMSG_LEN(sizeof(struct ucred));
+    const struct init_message message = {.kind = 0};
     const struct ucred who = {.pid = task, .uid = getuid(), .gid = getgid()};
-    memcpy(CMSG_DATA(part), &who, sizeof who);
-    (void)!sendmsg(control, &header, MSG_NOSIGNAL);
+    const struct beside given = {.kind = SCM_CREDENTIALS, .data = &who, .size = sizeof who};
+    send_beside(control, &message, sizeof message, &given, 0);
 }
 
 // `shared`: this is no namespace's first process, so that the kernel ends nobody with it.
@@ -75,7 +61,8 @@ static void obey(const struct plan* plan, int control, pid_t task, bool shared) 
     kill(message.signal == SIGTERM ? -1 : task, message.signal);
 }
 
-_Noreturn void init_run(const struct plan* asked, const struct wiring* wiring, uint64_t namespaces) {
+_Noreturn void init_run(const struct plan* asked, const struct wiring* wiring,
+                        uint64_t namespaces) {
     // The shim may have died before this line: then `control` is closed, which obey() sees.
     const bool shared = asked->pid_ns[0] != 0;
     if (shared)

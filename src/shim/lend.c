@@ -51,24 +51,9 @@ void lend_pid_namespace(struct shim* shim, int to) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)of);
     const int fd = of > 0 && !shim->ended ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    uint32_t answer = fd < 0 ? (uint32_t)ESRCH : 0;
-    struct iovec body = {.iov_base = &answer, .iov_len = sizeof answer};
-    union {
-        char bytes[CMSG_SPACE(sizeof fd)];
-        struct cmsghdr align;
-    } ancillary;
-    memset(&ancillary, 0, sizeof ancillary);
-    struct msghdr header = {.msg_iov = &body, .msg_iovlen = 1};
-    if (fd >= 0) {
-        header.msg_control = ancillary.bytes;
-        header.msg_controllen = sizeof ancillary.bytes;
-        struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-        part->cmsg_level = SOL_SOCKET;
-        part->cmsg_type = SCM_RIGHTS;
-        part->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(part), &fd, sizeof fd);
-    }
-    (void)!sendmsg(to, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const uint32_t answer = fd < 0 ? (uint32_t)ESRCH : 0;
+    const struct beside given = {.kind = SCM_RIGHTS, .data = &fd, .size = fd < 0 ? 0 : sizeof fd};
+    send_beside(to, &answer, sizeof answer, &given, MSG_DONTWAIT);
     if (fd >= 0) close(fd);
 }
 

@@ -82,11 +82,6 @@ static char** merge_environment(char** under, uint32_t under_count, char** over,
     return merged;
 }
 
-// Everything that descends from this process is gone when it returns.
-static void end_all(void) {
-    tree_kill_below();
-}
-
 static pid_t start(const struct plan* plan, const struct wiring* stdio) {
     struct wiring wiring = *stdio;
     if (pipe2(wiring.failure, O_CLOEXEC) != 0) answer(SHIM_PROBE_FAILED, errno);
@@ -108,24 +103,11 @@ static pid_t start(const struct plan* plan, const struct wiring* stdio) {
 
 // `descriptor`: sent along unless it is -1.
 static void tell_started(int descriptor) {
-    struct shim_probe_answer message = {.version = SHIM_VERSION, .outcome = SHIM_SESSION_STARTED};
-    struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
-    union {
-        char bytes[CMSG_SPACE(sizeof descriptor)];
-        struct cmsghdr align;
-    } ancillary;
-    memset(&ancillary, 0, sizeof ancillary);
-    struct msghdr header = {.msg_iov = &body, .msg_iovlen = 1};
-    if (descriptor >= 0) {
-        header.msg_control = ancillary.bytes;
-        header.msg_controllen = sizeof ancillary.bytes;
-        struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-        part->cmsg_level = SOL_SOCKET;
-        part->cmsg_type = SCM_RIGHTS;
-        part->cmsg_len = CMSG_LEN(sizeof descriptor);
-        memcpy(CMSG_DATA(part), &descriptor, sizeof descriptor);
-    }
-    (void)!sendmsg(ANSWER_FD, &header, MSG_NOSIGNAL);
+    const struct shim_probe_answer message = {.version = SHIM_VERSION,
+                                              .outcome = SHIM_SESSION_STARTED};
+    const struct beside given = {
+        .kind = SCM_RIGHTS, .data = &descriptor, .size = descriptor < 0 ? 0 : sizeof descriptor};
+    send_beside(ANSWER_FD, &message, sizeof message, &given, 0);
 }
 
 // Starts what somebody talks to. This process keeps none of its stdio: the ends must be seen.
@@ -155,7 +137,7 @@ static void obey_agent(pid_t child) {
     const bool valid = got == (ssize_t)sizeof request && request.version == SHIM_VERSION &&
                        request.signal > 0 && request.signal < NSIG;
     if (!valid) {
-        end_all();
+        tree_kill_below();
         answer(SHIM_PROBE_ENDED, 0);
     }
     // Its process group: what a shell runs in the foreground has one of its own only on a terminal,
@@ -170,7 +152,7 @@ static _Noreturn void supervise(pid_t child, int signals) {
             const pid_t pid = waitpid(-1, &status, WNOHANG);
             if (pid <= 0) break;
             if (pid != child) continue;
-            end_all();
+            tree_kill_below();
             answer(SHIM_PROBE_EXITED, status);
         }
         struct pollfd watched[2] = {{.fd = ANSWER_FD, .events = POLLIN},
@@ -263,59 +245,9 @@ _Noreturn void probe_run(const struct plan* task, const struct probe_fds* fds, p
 }
 
 void probe_forward(int control, const struct probe_fds* fds) {
-    struct init_message message = {.kind = 2};
-    struct iovec body = {.iov_base = &message, .iov_len = sizeof message};
-    union {
-        char bytes[CMSG_SPACE(sizeof *fds)];
-        struct cmsghdr align;
-    } ancillary;
-    memset(&ancillary, 0, sizeof ancillary);
+    const struct init_message message = {.kind = 2};
     // A probe has no stdio, nor has a session on a terminal.
     const size_t size = fds->stdio[2] >= 0 ? sizeof *fds : offsetof(struct probe_fds, stdio);
-    struct msghdr header = {.msg_iov = &body,
-                            .msg_iovlen = 1,
-                            .msg_control = ancillary.bytes,
-                            .msg_controllen = CMSG_SPACE(size)};
-    struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(size);
-    memcpy(CMSG_DATA(part), fds, size);
-    (void)!sendmsg(control, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-static ssize_t receive(int from, void* body, size_t size, int* fds, int count, int flags) {
-    struct iovec into = {.iov_base = body, .iov_len = size};
-    union {
-        char bytes[CMSG_SPACE(PROBE_FDS * sizeof(int))];
-        struct cmsghdr align;
-    } ancillary;
-    struct msghdr header = {.msg_iov = &into,
-                            .msg_iovlen = 1,
-                            .msg_control = ancillary.bytes,
-                            .msg_controllen = sizeof ancillary.bytes};
-    for (int i = 0; i < count; ++i) fds[i] = -1;
-    const ssize_t got = recvmsg(from, &header, flags | MSG_CMSG_CLOEXEC);
-    if (got < 0) return got;
-    const struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-    if (part == NULL || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) return got;
-    // More than there is room for, the kernel has closed.
-    const int given = (int)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    for (int i = 0; i < given; ++i) {
-        int fd = -1;
-        memcpy(&fd, CMSG_DATA(part) + (size_t)i * sizeof fd, sizeof fd);
-        if (i < count)
-            fds[i] = fd;
-        else
-            close(fd);
-    }
-    return got;
-}
-
-ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count) {
-    return receive(from, body, size, fds, count, MSG_DONTWAIT);
-}
-
-ssize_t receive_with_fds_waiting(int from, void* body, size_t size, int* fds, int count) {
-    return receive(from, body, size, fds, count, 0);
+    send_beside(control, &message, sizeof message,
+                &(struct beside){.kind = SCM_RIGHTS, .data = fds, .size = size}, MSG_DONTWAIT);
 }

@@ -146,6 +146,14 @@ _Noreturn void probe_run(const struct plan* plan, const struct probe_fds* fds, p
 int join_namespaces(pid_t of, bool* pid_changed);
 // Hands a probe on to init.
 void probe_forward(int control, const struct probe_fds* fds);
+// What travels beside a packet: descriptors (SCM_RIGHTS, at most PROBE_FDS) or credentials.
+struct beside {
+    int kind;
+    const void* data;
+    size_t size;  // 0: nothing.
+};
+// Sends a packet with it; whoever does not listen misses it.
+void send_beside(int to, const void* body, size_t size, const struct beside* beside, int flags);
 // Receives a packet and up to `count` descriptors (-1 where there are fewer); as recvmsg.
 ssize_t receive_with_fds(int from, void* body, size_t size, int* fds, int count);
 // The same, but waits for the packet.

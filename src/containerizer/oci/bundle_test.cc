@@ -19,7 +19,7 @@ LaunchPlan plain() {
     plan.argv = {"/bin/app", "/bin/app", "--all", "a \"b\""};
     plan.environment = {"PATH=/bin", "A=b"};
     plan.flags = SHIM_NEW_PID_NS | SHIM_NEW_MOUNT_NS;
-    plan.root = RootPlan{"/work/provisioner/x/rootfs", "/data", false};
+    plan.root = RootPlan{"/agent/provisioner/x/rootfs", "/data", false};
     return plan;
 }
 

@@ -353,6 +353,17 @@ void add_capability(mesos::v1::FrameworkInfo& info,
     info.add_capabilities()->set_type(type);
 }
 
+mesos::v1::FrameworkInfo info_of(const FakeShell& shell, const FrameworkId& id) {
+    return *shell.state().frameworks.at(id).info;
+}
+
+mesos::v1::FrameworkInfo plain_info(bool checkpoint) {
+    mesos::v1::FrameworkInfo info = framework_info("plain");
+    info.set_checkpoint(checkpoint);
+    info.set_failover_timeout(3600);
+    return info;
+}
+
 mesos::v1::FrameworkInfo modern_info(std::string_view role) {
     mesos::v1::FrameworkInfo info = framework_info();
     info.add_roles(std::string(role));

@@ -156,6 +156,10 @@ void add_capability(mesos::v1::FrameworkInfo& info,
                     mesos::v1::FrameworkInfo::Capability::Type type);
 /// MULTI_ROLE, RESERVATION_REFINEMENT, PARTITION_AWARE, checkpointing, an hour to come back.
 mesos::v1::FrameworkInfo modern_info(std::string_view role = "*");
+/// Of one without capabilities.
+mesos::v1::FrameworkInfo plain_info(bool checkpoint);
+/// As the master has it.
+mesos::v1::FrameworkInfo info_of(const FakeShell& shell, const FrameworkId& id);
 mesos::v1::AgentInfo agent_info(std::string_view hostname = "node1",
                                 std::string_view resources = "cpus:8;mem:1024");
 mesos::v1::TaskInfo task_info(const mesos::v1::Offer& offer, std::string_view id,

@@ -12,17 +12,6 @@ namespace {
 using mesos::v1::TaskStatus;
 using ::testing::HasSubstr;
 
-mesos::v1::FrameworkInfo plain_info() {
-    mesos::v1::FrameworkInfo info = framework_info("plain");
-    info.set_checkpoint(true);
-    info.set_failover_timeout(3600);
-    return info;
-}
-
-mesos::v1::FrameworkInfo info_of(const FakeShell& shell, const FrameworkId& id) {
-    return *shell.state().frameworks.at(id).info;
-}
-
 void expect_answered(const FakeShell& shell, RequestToken request) {
     const Result<void>* answer = shell.answer(request);
     ASSERT_NE(answer, nullptr);
@@ -55,7 +44,7 @@ TEST(Gone, TellsEveryFrameworkInItsOwnWords) {
         FakeShell shell;
         FakeAgent agent = register_agent(shell);
         FakeScheduler scheduler =
-            subscribe(shell, row.partition_aware ? modern_info() : plain_info());
+            subscribe(shell, row.partition_aware ? modern_info() : plain_info(/*checkpoint=*/true));
         launch(scheduler, agent, "t1");
         agent.update(scheduler.id, "t1", mesos::v1::TASK_RUNNING);
         const std::size_t offers = scheduler.offers().size();
@@ -161,7 +150,8 @@ TEST(Gone, AnUnreachableAgentIsNotCountedTwice) {
         SCOPED_TRACE(partition_aware);
         FakeShell shell;
         FakeAgent agent = register_agent(shell);
-        FakeScheduler scheduler = subscribe(shell, partition_aware ? modern_info() : plain_info());
+        FakeScheduler scheduler =
+            subscribe(shell, partition_aware ? modern_info() : plain_info(/*checkpoint=*/true));
         launch(scheduler, agent, "t1");
         shell.pass(76s);
         ASSERT_EQ(shell.state().unreachable_task_count, 1u);
