@@ -1,0 +1,169 @@
+#include "containerizer/isolators/network_cni/network_files.h"
+
+#include <arpa/inet.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+namespace tepui::containerizer::cni {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr std::size_t k_hostname_max = 64;  // The kernel's.
+
+bool is_hostname(std::string_view name) {
+    if (name.empty() || name.front() == '-' || name.front() == '.') return false;
+    return std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '.' || c == '_';
+    });
+}
+
+bool is_address(const std::string& text) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET, text.c_str(), &address) == 1 ||
+           ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+/// One word of a resolv.conf: what comes from outside adds no lines.
+bool is_word(std::string_view text) {
+    return !text.empty() &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+Result<std::vector<std::string>> words_at(dom::element object, std::string_view key) {
+    std::vector<std::string> words;
+    dom::element value;
+    if (object[key].get(value) != simdjson::SUCCESS) return words;
+    dom::array list;
+    if (value.get(list) != simdjson::SUCCESS)
+        return fail(Errc::invalid_argument, "'{}' is no list", key);
+    for (const dom::element each : list) {
+        std::string_view word;
+        if (each.get(word) != simdjson::SUCCESS || !is_word(word))
+            return fail(Errc::invalid_argument, "'{}' has an entry that is no word", key);
+        words.emplace_back(word);
+    }
+    return words;
+}
+
+Result<DnsOptions> read_dns(dom::element json) {
+    DnsOptions dns;
+    dns.nameservers = TEPUI_TRY(words_at(json, "nameservers"));
+    for (const std::string& server : dns.nameservers)
+        if (!is_address(server))
+            return fail(Errc::invalid_argument, "the nameserver '{}' is no address", server);
+    dns.search = TEPUI_TRY(words_at(json, "search"));
+    dns.options = TEPUI_TRY(words_at(json, "options"));
+    std::string_view domain;
+    if (json["domain"].get(domain) == simdjson::SUCCESS) {
+        if (!is_word(domain)) return fail(Errc::invalid_argument, "'domain' is no word");
+        dns.domain = domain;
+    }
+    return dns;
+}
+
+Result<NetworkDns> read_entry(dom::element json) {
+    std::string_view mode;
+    if (json["network_mode"].get(mode) != simdjson::SUCCESS || mode != "CNI")
+        return fail(Errc::invalid_argument,
+                    "the 'network_mode' of an entry of \"mesos\" can only be CNI");
+    dom::element dns;
+    if (json["dns"].get(dns) != simdjson::SUCCESS || !dns.is_object())
+        return fail(Errc::invalid_argument, "an entry has no 'dns'");
+    NetworkDns entry;
+    std::string_view name;
+    if (json["network_name"].get(name) == simdjson::SUCCESS) entry.network = name;
+    entry.dns = TEPUI_TRY(read_dns(dns));
+    return entry;
+}
+
+}  // namespace
+
+std::string resolv_conf(const DnsOptions& dns) {
+    std::string text;
+    const auto add = [&](const char* key, const std::vector<std::string>& words) {
+        if (words.empty()) return;
+        text += key;
+        for (const std::string& word : words) text += " " + word;
+        text += "\n";
+    };
+    if (!dns.domain.empty()) text += "domain " + dns.domain + "\n";
+    add("search", dns.search);
+    add("options", dns.options);
+    for (const std::string& server : dns.nameservers) text += "nameserver " + server + "\n";
+    return text;
+}
+
+std::string without_loopback(std::string_view resolv_conf) {
+    std::string text;
+    std::istringstream lines{std::string(resolv_conf)};
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string key;
+        std::string value;
+        words >> key >> value;
+        if (key == "nameserver" && (value.starts_with("127.") || value == "::1")) continue;
+        text += line + "\n";
+    }
+    return text;
+}
+
+std::string hosts_file(const std::string& hostname, const std::vector<std::string>& addresses) {
+    std::string text = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
+    for (const std::string& address : addresses) text += address + " " + hostname + "\n";
+    if (addresses.empty()) text += "127.0.0.1 " + hostname + "\n";
+    return text;
+}
+
+Result<std::string> choose_hostname(const std::string& asked, std::string_view container_id) {
+    if (asked.empty()) {
+        std::string name(container_id.substr(0, k_hostname_max));
+        std::ranges::replace_if(name, [](char c) { return !is_hostname({&c, 1}); }, '-');
+        return is_hostname(name) ? name : "container";
+    }
+    if (asked.size() > k_hostname_max || !is_hostname(asked))
+        return fail(Errc::invalid_argument,
+                    "'{}' is no host's name: at most {} letters, digits, '-' and '.'", asked,
+                    k_hostname_max);
+    return asked;
+}
+
+const DnsOptions* find_dns(const std::vector<NetworkDns>& dns, const std::string& network) {
+    const DnsOptions* general = nullptr;
+    for (const NetworkDns& entry : dns) {
+        if (!entry.network) general = &entry.dns;
+        if (entry.network == network) return &entry.dns;
+    }
+    return general;
+}
+
+Result<std::vector<NetworkDns>> parse_default_dns(std::string_view json) {
+    dom::parser parser;
+    dom::element root;
+    if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || !root.is_object())
+        return fail(Errc::invalid_argument, "it is no JSON object");
+    std::vector<NetworkDns> entries;
+    dom::element given;
+    if (root["docker"].get(given) == simdjson::SUCCESS)
+        return fail(Errc::unsupported,
+                    "\"docker\": Docker containers have the DNS of the Docker Engine; give it in "
+                    "the Engine's configuration");
+    if (root["mesos"].get(given) != simdjson::SUCCESS)
+        return fail(Errc::invalid_argument, "there is no \"mesos\" in it");
+    dom::array list;
+    if (given.get(list) != simdjson::SUCCESS)
+        return fail(Errc::invalid_argument, "\"mesos\" is no list");
+    std::set<std::optional<std::string>> seen;
+    for (const dom::element each : list) {
+        entries.push_back(TEPUI_TRY(read_entry(each)));
+        if (!seen.insert(entries.back().network).second)
+            return fail(Errc::invalid_argument, "two entries of \"mesos\" are for the same network");
+    }
+    return entries;
+}
+
+}  // namespace tepui::containerizer::cni

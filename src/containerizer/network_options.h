@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tepui::containerizer {
+
+/// What goes into a resolv.conf.
+struct DnsOptions {
+    std::vector<std::string> nameservers;  // Addresses.
+    std::string domain;
+    std::vector<std::string> search;
+    std::vector<std::string> options;
+    bool operator==(const DnsOptions&) const = default;
+};
+
+/// One entry of --default_container_dns for our own containers.
+struct NetworkDns {
+    std::optional<std::string> network;  // Absent: of every network without an entry.
+    DnsOptions dns;
+    bool operator==(const NetworkDns&) const = default;
+};
+
+/// Of network/cni.
+struct NetworkOptions {
+    std::vector<std::string> plugin_dirs;  // Searched in this order; empty: where packages put them.
+    std::string config_dir;                // Of *.conf, *.conflist, *.json; empty: none.
+    bool persist = false;  // What containers are attached to is known after a reboot too.
+    bool metrics = true;   // Traffic of containers is counted in their usage.
+    std::string bridge_subnet = "10.87.0.0/16";  // Of the network "bridge" when nobody configured it.
+    std::vector<NetworkDns> dns;
+};
+
+}  // namespace tepui::containerizer
