@@ -71,7 +71,8 @@ std::vector<Flag> network_flags() {
 }
 
 Result<void> read_network_flags(const Parsed& parsed, containerizer::NetworkOptions& options) {
-    std::string_view directories = parsed.value("network_cni_plugins_dir");
+    const std::string given = parsed.value("network_cni_plugins_dir");
+    std::string_view directories = given;
     while (!directories.empty()) {
         const std::string_view directory = directories.substr(0, directories.find(':'));
         directories.remove_prefix(std::min(directories.size(), directory.size() + 1));

@@ -266,6 +266,9 @@ void NetworkCni::started(const Isolated& isolated, std::int64_t pid) {
     const std::string directory = cni::real_network_dir(isolated.runtime_dir);
     // One that shares a network would count its owner's traffic.
     if (directory != cni::network_dir(isolated.runtime_dir)) return;
+    const std::string space = directory + "/" + cni::k_space_file;
+    // Without it nothing can join the container any more; what runs in it goes on.
+    if (pid > 0 && !cni::is_kept(space)) (void)cni::keep_again(pid, space);
     const std::lock_guard lock(mutex_);
     pids_.insert_or_assign(isolated.runtime_dir, pid);
 }
@@ -330,7 +333,7 @@ Result<void> NetworkCni::cleanup(const Isolated& isolated) {
     const auto networks = cni::read_networks(directory + "/" + cni::k_state_file);
     Result<void> detached;
     if (networks) {
-        detached = detach_all(*networks, space);
+        detached = detach_all(*networks, cni::is_kept(space) ? space : "");
         // Another agent tries again, when this directory is gone.
         if (detached)
             leftovers_.drop(networks->container);
@@ -354,7 +357,10 @@ void NetworkCni::sweep(const std::vector<Isolated>& living) {
 
 }  // namespace
 
-bool has_networks(const LaunchSpec& spec) { return spec.info && cni::has_networks(*spec.info); }
+bool has_networks(const LaunchSpec& spec) {
+    return spec.info && spec.info->type() == v1::ContainerInfo::MESOS &&
+           cni::has_networks(*spec.info);
+}
 
 Result<void> check_networks(const LaunchSpec& spec, const std::vector<std::string>& isolation) {
     if (!has_networks(spec) ||

@@ -3,10 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <atomic>
 
 #include "containerizer/isolators/network_cni/network_cni_testing.h"
+#include "containerizer/isolators/network_cni/network_namespace.h"
 
 namespace tepui::containerizer {
 namespace {
@@ -197,6 +202,40 @@ TEST_F(Scripted, ImpossibleWishesAreRefused) {
                 HasSubstr("not among the 'ports'"));
 }
 
+TEST_F(Scripted, ANamespaceWhoseMountIsGoneIsKeptAgain) {
+    script("pretend", k_good);
+    configure("net", R"({"type":"pretend"})");
+    LaunchPlan plan = this->plan();
+    ASSERT_TRUE(isolator().prepare(isolated("c1"), spec("c1", {"net"}), plan));
+    const std::string space = plan.network_namespace;
+    int ready[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    const pid_t task = ::fork();
+    if (task == 0) {
+        const int there = ::open(space.c_str(), O_RDONLY);
+        if (::setns(there, CLONE_NEWNET) != 0 || ::write(ready[1], "r", 1) != 1) ::_exit(1);
+        for (;;) ::pause();
+    }
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    EXPECT_TRUE(cni::is_kept(space));
+    ASSERT_EQ(::umount2(space.c_str(), MNT_DETACH), 0);
+    EXPECT_FALSE(cni::is_kept(space));
+    isolator().started(isolated("c1"), ::getpid());
+    EXPECT_FALSE(cni::is_kept(space)) << "the agent's network is nobody else's";
+    isolator().started(isolated("c1"), task);
+    EXPECT_TRUE(cni::is_in_namespace(task, space));
+    mesos::v1::ResourceStatistics statistics;
+    isolator().usage(isolated("c1"), statistics);
+    EXPECT_TRUE(statistics.has_net_rx_bytes());
+    ::kill(task, SIGKILL);
+    ::waitpid(task, nullptr, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    EXPECT_TRUE(isolator().cleanup(isolated("c1")));
+    EXPECT_FALSE(fs::exists(space));
+}
+
 TEST_F(Scripted, AMachineWithoutPluginsIsToldSo) {
     options_.networks.plugin_dirs = {base() + "/none"};
     const auto made = make_network_cni({options_, groups_, nullptr, nullptr});
@@ -209,7 +248,8 @@ TEST_F(Scripted, AMachineWithoutPluginsIsToldSo) {
 TEST(Networks, NeedTheIsolator) {
     LaunchSpec spec;
     EXPECT_TRUE(check_networks(spec, {}));
-    spec.info.emplace().add_network_infos();
+    spec.info.emplace().set_type(mesos::v1::ContainerInfo::MESOS);
+    spec.info->add_network_infos();
     EXPECT_TRUE(check_networks(spec, {})) << "without a name it is the host's";
     spec.info->mutable_network_infos(0)->set_name("bridge");
     EXPECT_TRUE(check_networks(spec, {"filesystem/linux", "network/cni"}));

@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <array>
 #include <cstring>
@@ -17,6 +18,8 @@
 
 namespace tepui::containerizer::cni {
 namespace {
+
+constexpr auto k_nsfs_magic = 0x6e736673;  // Source: linux/magic.h.
 
 Result<void> raise_loopback() {
     const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -59,6 +62,20 @@ Result<void> remove_network_namespace(const std::string& path) {
     // Copies in the mount namespaces of other containers go with the file.
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         return fail(Errc::io, "cannot remove '{}': {}", path, errno_text());
+    return {};
+}
+
+bool is_kept(const std::string& path) {
+    struct statfs status{};
+    return ::statfs(path.c_str(), &status) == 0 && status.f_type == k_nsfs_magic;
+}
+
+Result<void> keep_again(std::int64_t pid, const std::string& path) {
+    const std::string source = fmt::format("/proc/{}/ns/net", pid);
+    if (is_in_namespace(pid, "/proc/self/ns/net"))
+        return fail(Errc::conflict, "process {} is in the agent's own network", pid);
+    if (::mount(source.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0)
+        return fail(Errc::io, "cannot keep '{}' at '{}': {}", source, path, errno_text());
     return {};
 }
 

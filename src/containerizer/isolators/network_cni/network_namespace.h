@@ -15,6 +15,13 @@ Result<void> make_network_namespace(const std::string& path);
 /// Takes it from there, wherever it was mounted too. Content when nothing is there.
 Result<void> remove_network_namespace(const std::string& path);
 
+/// Whether a namespace is kept there, as this process sees it.
+bool is_kept(const std::string& path);
+
+/// Keeps the network namespace of the process `pid` at `path` again: the mount of an agent that had
+/// a mount namespace of its own, as services of systemd may have, went with it.
+Result<void> keep_again(std::int64_t pid, const std::string& path);
+
 /// Whether the process `pid` is in the network namespace kept at `path`.
 bool is_in_namespace(std::int64_t pid, const std::string& path);
 

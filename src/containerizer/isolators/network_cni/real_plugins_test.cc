@@ -166,6 +166,30 @@ TEST_F(RealPlugins, APublishedPortLeadsToTheContainer) {
     expect_nothing_left();
 }
 
+TEST_F(RealPlugins, TheBridgeThatNobodyConfigured) {
+    const bool there = fs::exists("/sys/class/net/tepui0");
+    options_.networks.bridge_subnet = "10.198.11.0/24";
+    auto asked = spec("a", {"bridge"});
+    auto& mapping = *asked.info->mutable_network_infos(0)->add_port_mappings();
+    mapping.set_host_port(31998);
+    mapping.set_container_port(80);
+    auto& resource = *asked.resources.Add();
+    resource.set_name("ports");
+    auto& range = *resource.mutable_ranges()->add_range();
+    range.set_begin(31998);
+    range.set_end(31998);
+    launch("a", asked);
+    ASSERT_THAT(addresses("a"), SizeIs(1));
+    EXPECT_THAT(addresses("a")[0], HasSubstr("10.198.11."));
+    Descriptor server;
+    inside(space("a"), [&] { server = listener("0.0.0.0", 80); });
+    EXPECT_TRUE(reaches("127.0.0.1", 31998));
+    EXPECT_TRUE(reaches(addresses("a")[0], 80));
+    end("a");
+    EXPECT_THAT(output_of("iptables-save"), Not(HasSubstr("10.198.11.")));
+    if (!there) (void)output_of("ip link del tepui0");
+}
+
 TEST_F(RealPlugins, BandwidthIsLimitedByLabels) {
     auto asked = spec("a", {"net"});
     auto& label = *asked.info->mutable_network_infos(0)->mutable_labels()->add_labels();
