@@ -17,6 +17,7 @@ from harness.wait import wait_for
 PLUGINS = pathlib.Path("/usr/lib/cni")
 SUBNET = "10.198.7"
 BRIDGE = f"tpe{os.getpid()}"[:15]
+NOTHING = {"rules": [], "veths": [], "namespaces": [], "leases": []}
 # Serves the file "page" of its sandbox.
 SERVE = "echo {text} > page; exec busybox httpd -f -p {at} -h ."
 
@@ -93,7 +94,7 @@ def cluster(networks):
              "default_container_dns": json.dumps(dns), "network_bridge_subnet": "10.198.9.0/24"}
     with Cluster(agent_flags=flags) as running:
         yield running
-    assert networks.left() == {"rules": [], "veths": [], "namespaces": [], "leases": []}
+    assert networks.left() == NOTHING
 
 
 @pytest.fixture
@@ -286,15 +287,16 @@ def test_a_pod_shares_its_network(cluster, scheduler):
 
 
 def test_twenty_up_and_down_leave_nothing(cluster, scheduler, networks):
-    before = networks.left()
+    wait_for(lambda: networks.left() == NOTHING, "the end of what other tests ran")
     for i in range(20):
         scheduler.run(f"t{i}", "true", container=container("front"))
     for i in range(20):
         scheduler.wait_state(f"t{i}", "TASK_FINISHED")
-    assert networks.left() == before
+    assert networks.left() == NOTHING
 
 
 def test_an_agent_that_was_killed_knows_what_is_attached(cluster, scheduler, networks):
+    wait_for(lambda: networks.left() == NOTHING, "the end of what other tests ran")
     agent = cluster.agents[0]
     update = launch(scheduler, "survivor", SERVE.format(text="still", at=8080), container("front"))
     [address] = addresses(update)
@@ -318,7 +320,7 @@ def test_an_agent_that_was_killed_knows_what_is_attached(cluster, scheduler, net
     end(scheduler, "survivor")
     if scheduler.states("caught")[-1] == "TASK_RUNNING":
         end(scheduler, "caught")
-    wait_for(lambda: networks.left() == {"rules": [], "veths": [], "namespaces": [], "leases": []}, "everything to be taken back")
+    wait_for(lambda: networks.left() == NOTHING, "everything to be taken back")
 
 
 def test_tepui_run_publishes_a_port(cluster):

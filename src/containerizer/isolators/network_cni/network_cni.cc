@@ -109,7 +109,8 @@ private:
     const NetworkOptions& options_;
     const cni::Plugins plugins_;
     const cni::Leftovers leftovers_;
-    std::mutex bridge_mutex_;  // Two plugins that make the same bridge get in each other's way.
+    std::mutex bridge_mutex_;
+    std::set<std::string> bridges_;  // Networks whose bridges are there.
     std::mutex mutex_;
     std::map<std::string, std::int64_t> pids_;  // By runtime directory: whose traffic is counted.
 };
@@ -176,11 +177,15 @@ Result<void> NetworkCni::attach_all(const Isolated& isolated, const std::string&
     for (Attachment& attachment : networks.attachments) {
         attachment.begun = true;  // Known to whoever has to take it back.
         TEPUI_CHECK_OK(save(directory, networks));
-        std::unique_lock lock(bridge_mutex_, std::defer_lock);
-        if (attachment.plugins.front().type == k_bridge) lock.lock();
+        // Two plugins that make the same bridge get in each other's way: the first of each goes
+        // alone.
+        std::unique_lock first(bridge_mutex_);
+        if (attachment.plugins.front().type != k_bridge || bridges_.contains(attachment.info.name()))
+            first.unlock();
         const CniResult result = TEPUI_TRY(
             plugins_.attach(attachment, networks.container, space, held.get(), isolated.cancelled));
         attachment.result = result.json;
+        if (first) bridges_.insert(attachment.info.name());
     }
     return save(directory, networks);
 }
