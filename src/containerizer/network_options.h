@@ -22,6 +22,21 @@ struct NetworkDns {
     bool operator==(const NetworkDns&) const = default;
 };
 
+/// The same for containers of the Docker Engine.
+struct DockerNetworkDns {
+    std::string mode;                    // "bridge", "host" or "user".
+    std::optional<std::string> network;  // Of "user"; absent: of every one without an entry.
+    DnsOptions dns;
+    bool operator==(const DockerNetworkDns&) const = default;
+};
+
+/// What --default_container_dns says.
+struct DefaultDns {
+    std::vector<NetworkDns> mesos;
+    std::vector<DockerNetworkDns> docker;
+    bool operator==(const DefaultDns&) const = default;
+};
+
 /// Of network/cni.
 struct NetworkOptions {
     std::vector<std::string> plugin_dirs;  // Searched in this order; empty: where packages put them.
@@ -29,7 +44,7 @@ struct NetworkOptions {
     bool persist = false;  // What containers are attached to is known after a reboot too.
     bool metrics = true;   // Traffic of containers is counted in their usage.
     std::string bridge_subnet = "10.87.0.0/16";  // Of the network "bridge" when nobody configured it.
-    std::vector<NetworkDns> dns;
+    DefaultDns dns;
 };
 
 }  // namespace tepui::containerizer

@@ -357,8 +357,8 @@ TEST(AgentFlags, OfNetworks) {
     EXPECT_TRUE(networks.persist);
     EXPECT_FALSE(networks.metrics);
     EXPECT_EQ(networks.bridge_subnet, "10.1.0.0/24");
-    ASSERT_EQ(networks.dns.size(), 1U);
-    EXPECT_FALSE(networks.dns[0].network);
+    ASSERT_EQ(networks.dns.mesos.size(), 1U);
+    EXPECT_FALSE(networks.dns.mesos[0].network);
     for (const char* bad : {"--network_bridge_subnet=10.1.0.5/24", "--network_bridge_subnet=10.1.0.0",
                             "--network_bridge_subnet=10.1.0.0/31", "--default_container_dns={}"})
         EXPECT_FALSE(agent_options({"--master=h:1", "--work_dir=/a", bad})) << bad;

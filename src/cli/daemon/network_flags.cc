@@ -65,7 +65,8 @@ std::vector<Flag> network_flags() {
                     "What is in the resolv.conf of containers whose network says nothing of it: "
                     "{\"mesos\": [{\"network_mode\": \"CNI\", \"network_name\": \"net\", \"dns\": "
                     "{\"nameservers\": [\"10.0.0.53\"], \"search\": [\"example.com\"]}}]}; without "
-                    "network_name for all of them. Without it: as on the host.",
+                    "network_name for all of them; \"docker\" for Docker containers, with BRIDGE, "
+                    "HOST or USER. Without it: as on the host.",
                     check_dns),
     };
 }

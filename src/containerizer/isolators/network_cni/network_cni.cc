@@ -159,7 +159,7 @@ Result<ContainerNetworks> NetworkCni::plan_networks(const Isolated& isolated,
         const cni::NetworkConfig network = TEPUI_TRY(find_network(catalog, info));
         networks.attachments.push_back(
             TEPUI_TRY(cni::plan_attachment(network, info, networks.attachments.size(),
-                                           cni::find_dns(options_.dns, info.name()))));
+                                           cni::find_dns(options_.dns.mesos, info.name()))));
     }
     return networks;
 }
@@ -199,7 +199,7 @@ Result<void> NetworkCni::write_files(const std::string& directory,
             resolv = cni::resolv_conf(result->dns);
     }
     for (const Attachment& attachment : networks.attachments) {
-        const DnsOptions* dns = cni::find_dns(options_.dns, attachment.info.name());
+        const DnsOptions* dns = cni::find_dns(options_.dns.mesos, attachment.info.name());
         if (resolv.empty() && dns != nullptr) resolv = cni::resolv_conf(*dns);
     }
     if (resolv.empty()) resolv = host_resolv_conf();

@@ -4,7 +4,6 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <set>
 #include <sstream>
 
 namespace tepui::containerizer::cni {
@@ -66,19 +65,58 @@ Result<DnsOptions> read_dns(dom::element json) {
     return dns;
 }
 
-Result<NetworkDns> read_entry(dom::element json) {
-    std::string_view mode;
-    if (json["network_mode"].get(mode) != simdjson::SUCCESS || mode != "CNI")
-        return fail(Errc::invalid_argument,
-                    "the 'network_mode' of an entry of \"mesos\" can only be CNI");
+/// What entries of both kinds have; `name` is that of the network.
+Result<DnsOptions> read_entry(dom::element json, std::optional<std::string>& name) {
+    std::string_view text;
+    if (json["network_name"].get(text) == simdjson::SUCCESS) name = text;
     dom::element dns;
     if (json["dns"].get(dns) != simdjson::SUCCESS || !dns.is_object())
         return fail(Errc::invalid_argument, "an entry has no 'dns'");
+    return read_dns(dns);
+}
+
+std::string_view mode_of(dom::element json) {
+    std::string_view mode;
+    return json["network_mode"].get(mode) == simdjson::SUCCESS ? mode : std::string_view();
+}
+
+Result<NetworkDns> read_mesos(dom::element json) {
+    if (mode_of(json) != "CNI")
+        return fail(Errc::invalid_argument,
+                    "the 'network_mode' of an entry of \"mesos\" can only be CNI");
     NetworkDns entry;
-    std::string_view name;
-    if (json["network_name"].get(name) == simdjson::SUCCESS) entry.network = name;
-    entry.dns = TEPUI_TRY(read_dns(dns));
+    entry.dns = TEPUI_TRY(read_entry(json, entry.network));
     return entry;
+}
+
+Result<DockerNetworkDns> read_docker(dom::element json) {
+    const std::string_view mode = mode_of(json);
+    DockerNetworkDns entry;
+    entry.mode = mode == "BRIDGE" ? "bridge" : mode == "HOST" ? "host" : "user";
+    if (entry.mode == "user" && mode != "USER")
+        return fail(Errc::invalid_argument,
+                    "the 'network_mode' of an entry of \"docker\" is BRIDGE, HOST or USER");
+    entry.dns = TEPUI_TRY(read_entry(json, entry.network));
+    return entry;
+}
+
+/// The list at `key`, each entry of which `read` takes; `same` tells whether two are for one network.
+template <typename Entry, typename Read, typename Same>
+Result<std::vector<Entry>> read_list(dom::element root, const char* key, Read read, Same same) {
+    std::vector<Entry> entries;
+    dom::element given;
+    if (root[key].get(given) != simdjson::SUCCESS) return entries;
+    dom::array list;
+    if (given.get(list) != simdjson::SUCCESS)
+        return fail(Errc::invalid_argument, "\"{}\" is no list", key);
+    for (const dom::element each : list) {
+        Entry entry = TEPUI_TRY(read(each));
+        if (std::ranges::any_of(entries, [&](const Entry& one) { return same(one, entry); }))
+            return fail(Errc::invalid_argument, "two entries of \"{}\" are for the same network",
+                        key);
+        entries.push_back(std::move(entry));
+    }
+    return entries;
 }
 
 }  // namespace
@@ -141,29 +179,34 @@ const DnsOptions* find_dns(const std::vector<NetworkDns>& dns, const std::string
     return general;
 }
 
-Result<std::vector<NetworkDns>> parse_default_dns(std::string_view json) {
+const DnsOptions* find_dns(const std::vector<DockerNetworkDns>& dns, std::string_view mode,
+                           const std::string& network) {
+    const DnsOptions* general = nullptr;
+    for (const DockerNetworkDns& entry : dns) {
+        if (entry.mode != mode) continue;
+        if (!entry.network) general = &entry.dns;
+        if (entry.network == network) return &entry.dns;
+    }
+    return general;
+}
+
+Result<DefaultDns> parse_default_dns(std::string_view json) {
     dom::parser parser;
     dom::element root;
     if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || !root.is_object())
         return fail(Errc::invalid_argument, "it is no JSON object");
-    std::vector<NetworkDns> entries;
-    dom::element given;
-    if (root["docker"].get(given) == simdjson::SUCCESS)
-        return fail(Errc::unsupported,
-                    "\"docker\": Docker containers have the DNS of the Docker Engine; give it in "
-                    "the Engine's configuration");
-    if (root["mesos"].get(given) != simdjson::SUCCESS)
-        return fail(Errc::invalid_argument, "there is no \"mesos\" in it");
-    dom::array list;
-    if (given.get(list) != simdjson::SUCCESS)
-        return fail(Errc::invalid_argument, "\"mesos\" is no list");
-    std::set<std::optional<std::string>> seen;
-    for (const dom::element each : list) {
-        entries.push_back(TEPUI_TRY(read_entry(each)));
-        if (!seen.insert(entries.back().network).second)
-            return fail(Errc::invalid_argument, "two entries of \"mesos\" are for the same network");
-    }
-    return entries;
+    DefaultDns dns;
+    dns.mesos = TEPUI_TRY(read_list<NetworkDns>(
+        root, "mesos", read_mesos, [](const NetworkDns& one, const NetworkDns& other) {
+            return one.network == other.network;
+        }));
+    dns.docker = TEPUI_TRY(read_list<DockerNetworkDns>(
+        root, "docker", read_docker, [](const DockerNetworkDns& one, const DockerNetworkDns& other) {
+            return one.mode == other.mode && one.network == other.network;
+        }));
+    if (dns == DefaultDns{})
+        return fail(Errc::invalid_argument, "there is no \"mesos\" and no \"docker\" in it");
+    return dns;
 }
 
 }  // namespace tepui::containerizer::cni

@@ -25,7 +25,11 @@ Result<std::string> choose_hostname(const std::string& asked, std::string_view c
 /// The entry of `dns` that concerns a network; nullptr: none does.
 const DnsOptions* find_dns(const std::vector<NetworkDns>& dns, const std::string& network);
 
-/// Reads the "mesos" part of --default_container_dns. Fails with invalid_argument.
-Result<std::vector<NetworkDns>> parse_default_dns(std::string_view json);
+/// The same of the Docker network `network` of type `mode` (DockerNetworkDns).
+const DnsOptions* find_dns(const std::vector<DockerNetworkDns>& dns, std::string_view mode,
+                           const std::string& network);
+
+/// Reads --default_container_dns. Fails with invalid_argument.
+Result<DefaultDns> parse_default_dns(std::string_view json);
 
 }  // namespace tepui::containerizer::cni

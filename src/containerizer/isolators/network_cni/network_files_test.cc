@@ -47,10 +47,23 @@ TEST(DefaultDns, IsFoundByNetwork) {
         R"({"network_mode":"CNI","network_name":"a","dns":{"nameservers":["10.0.0.2"],)"
         R"("domain":"d","search":["s"],"options":["o"]}}]})");
     ASSERT_TRUE(dns) << dns.error().text;
-    EXPECT_EQ(find_dns(*dns, "a")->nameservers, std::vector<std::string>{"10.0.0.2"});
-    EXPECT_EQ(find_dns(*dns, "a")->domain, "d");
-    EXPECT_EQ(find_dns(*dns, "b")->nameservers, std::vector<std::string>{"10.0.0.1"});
-    EXPECT_EQ(find_dns({}, "b"), nullptr);
+    EXPECT_EQ(find_dns(dns->mesos, "a")->nameservers, std::vector<std::string>{"10.0.0.2"});
+    EXPECT_EQ(find_dns(dns->mesos, "a")->domain, "d");
+    EXPECT_EQ(find_dns(dns->mesos, "b")->nameservers, std::vector<std::string>{"10.0.0.1"});
+    EXPECT_EQ(find_dns(std::vector<NetworkDns>(), "b"), nullptr);
+}
+
+TEST(DefaultDns, OfDockerIsFoundByTypeAndNetwork) {
+    const auto dns = parse_default_dns(
+        R"({"docker":[{"network_mode":"BRIDGE","dns":{"nameservers":["10.0.0.1"]}},)"
+        R"({"network_mode":"USER","network_name":"a","dns":{"nameservers":["10.0.0.2"]}}]})");
+    ASSERT_TRUE(dns) << dns.error().text;
+    EXPECT_EQ(find_dns(dns->docker, "bridge", "")->nameservers,
+              std::vector<std::string>{"10.0.0.1"});
+    EXPECT_EQ(find_dns(dns->docker, "user", "a")->nameservers,
+              std::vector<std::string>{"10.0.0.2"});
+    EXPECT_EQ(find_dns(dns->docker, "user", "b"), nullptr);
+    EXPECT_EQ(find_dns(dns->docker, "host", ""), nullptr);
 }
 
 TEST(DefaultDns, WhatIsWrongIsNamed) {
@@ -61,7 +74,9 @@ TEST(DefaultDns, WhatIsWrongIsNamed) {
         {"x", "no JSON"},
         {"{}", "no \"mesos\""},
         {R"({"mesos":{}})", "no list"},
-        {R"({"docker":[]})", "Docker Engine"},
+        {R"({"docker":[{"network_mode":"CNI","dns":{}}]})", "BRIDGE, HOST or USER"},
+        {R"({"docker":[{"network_mode":"HOST","dns":{}},{"network_mode":"HOST","dns":{}}]})",
+         "same network"},
         {R"({"mesos":[{"network_mode":"HOST","dns":{}}]})", "CNI"},
         {R"({"mesos":[{"network_mode":"CNI"}]})", "no 'dns'"},
         {R"({"mesos":[{"network_mode":"CNI","dns":{"nameservers":["ns"]}}]})", "'ns'"},
