@@ -185,6 +185,7 @@ Response::GetContainers get_containers(const State& state, bool nested, bool sta
         if (!wanted || run.phase != NestedPhase::running) continue;
         auto& container = *containers.add_containers();
         container.mutable_container_id()->set_value(run.id.value());
+        *container.mutable_container_status() = run.container_status;
         *container.mutable_container_status()->mutable_container_id() = run.id;
         if (run.pid > 0) {
             container.mutable_container_status()->set_executor_pid(
