@@ -39,11 +39,13 @@ struct DefaultDns {
 
 /// Of network/cni.
 struct NetworkOptions {
-    std::vector<std::string> plugin_dirs;  // Searched in this order; empty: where packages put them.
-    std::string config_dir;                // Of *.conf, *.conflist, *.json; empty: none.
-    bool persist = false;  // What containers are attached to is known after a reboot too.
-    bool metrics = true;   // Traffic of containers is counted in their usage.
-    std::string bridge_subnet = "10.87.0.0/16";  // Of the network "bridge" when nobody configured it.
+    std::vector<std::string>
+        plugin_dirs;         // Searched in this order; empty: where packages put them.
+    std::string config_dir;  // Of *.conf, *.conflist, *.json; empty: none.
+    bool persist = false;    // What containers are attached to is known after a reboot too.
+    bool metrics = true;     // Traffic of containers is counted in their usage.
+    std::string bridge_subnet =
+        "10.87.0.0/16";  // Of the network "bridge" when nobody configured it.
     DefaultDns dns;
 };
 

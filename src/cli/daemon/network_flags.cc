@@ -85,8 +85,8 @@ Result<void> read_network_flags(const Parsed& parsed, containerizer::NetworkOpti
     options.metrics = parsed.enabled("network_cni_metrics");
     options.bridge_subnet = parsed.value("network_bridge_subnet");
     if (parsed.given("default_container_dns"))
-        options.dns = TEPUI_TRY(
-            containerizer::cni::parse_default_dns(parsed.value("default_container_dns")));
+        options.dns =
+            TEPUI_TRY(containerizer::cni::parse_default_dns(parsed.value("default_container_dns")));
     return {};
 }
 

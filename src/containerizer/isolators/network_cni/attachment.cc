@@ -36,7 +36,7 @@ Result<std::uint64_t> parse_rate(std::string_view key, const std::string& text) 
     std::uint64_t rate = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
     const std::string_view unit(end, text.data() + text.size());
-    const std::uint64_t factor = unit.empty() ? 1
+    const std::uint64_t factor = unit.empty()  ? 1
                                  : unit == "K" ? 1'000
                                  : unit == "M" ? 1'000'000
                                  : unit == "G" ? 1'000'000'000
@@ -194,7 +194,11 @@ void encode(const Attachment& attachment, wire::JsonWriter& json) {
     json.key("arguments").value(attachment.arguments).key("begun").value(attachment.begun);
     json.key("plugins").begin_array();
     for (const PluginPlan& plugin : attachment.plugins)
-        json.begin_object().key("type").value(plugin.type).key("config").raw(plugin.config)
+        json.begin_object()
+            .key("type")
+            .value(plugin.type)
+            .key("config")
+            .raw(plugin.config)
             .end_object();
     json.end_array();
     if (!attachment.result.empty()) json.key("result").raw(attachment.result);
@@ -312,8 +316,7 @@ Result<ContainerNetworks> decode(std::string_view text) {
         root["networks"].get(list) != simdjson::SUCCESS)
         return fail(Errc::corrupt, "it is no list of networks");
     ContainerNetworks networks{text_at(root, "container"), text_at(root, "hostname"), {}};
-    for (const dom::element each : list)
-        networks.attachments.push_back(TEPUI_TRY(decode(each)));
+    for (const dom::element each : list) networks.attachments.push_back(TEPUI_TRY(decode(each)));
     return networks;
 }
 

@@ -57,9 +57,8 @@ Result<void> check_ports(const mesos::v1::ContainerInfo& info, const Resources& 
 
 /// How `info` is attached to `network` as its interface number `index`. Fails with
 /// invalid_argument when it asks for what none of the network's plugins does.
-Result<Attachment> plan_attachment(const NetworkConfig& network,
-                                   const mesos::v1::NetworkInfo& info, std::size_t index,
-                                   const DnsOptions* dns);
+Result<Attachment> plan_attachment(const NetworkConfig& network, const mesos::v1::NetworkInfo& info,
+                                   std::size_t index, const DnsOptions* dns);
 
 /// What a plugin reads after one that answered `previous` (JSON; empty: it is the first).
 Result<std::string> plugin_input(const PluginPlan& plugin, const std::string& previous);

@@ -72,7 +72,8 @@ TEST(Attachment, EachPluginIsToldWhatItCanDo) {
             R"("runtimeConfig":{"portMappings":[{"hostPort":31000,"containerPort":80,"protocol":"tcp"}]})"));
     EXPECT_THAT(
         attachment->plugins[2].config,
-        HasSubstr(R"("runtimeConfig":{"bandwidth":{"ingressRate":10000000,"ingressBurst":1000000}})"));
+        HasSubstr(
+            R"("runtimeConfig":{"bandwidth":{"ingressRate":10000000,"ingressBurst":1000000}})"));
 }
 
 TEST(Attachment, WhatNobodyDoesIsRefused) {
@@ -92,8 +93,8 @@ TEST(Attachment, AnAddressOfOnesOwnIsAskedForInEitherWay) {
     asked.add_ip_addresses()->set_ip_address("10.0.0.9");
     EXPECT_EQ(plan_attachment(chain(), asked, 0, nullptr)->arguments,
               "IgnoreUnknown=1;IP=10.0.0.9");
-    const NetworkConfig knows = *parse_network(
-        R"({"name":"net","type":"static","capabilities":{"ips":true,"dns":true}})");
+    const NetworkConfig knows =
+        *parse_network(R"({"name":"net","type":"static","capabilities":{"ips":true,"dns":true}})");
     const DnsOptions dns{.nameservers = {"10.0.0.53"}, .domain = {}, .search = {}, .options = {}};
     const auto attachment = plan_attachment(knows, asked, 0, &dns);
     EXPECT_EQ(attachment->arguments, "IgnoreUnknown=1");

@@ -23,10 +23,11 @@ protected:
         std::ofstream(base_ + "/networks/net.conf")
             << R"({"cniVersion":"1.0.0","name":"net","type":"pretend"})";
         const std::string plugin = base_ + "/plugins/pretend";
-        std::ofstream(plugin) << "#!/bin/sh\ncat > /dev/null\necho \"$CNI_COMMAND\" >> " << base_
-                              << "/log\n[ \"$CNI_COMMAND\" = ADD ] || exit 0\n"
-                              << R"(echo '{"cniVersion":"1.0.0","ips":[{"address":"10.9.0.7/24"}]}')"
-                              << "\n";
+        std::ofstream(plugin)
+            << "#!/bin/sh\ncat > /dev/null\necho \"$CNI_COMMAND\" >> " << base_
+            << "/log\n[ \"$CNI_COMMAND\" = ADD ] || exit 0\n"
+            << R"(echo '{"cniVersion":"1.0.0","ips":[{"address":"10.9.0.7/24"}]}')"
+            << "\n";
         ::chmod(plugin.c_str(), 0755);
     }
     LaunchSpec in_network(const std::string& id, const std::string& command) const {
@@ -40,8 +41,9 @@ protected:
 };
 
 TEST_F(NetworkLaunch, ATaskIsInItsNetworkAndToldOf) {
-    Task task = launch(in_network("t", "hostname; cat /etc/hosts /etc/hostname; "
-                                       "echo at $MESOS_CONTAINER_IP; cat /proc/net/dev"));
+    Task task = launch(in_network("t",
+                                  "hostname; cat /etc/hosts /etc/hostname; "
+                                  "echo at $MESOS_CONTAINER_IP; cat /proc/net/dev"));
     const auto started = task.await_started();
     ASSERT_TRUE(started) << started.error().error.text;
     ASSERT_EQ(started->status.network_infos_size(), 1);

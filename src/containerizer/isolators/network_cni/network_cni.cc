@@ -51,8 +51,7 @@ std::vector<std::string> addresses_of(const ContainerNetworks& networks) {
     for (const Attachment& attachment : networks.attachments) {
         const Result<CniResult> result = cni::parse_result(attachment.result);
         if (!result) continue;
-        for (const CniResult::Address& address : result->addresses)
-            addresses.push_back(address.ip);
+        for (const CniResult::Address& address : result->addresses) addresses.push_back(address.ip);
     }
     return addresses;
 }
@@ -120,10 +119,11 @@ Result<void> NetworkCni::prepare_machine() {
     for (const std::string& directory : plugin_dirs(options_))
         places += (places.empty() ? "" : ", ") + directory;
     if (plugins_.first_filled().empty())
-        return fail(Errc::not_found,
-                    "there are no CNI plugins in {}: install them (containernetworking-plugins), or "
-                    "name their folder by --network_cni_plugins_dir",
-                    places);
+        return fail(
+            Errc::not_found,
+            "there are no CNI plugins in {}: install them (containernetworking-plugins), or "
+            "name their folder by --network_cni_plugins_dir",
+            places);
     std::error_code error;
     if (!options_.config_dir.empty() && !std::filesystem::is_directory(options_.config_dir, error))
         return fail(Errc::not_found, "--network_cni_config_dir '{}' is no directory",
@@ -146,10 +146,9 @@ Result<ContainerNetworks> NetworkCni::plan_networks(const Isolated& isolated,
                                                     const LaunchSpec& spec) const {
     TEPUI_CHECK_OK(cni::check_ports(*spec.info, spec.resources));
     ContainerNetworks networks{.container = isolated.name, .hostname = {}, .attachments = {}};
-    networks.hostname = TEPUI_TRY(
-        cni::choose_hostname(spec.info->hostname(), spec.hostname_default.empty()
-                                                        ? spec.container.value
-                                                        : spec.hostname_default));
+    networks.hostname = TEPUI_TRY(cni::choose_hostname(
+        spec.info->hostname(),
+        spec.hostname_default.empty() ? spec.container.value : spec.hostname_default));
     const cni::NetworkCatalog catalog = cni::read_catalog(options_.config_dir);
     std::set<std::string> seen;
     for (const v1::NetworkInfo& info : named_networks(spec)) {
@@ -180,7 +179,8 @@ Result<void> NetworkCni::attach_all(const Isolated& isolated, const std::string&
         // Two plugins that make the same bridge get in each other's way: the first of each goes
         // alone.
         std::unique_lock first(bridge_mutex_);
-        if (attachment.plugins.front().type != k_bridge || bridges_.contains(attachment.info.name()))
+        if (attachment.plugins.front().type != k_bridge ||
+            bridges_.contains(attachment.info.name()))
             first.unlock();
         const CniResult result = TEPUI_TRY(
             plugins_.attach(attachment, networks.container, space, held.get(), isolated.cancelled));
@@ -286,8 +286,7 @@ void NetworkCni::usage(const Isolated& isolated, v1::ResourceStatistics& statist
         const auto found = pids_.find(isolated.runtime_dir);
         if (found != pids_.end()) pid = found->second;
     }
-    const std::string space =
-        cni::network_dir(isolated.runtime_dir) + "/" + cni::k_space_file;
+    const std::string space = cni::network_dir(isolated.runtime_dir) + "/" + cni::k_space_file;
     if (pid <= 0 || !cni::is_in_namespace(pid, space)) return;
     const cni::Traffic traffic =
         cni::parse_traffic(cgroups::read_file(fmt::format("/proc/{}/net/dev", pid)));
@@ -368,8 +367,7 @@ bool has_networks(const LaunchSpec& spec) {
 }
 
 Result<void> check_networks(const LaunchSpec& spec, const std::vector<std::string>& isolation) {
-    if (!has_networks(spec) ||
-        std::ranges::find(isolation, "network/cni") != isolation.end())
+    if (!has_networks(spec) || std::ranges::find(isolation, "network/cni") != isolation.end())
         return {};
     return fail(Errc::unsupported,
                 "The network '{}' needs the isolators filesystem/linux and network/cni in "

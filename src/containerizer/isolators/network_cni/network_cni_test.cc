@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 
 #include "containerizer/isolators/network_cni/network_cni_testing.h"
 #include "containerizer/isolators/network_cni/network_namespace.h"
@@ -77,12 +79,12 @@ TEST_F(Scripted, SeveralNetworksEachHaveAnInterface) {
 
 TEST_F(Scripted, WhatAFailedPluginLeftIsTakenBack) {
     script("pretend", k_good);
-    script("broken", "cat > /dev/null\necho \"$CNI_COMMAND broken\" >> $LOG\n"
-                     "echo 'no such device' >&2\necho '{\"code\":11,\"msg\":\"try later\"}'\nexit 1\n");
+    script("broken",
+           "cat > /dev/null\necho \"$CNI_COMMAND broken\" >> $LOG\n"
+           "echo 'no such device' >&2\necho '{\"code\":11,\"msg\":\"try later\"}'\nexit 1\n");
     configure("net", R"({"type":"pretend"},{"type":"broken"})");
     LaunchPlan plan = this->plan();
-    const Result<void> prepared =
-        isolator().prepare(isolated("c1"), spec("c1", {"net"}), plan);
+    const Result<void> prepared = isolator().prepare(isolated("c1"), spec("c1", {"net"}), plan);
     ASSERT_FALSE(prepared);
     EXPECT_THAT(prepared.error().text, HasSubstr("network 'net', CNI plugin broken: try later"));
     EXPECT_THAT(prepared.error().text, HasSubstr("no such device"));
@@ -105,8 +107,7 @@ TEST_F(Scripted, GarbageOfAPluginIsToldWithItsWords) {
     script("babble", "echo 'I am fine'\n");
     configure("net", R"({"type":"babble"})");
     LaunchPlan plan = this->plan();
-    const Result<void> prepared =
-        isolator().prepare(isolated("c1"), spec("c1", {"net"}), plan);
+    const Result<void> prepared = isolator().prepare(isolated("c1"), spec("c1", {"net"}), plan);
     ASSERT_FALSE(prepared);
     EXPECT_THAT(prepared.error().text, HasSubstr("I am fine"));
     EXPECT_TRUE(isolator().cleanup(isolated("c1")));
@@ -123,6 +124,36 @@ TEST_F(Scripted, ACancelledLaunchDoesNotWaitForAPlugin) {
     ASSERT_FALSE(prepared);
     EXPECT_EQ(prepared.error().code, Errc::cancelled);
     EXPECT_TRUE(isolator().cleanup(container));
+}
+
+TEST_F(Scripted, APluginThatIsStillAtWorkIsWaitedFor) {
+    script("pretend", k_good);
+    configure("net", R"({"type":"pretend"})");
+    LaunchPlan plan = this->plan();
+    ASSERT_TRUE(isolator().prepare(isolated("c1"), spec("c1", {"net"}), plan));
+    int ready[2];
+    int end[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    ASSERT_EQ(::pipe(end), 0);
+    const pid_t plugin = ::fork();  // Of an agent that was killed: it still holds the lock.
+    if (plugin == 0) {
+        ::close(end[1]);
+        const int lock = ::open((base() + "/c1/net/lock").c_str(), O_RDWR);
+        char byte = 0;
+        if (::flock(lock, LOCK_EX) != 0 || ::write(ready[1], "r", 1) != 1) ::_exit(1);
+        ::_exit(::read(end[0], &byte, 1) == 0 ? 0 : 2);
+    }
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    auto cleaned =
+        std::async(std::launch::async, [&] { return isolator().cleanup(isolated("c1")); });
+    EXPECT_EQ(cleaned.wait_for(200ms), std::future_status::timeout);
+    EXPECT_THAT(log(), Not(HasSubstr("DEL")));
+    ::close(end[1]);
+    EXPECT_TRUE(cleaned.get());
+    EXPECT_THAT(log(), HasSubstr("DEL"));
+    ::waitpid(plugin, nullptr, 0);
+    for (const int fd : {ready[0], ready[1], end[0]}) ::close(fd);
 }
 
 TEST_F(Scripted, WhatIsAttachedIsKnownAfterAReboot) {

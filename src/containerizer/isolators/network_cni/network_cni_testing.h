@@ -96,7 +96,8 @@ protected:
         isolator().status(isolated(name), status);
         std::vector<std::string> found;
         for (const auto& network : status.network_infos())
-            for (const auto& address : network.ip_addresses()) found.push_back(address.ip_address());
+            for (const auto& address : network.ip_addresses())
+                found.push_back(address.ip_address());
         return found;
     }
 

@@ -32,7 +32,8 @@ Result<PluginConfig> read_plugin(dom::element json) {
     PluginConfig plugin;
     plugin.type = text_at(json, "type");
     if (!is_plain_name(plugin.type))
-        return fail(Errc::invalid_argument, "the 'type' of a plugin is missing or no program's name");
+        return fail(Errc::invalid_argument,
+                    "the 'type' of a plugin is missing or no program's name");
     plugin.json = simdjson::minify(json);
     dom::object capabilities;
     if (json["capabilities"].get(capabilities) == simdjson::SUCCESS) {
@@ -63,8 +64,8 @@ Result<PluginConfig> portmap_of(dom::element mapper) {
     }
     return PluginConfig{
         .type = "portmap",
-        .json = R"({"type":"portmap","snat":true,"capabilities":{"portMappings":true})" + exclude +
-                "}",
+        .json =
+            R"({"type":"portmap","snat":true,"capabilities":{"portMappings":true})" + exclude + "}",
         .capabilities = {"portMappings"}};
 }
 
@@ -92,8 +93,7 @@ Result<void> read_plugins(dom::element root, NetworkConfig& network) {
     dom::array plugins;
     if (list.get(plugins) != simdjson::SUCCESS || plugins.size() == 0)
         return fail(Errc::invalid_argument, "'plugins' is not a list of plugins");
-    for (const dom::element each : plugins)
-        network.plugins.push_back(TEPUI_TRY(read_plugin(each)));
+    for (const dom::element each : plugins) network.plugins.push_back(TEPUI_TRY(read_plugin(each)));
     return {};
 }
 
@@ -195,7 +195,8 @@ NetworkConfig default_bridge(const BridgeNeeds& needs) {
     if (needs.firewall) network.plugins.push_back({"firewall", R"({"type":"firewall"})", {}});
     if (needs.ports)
         network.plugins.push_back(
-            {"portmap", R"({"type":"portmap","snat":true,"capabilities":{"portMappings":true}})",
+            {"portmap",
+             R"({"type":"portmap","snat":true,"capabilities":{"portMappings":true}})",
              {"portMappings"}});
     if (needs.bandwidth)
         network.plugins.push_back({"bandwidth",

@@ -15,9 +15,9 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 TEST(NetworkConfig, OnePluginIsAChainOfOne) {
-    const auto network = parse_network(
-        R"({"cniVersion":"0.4.0","name":"a-net","type":"macvlan","master":"eth0",)"
-        R"("capabilities":{"mac":true,"ips":false}})");
+    const auto network =
+        parse_network(R"({"cniVersion":"0.4.0","name":"a-net","type":"macvlan","master":"eth0",)"
+                      R"("capabilities":{"mac":true,"ips":false}})");
     ASSERT_TRUE(network) << network.error().text;
     EXPECT_EQ(network->name, "a-net");
     EXPECT_EQ(network->version, "0.4.0");
@@ -122,9 +122,9 @@ TEST(DefaultBridge, HasTheLinksThatAreNeeded) {
         return types;
     };
     EXPECT_THAT(types({.subnet = "10.1.0.0/16"}), ElementsAre("bridge"));
-    EXPECT_THAT(types({.subnet = "10.1.0.0/16", .ports = true, .bandwidth = true,
-                       .firewall = true}),
-                ElementsAre("bridge", "firewall", "portmap", "bandwidth"));
+    EXPECT_THAT(
+        types({.subnet = "10.1.0.0/16", .ports = true, .bandwidth = true, .firewall = true}),
+        ElementsAre("bridge", "firewall", "portmap", "bandwidth"));
     EXPECT_THAT(default_bridge({.subnet = "10.1.0.0/16"}).plugins[0].json,
                 HasSubstr(R"("subnet":"10.1.0.0/16")"));
 }

@@ -29,8 +29,7 @@ bool is_address(const std::string& text) {
 
 /// One word of a resolv.conf: what comes from outside adds no lines.
 bool is_word(std::string_view text) {
-    return !text.empty() &&
-           std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 Result<std::vector<std::string>> words_at(dom::element object, std::string_view key) {
@@ -100,7 +99,8 @@ Result<DockerNetworkDns> read_docker(dom::element json) {
     return entry;
 }
 
-/// The list at `key`, each entry of which `read` takes; `same` tells whether two are for one network.
+/// The list at `key`, each entry of which `read` takes; `same` tells whether two are for one
+/// network.
 template <typename Entry, typename Read, typename Same>
 Result<std::vector<Entry>> read_list(dom::element root, const char* key, Read read, Same same) {
     std::vector<Entry> entries;
@@ -196,12 +196,13 @@ Result<DefaultDns> parse_default_dns(std::string_view json) {
     if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || !root.is_object())
         return fail(Errc::invalid_argument, "it is no JSON object");
     DefaultDns dns;
-    dns.mesos = TEPUI_TRY(read_list<NetworkDns>(
-        root, "mesos", read_mesos, [](const NetworkDns& one, const NetworkDns& other) {
-            return one.network == other.network;
-        }));
+    dns.mesos = TEPUI_TRY(read_list<NetworkDns>(root, "mesos", read_mesos,
+                                                [](const NetworkDns& one, const NetworkDns& other) {
+                                                    return one.network == other.network;
+                                                }));
     dns.docker = TEPUI_TRY(read_list<DockerNetworkDns>(
-        root, "docker", read_docker, [](const DockerNetworkDns& one, const DockerNetworkDns& other) {
+        root, "docker", read_docker,
+        [](const DockerNetworkDns& one, const DockerNetworkDns& other) {
             return one.mode == other.mode && one.network == other.network;
         }));
     if (dns == DefaultDns{})

@@ -95,10 +95,13 @@ TEST(Traffic, IsSummedUpButForTheLoopback) {
     const Traffic traffic = parse_traffic(
         "Inter-|   Receive                            |  Transmit\n"
         " face |bytes    packets errs drop fifo frame compressed multicast|bytes ...\n"
-        "    lo:     999      9    9    9    0     0          0         0      999       9 9 9 0 0 0 0\n"
-        "  eth0:     100      2    3    4    0     0          0         0      200       5    6    7 0 "
+        "    lo:     999      9    9    9    0     0          0         0      999       9 9 9 0 0 "
+        "0 0\n"
+        "  eth0:     100      2    3    4    0     0          0         0      200       5    6    "
+        "7 0 "
         "0 0 0\n"
-        "  eth1:       1      1    1    1    0     0          0         0        1       1    1    1 0 "
+        "  eth1:       1      1    1    1    0     0          0         0        1       1    1    "
+        "1 0 "
         "0 0 0\n");
     EXPECT_EQ(traffic, (Traffic{.rx_bytes = 101,
                                 .rx_packets = 3,

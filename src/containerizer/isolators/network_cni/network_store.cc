@@ -38,8 +38,8 @@ std::string real_network_dir(const std::string& runtime_dir) {
 Result<void> write_whole(const std::string& path, const std::string& text) {
     const std::string fresh = path + std::string(k_fresh);
     {
-        const Descriptor file(::open(
-            fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+        const Descriptor file(
+            ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!file ||
             ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
             return fail(Errc::io, "cannot write '{}': {}", fresh, errno_text());
@@ -76,9 +76,7 @@ Result<void> Leftovers::keep(const ContainerNetworks& networks) const {
     return write_whole(path_of(networks.container), encode(networks));
 }
 
-void Leftovers::drop(const std::string& container) const {
-    ::unlink(path_of(container).c_str());
-}
+void Leftovers::drop(const std::string& container) const { ::unlink(path_of(container).c_str()); }
 
 std::vector<ContainerNetworks> Leftovers::all() const {
     std::vector<ContainerNetworks> found;

@@ -23,12 +23,13 @@ std::string real_network_dir(const std::string& runtime_dir);
 /// By rename: whoever reads it later finds all of it or what was there before.
 Result<void> write_whole(const std::string& path, const std::string& text);
 
-/// Whoever changes a container's networks holds this lock of its folder, and so does each plugin that
-/// was started meanwhile: it may still be at work when its agent was killed. Waits for it, but not
-/// for ever: what hangs is left behind then. Fails with io.
+/// Whoever changes a container's networks holds this lock of its folder, and so does each plugin
+/// that was started meanwhile: it may still be at work when its agent was killed. Waits for it, but
+/// not for ever: what hangs is left behind then. Fails with io.
 Result<Descriptor> lock_networks(const std::string& directory);
 
-/// What the container is attached to; nothing when it has no network, or what is written is corrupt.
+/// What the container is attached to; nothing when it has no network, or what is written is
+/// corrupt.
 std::optional<ContainerNetworks> read_networks(const std::string& state_path);
 
 /// Copies of what is attached, beside the work directory's other files: they are there after a
@@ -41,9 +42,7 @@ public:
     std::vector<ContainerNetworks> all() const;
 
 private:
-    std::string path_of(const std::string& container) const {
-        return directory_ + "/" + container;
-    }
+    std::string path_of(const std::string& container) const { return directory_ + "/" + container; }
     const std::string directory_;
 };
 

@@ -24,8 +24,7 @@ constexpr const char* k_path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/u
 
 std::string joined(const std::vector<std::string>& directories) {
     std::string text;
-    for (const std::string& directory : directories)
-        text += (text.empty() ? "" : ":") + directory;
+    for (const std::string& directory : directories) text += (text.empty() ? "" : ":") + directory;
     return text;
 }
 
@@ -76,12 +75,11 @@ Result<std::string> Plugins::run(const PluginPlan& plugin, const Attachment& att
                         "CNI_PATH=" + joined(directories_), k_path},
         .descriptors = {{input.get(), 0}, {errors.get(), 2}}};
     if (run.held >= 0) program.descriptors.emplace_back(run.held, k_held_number);
-    const ChildEnd end =
-        TEPUI_TRY(run_child(program, 1,
-                            {.time_max = time_max_,
-                             .output_bytes_max = k_output_bytes_max,
-                             .cancelled = run.cancelled,
-                             .give_up = {}}));
+    const ChildEnd end = TEPUI_TRY(run_child(program, 1,
+                                             {.time_max = time_max_,
+                                              .output_bytes_max = k_output_bytes_max,
+                                              .cancelled = run.cancelled,
+                                              .give_up = {}}));
     if (end.status == 0) return end.output;
     return fail(Errc::io, "{}", plugin_error(end.output, beginning(errors.get())));
 }
@@ -91,8 +89,8 @@ Result<CniResult> Plugins::attach(const Attachment& attachment, const std::strin
                                   const std::atomic<bool>* cancelled) const {
     CniResult result;
     for (const PluginPlan& plugin : attachment.plugins) {
-        const std::string context = fmt::format("network '{}', CNI plugin {}",
-                                                attachment.info.name(), plugin.type);
+        const std::string context =
+            fmt::format("network '{}', CNI plugin {}", attachment.info.name(), plugin.type);
         const Result<std::string> output =
             run(plugin, attachment, {"ADD", container, space, held, cancelled}, result.json);
         if (!output) return fail_with(context, output.error());

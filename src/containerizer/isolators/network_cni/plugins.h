@@ -24,9 +24,9 @@ public:
     /// The first of the folders with any program in it; empty: there is none.
     std::string first_filled() const;
 
-    /// Puts `container`, whose network namespace is at the path `space`, into a network: each plugin
-    /// of the chain in turn. Blocks. What had been made when one fails, detach() takes back. Each
-    /// has the descriptor `held` open while it works, and may outlive this process.
+    /// Puts `container`, whose network namespace is at the path `space`, into a network: each
+    /// plugin of the chain in turn. Blocks. What had been made when one fails, detach() takes back.
+    /// Each has the descriptor `held` open while it works, and may outlive this process.
     Result<CniResult> attach(const Attachment& attachment, const std::string& container,
                              const std::string& space, int held,
                              const std::atomic<bool>* cancelled) const;

@@ -82,13 +82,13 @@ protected:
             << "port mappings need an iptables that works on this kernel";
         bridge_ = fmt::format("tpt{}", ::getpid() % 1'000'000);
         subnet_ = fmt::format("10.199.{}", ::getpid() % 250);
-        configure("net", fmt::format(
-                             R"({{"type":"bridge","bridge":"{}","isGateway":true,"ipMasq":true,)"
-                             R"("hairpinMode":true,"ipam":{{"type":"host-local","dataDir":"{}",)"
-                             R"("subnet":"{}.0/24","routes":[{{"dst":"0.0.0.0/0"}}]}}}},)"
-                             R"({{"type":"portmap","capabilities":{{"portMappings":true}}}},)"
-                             R"({{"type":"bandwidth","capabilities":{{"bandwidth":true}}}})",
-                             bridge_, base() + "/leases", subnet_));
+        configure("net",
+                  fmt::format(R"({{"type":"bridge","bridge":"{}","isGateway":true,"ipMasq":true,)"
+                              R"("hairpinMode":true,"ipam":{{"type":"host-local","dataDir":"{}",)"
+                              R"("subnet":"{}.0/24","routes":[{{"dst":"0.0.0.0/0"}}]}}}},)"
+                              R"({{"type":"portmap","capabilities":{{"portMappings":true}}}},)"
+                              R"({{"type":"bandwidth","capabilities":{{"bandwidth":true}}}})",
+                              bridge_, base() + "/leases", subnet_));
     }
     void TearDown() override {
         if (!bridge_.empty()) (void)output_of("ip link del " + bridge_);
@@ -97,6 +97,20 @@ protected:
         LaunchPlan plan = this->plan();
         const Result<void> prepared = isolator().prepare(isolated(name), asked, plan);
         ASSERT_TRUE(prepared) << prepared.error().text;
+    }
+    /// Port 80 of a container of that network.
+    static LaunchSpec publishing(const std::string& name, const std::string& network,
+                                 std::uint32_t port) {
+        LaunchSpec asked = spec(name, {network});
+        auto& mapping = *asked.info->mutable_network_infos(0)->add_port_mappings();
+        mapping.set_host_port(port);
+        mapping.set_container_port(80);
+        auto& resource = *asked.resources.Add();
+        resource.set_name("ports");
+        auto& range = *resource.mutable_ranges()->add_range();
+        range.set_begin(port);
+        range.set_end(port);
+        return asked;
     }
     std::string space(const std::string& name) const { return base() + "/" + name + "/net/ns"; }
     void end(const std::string& name) {
@@ -143,16 +157,7 @@ TEST_F(RealPlugins, ContainersReachEachOtherAndNotTheHostsLoopback) {
 }
 
 TEST_F(RealPlugins, APublishedPortLeadsToTheContainer) {
-    auto asked = spec("a", {"net"});
-    auto& mapping = *asked.info->mutable_network_infos(0)->add_port_mappings();
-    mapping.set_host_port(31999);
-    mapping.set_container_port(80);
-    auto& resource = *asked.resources.Add();
-    resource.set_name("ports");
-    auto& range = *resource.mutable_ranges()->add_range();
-    range.set_begin(31999);
-    range.set_end(31999);
-    launch("a", asked);
+    launch("a", publishing("a", "net", 31999));
     EXPECT_FALSE(reaches(subnet_ + ".1", 31999)) << "nobody listens yet";
     Descriptor server;
     inside(space("a"), [&] { server = listener("0.0.0.0", 80); });
@@ -166,19 +171,26 @@ TEST_F(RealPlugins, APublishedPortLeadsToTheContainer) {
     expect_nothing_left();
 }
 
+TEST_F(RealPlugins, APortMapperOfMesosDoesItsWork) {
+    write(options_.networks.config_dir + "/mapped.conf",
+          fmt::format(R"({{"name":"mapped","type":"mesos-cni-port-mapper","chain":"MESOS-MAPPED",)"
+                      R"("excludeDevices":["{0}"],"delegate":{{"type":"bridge","bridge":"{0}",)"
+                      R"("isGateway":true,"ipMasq":true,"ipam":{{"type":"host-local",)"
+                      R"("dataDir":"{1}","subnet":"{2}.0/24"}}}}}})",
+                      bridge_, base() + "/leases", subnet_));
+    launch("a", publishing("a", "mapped", 31997));
+    Descriptor server;
+    inside(space("a"), [&] { server = listener("0.0.0.0", 80); });
+    EXPECT_TRUE(reaches("127.0.0.1", 31997));
+    EXPECT_THAT(output_of("iptables -t nat -S"), HasSubstr("! -i " + bridge_));
+    end("a");
+    expect_nothing_left();
+}
+
 TEST_F(RealPlugins, TheBridgeThatNobodyConfigured) {
     const bool there = fs::exists("/sys/class/net/tepui0");
     options_.networks.bridge_subnet = "10.198.11.0/24";
-    auto asked = spec("a", {"bridge"});
-    auto& mapping = *asked.info->mutable_network_infos(0)->add_port_mappings();
-    mapping.set_host_port(31998);
-    mapping.set_container_port(80);
-    auto& resource = *asked.resources.Add();
-    resource.set_name("ports");
-    auto& range = *resource.mutable_ranges()->add_range();
-    range.set_begin(31998);
-    range.set_end(31998);
-    launch("a", asked);
+    launch("a", publishing("a", "bridge", 31998));
     ASSERT_THAT(addresses("a"), SizeIs(1));
     EXPECT_THAT(addresses("a")[0], HasSubstr("10.198.11."));
     Descriptor server;
