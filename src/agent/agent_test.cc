@@ -204,7 +204,8 @@ TEST_F(AgentTest, LaunchFailuresReachTheMaster) {
     ASSERT_TRUE(failed);
     EXPECT_EQ(failed->message(), "Failed to launch container: the disk is full");
     auto task = echo_task("u");
-    task.mutable_container()->set_type(v1::ContainerInfo::DOCKER);
+    task.mutable_container()->set_type(v1::ContainerInfo::MESOS);
+    task.mutable_container()->add_network_infos()->set_name("lan");
     master.run_task(task);
     const auto refused = master.wait_for_state("u", v1::TASK_FAILED);
     ASSERT_TRUE(refused);

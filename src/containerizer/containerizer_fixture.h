@@ -14,6 +14,7 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "containerizer/cgroups/group.h"
@@ -97,7 +98,7 @@ protected:
 
     void start() {
         auto made = make_containerizer(options_);
-        ASSERT_TRUE(made.has_value()) << made.error().text;
+        if (!made) throw std::runtime_error(made.error().text);  // Nothing can go on without it.
         containerizer_ = std::move(*made);
     }
     /// A new agent over what the former one left.

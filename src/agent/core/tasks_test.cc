@@ -57,7 +57,7 @@ TEST(Tasks, AContainerWithANetworkOfItsOwnIsToldWithItsAddress) {
     network.add_ip_addresses()->set_ip_address("172.17.0.2");
     started.status.mutable_cgroup_info()->mutable_net_cls()->set_classid(5);
     world.feed(started);
-    const auto& container = world.updates("t").back().container_status();
+    const auto container = world.updates("t").back().container_status();
     ASSERT_EQ(container.network_infos_size(), 1);
     EXPECT_EQ(container.network_infos(0).name(), "bridge");
     EXPECT_EQ(container.network_infos(0).ip_addresses(0).ip_address(), "172.17.0.2");

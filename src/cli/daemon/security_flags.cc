@@ -6,8 +6,8 @@
 #include "cli/daemon/daemon.h"
 #include "cli/daemon/limit_flags.h"
 #include "cli/flags/checks.h"
+#include "cli/output/json_value.h"
 #include "containerizer/isolators/linux_capabilities/capabilities.h"
-#include "wire/json.h"
 
 namespace tepui::cli {
 
@@ -25,15 +25,23 @@ Result<void> check_capabilities(std::string_view text) {
 }  // namespace
 
 Result<std::uint64_t> parse_capabilities(std::string_view text) {
+    std::vector<std::string> names;
     if (text.starts_with('{')) {
-        mesos::v1::CapabilityInfo info;
-        TEPUI_CHECK_OK(wire::json_to_message(text, info));
-        return containerizer::capability_mask(info);
+        // Not as the message: that leaves words out which its enum does not have.
+        const JsonValue document = TEPUI_TRY(parse_json(text));
+        const JsonValue* list = document.find("capabilities");
+        if (list != nullptr && list->kind != JsonValue::Kind::array)
+            return fail(Errc::invalid_argument, "'capabilities' is not a list in '{}'", text);
+        if (list != nullptr)
+            for (const JsonValue& item : list->items) names.push_back(item.text);
+        text = {};
+    }
+    while (!text.empty()) {
+        names.emplace_back(text.substr(0, text.find(',')));
+        text.remove_prefix(std::min(text.size(), names.back().size() + 1));
     }
     std::uint64_t mask = 0;
-    while (!text.empty()) {
-        const std::string_view name = text.substr(0, text.find(','));
-        text.remove_prefix(std::min(text.size(), name.size() + 1));
+    for (const std::string& name : names) {
         const auto bit = containerizer::find_capability(name);
         if (!bit) return fail(Errc::invalid_argument, "there is no capability '{}'", name);
         mask |= *bit;

@@ -14,7 +14,8 @@ namespace v1 = mesos::v1;
 
 Result<RunSpec> spec_of(const std::vector<std::string>& arguments) {
     const Verb verb = run_verb();
-    const auto parsed = parse_flags(verb.flags, arguments, {});
+    const auto parsed = parse_flags(
+        verb.flags, arguments, [](const std::string&) { return std::optional<std::string>(); });
     if (!parsed) return std::unexpected(parsed.error());
     return make_run_spec(*parsed, "me", "here", "id");
 }

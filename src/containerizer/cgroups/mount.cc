@@ -24,7 +24,7 @@ std::vector<std::string> mountable(std::string_view proc_cgroups,
         int count = 0;
         int enabled = 0;
         if (!(words >> name >> hierarchy >> count >> enabled)) continue;
-        if (hierarchy != 0 || enabled == 0 || hierarchies.has(name)) continue;
+        if (enabled == 0 || hierarchies.has(name)) continue;
         if (std::ranges::find(wanted, name) != wanted.end()) found.push_back(name);
     }
     return found;

@@ -90,10 +90,10 @@ TEST(RequestsTest, QuotaFollowsTheLimitAndOnlyByFlagTheRequest) {
 TEST(MountTest, OnlyWhatTheKernelHasAndNobodyMounted) {
     const char* table =
         "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
-        "cpu\t1\t4\t1\nnet_cls\t0\t1\t1\nperf_event\t0\t1\t0\nhugetlb\t0\t1\t1\n";
+        "cpu\t1\t4\t1\nnet_cls\t0\t1\t1\nperf_event\t0\t1\t0\nhugetlb\t0\t1\t1\nblkio\t7\t1\t1\n";
     const Hierarchies v1{Version::v1, {{"cpu", "/cg/cpu"}}};
-    const std::vector<std::string> wanted{"cpu", "net_cls", "perf_event"};
-    EXPECT_EQ(mountable(table, wanted, v1), (std::vector<std::string>{"net_cls"}));
+    const std::vector<std::string> wanted{"cpu", "net_cls", "perf_event", "blkio"};
+    EXPECT_EQ(mountable(table, wanted, v1), (std::vector<std::string>{"net_cls", "blkio"}));
     EXPECT_TRUE(mountable(table, wanted, {Version::v2, {{"cpu", "/cg"}}}).empty());
     EXPECT_TRUE(mountable(table, wanted, {}).empty()) << "no cgroups here";
 }
