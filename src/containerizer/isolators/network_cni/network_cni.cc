@@ -337,12 +337,13 @@ Result<void> NetworkCni::cleanup(const Isolated& isolated) {
     const auto networks = cni::read_networks(directory + "/" + cni::k_state_file);
     Result<void> detached;
     if (networks) {
-        detached = detach_all(*networks, cni::is_kept(space) ? space : "");
+        const bool there = cni::is_kept(space);
+        detached = detach_all(*networks, there ? space : "");
         // Another agent tries again, when this directory is gone.
         if (detached)
             leftovers_.drop(networks->container);
         else
-            (void)leftovers_.keep(*networks);
+            (void)(there ? leftovers_.keep(*networks, space) : leftovers_.keep(*networks));
     }
     TEPUI_CHECK_OK(cni::remove_network_namespace(space));
     std::error_code error;
@@ -354,9 +355,12 @@ Result<void> NetworkCni::cleanup(const Isolated& isolated) {
 void NetworkCni::sweep(const std::vector<Isolated>& living) {
     std::set<std::string> kept;
     for (const Isolated& each : living) kept.insert(each.name);
-    for (const ContainerNetworks& networks : leftovers_.all())
-        if (!kept.contains(networks.container) && detach_all(networks, ""))
+    for (const ContainerNetworks& networks : leftovers_.all()) {
+        if (kept.contains(networks.container)) continue;
+        const std::string space = leftovers_.space_of(networks.container);
+        if (detach_all(networks, cni::is_kept(space) ? space : ""))
             leftovers_.drop(networks.container);
+    }
 }
 
 }  // namespace

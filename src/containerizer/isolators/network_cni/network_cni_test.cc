@@ -94,10 +94,12 @@ TEST_F(Scripted, WhatAFailedPluginLeftIsTakenBack) {
 
     // A later agent tries again, when the plugin works.
     script("broken", "cat > /dev/null\necho \"$CNI_COMMAND mended\" >> $LOG\n");
+    EXPECT_TRUE(cni::is_kept(options_.work_dir + "/networks/c1.ns"));
     isolator().sweep({isolated("c1")});
     EXPECT_THAT(log(), Not(HasSubstr("mended"))) << "c1 is said to live";
     isolator().sweep({});
     EXPECT_THAT(log(), HasSubstr("DEL mended"));
+    EXPECT_TRUE(fs::is_empty(options_.work_dir + "/networks"));
     const auto lines = log();
     isolator().sweep({});
     EXPECT_EQ(log(), lines) << "it is done";

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -10,6 +11,7 @@
 
 #include "containerizer/beneath.h"
 #include "containerizer/cgroups/files.h"
+#include "containerizer/isolators/network_cni/network_namespace.h"
 
 namespace tepui::containerizer::cni {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view k_fresh = ".new";
+constexpr std::string_view k_space = ".ns";
 constexpr std::chrono::seconds k_lock_max{60};
 constexpr std::chrono::milliseconds k_lock_look{20};
 
@@ -76,14 +79,31 @@ Result<void> Leftovers::keep(const ContainerNetworks& networks) const {
     return write_whole(path_of(networks.container), encode(networks));
 }
 
-void Leftovers::drop(const std::string& container) const { ::unlink(path_of(container).c_str()); }
+Result<void> Leftovers::keep(const ContainerNetworks& networks, const std::string& space) const {
+    TEPUI_CHECK_OK(keep(networks));
+    const std::string path = space_of(networks.container);
+    if (is_kept(path)) return {};
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0400));
+    if (!file || ::mount(space.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) != 0)
+        return fail(Errc::io, "cannot keep the network namespace at '{}': {}", path, errno_text());
+    return {};
+}
+
+std::string Leftovers::space_of(const std::string& container) const {
+    return path_of(container) + std::string(k_space);
+}
+
+void Leftovers::drop(const std::string& container) const {
+    (void)remove_network_namespace(space_of(container));
+    ::unlink(path_of(container).c_str());
+}
 
 std::vector<ContainerNetworks> Leftovers::all() const {
     std::vector<ContainerNetworks> found;
     std::error_code error;
     for (fs::directory_iterator it(directory_, error), end; !error && it != end;
          it.increment(error)) {
-        if (it->path().extension() == k_fresh) continue;
+        if (it->path().extension() == k_fresh || it->path().extension() == k_space) continue;
         if (auto networks = read_networks(it->path().string()))
             found.push_back(std::move(*networks));
     }

@@ -38,6 +38,10 @@ class Leftovers {
 public:
     explicit Leftovers(std::string directory) : directory_(std::move(directory)) {}
     Result<void> keep(const ContainerNetworks& networks) const;
+    /// The same with the namespace at `space`, in which some plugins look for what they made.
+    Result<void> keep(const ContainerNetworks& networks, const std::string& space) const;
+    /// Where that is kept; not there after a reboot.
+    std::string space_of(const std::string& container) const;
     void drop(const std::string& container) const;
     std::vector<ContainerNetworks> all() const;
 

@@ -222,6 +222,25 @@ TEST_F(RealPlugins, AnAgentThatComesBackTakesEverythingAway) {
     expect_nothing_left();
 }
 
+TEST_F(RealPlugins, AfterARebootAddressesAndRulesAreTakenBack) {
+    options_.networks.persist = true;
+    // Without masquerading: its rules go with the kernel, and the plugin finds them only by the
+    // namespace.
+    configure("plain", fmt::format(R"({{"type":"bridge","bridge":"{}","isGateway":true,)"
+                                   R"("ipam":{{"type":"host-local","dataDir":"{}",)"
+                                   R"("subnet":"{}.0/24"}}}},)"
+                                   R"({{"type":"portmap","capabilities":{{"portMappings":true}}}})",
+                                   bridge_, base() + "/leases", subnet_));
+    launch("a", publishing("a", "plain", 31996));
+    EXPECT_THAT(output_of("iptables -t nat -S"), HasSubstr(subnet_ + "."));
+    isolator_.reset();
+    ASSERT_TRUE(cni::remove_network_namespace(space("a")));
+    fs::remove_all(base() + "/a");  // As on a file system in memory.
+    isolator().sweep({});
+    expect_nothing_left();
+    EXPECT_TRUE(fs::is_empty(options_.work_dir + "/networks"));
+}
+
 TEST_F(RealPlugins, TwentyUpAndDownLeaveNothing) {
     for (int i = 0; i < 20; ++i) {
         const std::string name = fmt::format("c{}", i);
