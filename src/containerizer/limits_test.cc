@@ -4,6 +4,11 @@
 #include <signal.h>
 #include <sys/mount.h>
 
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
 #include "containerizer/cgroups/files.h"
 #include "containerizer/containerizer_fixture.h"
 #include "containerizer/limits.h"
@@ -27,10 +32,30 @@ protected:
             EXPECT_EQ(entries_of_kind_directory(root), 0u) << controller;
             ::rmdir(root.c_str());
             if (!hierarchies_.has(controller)) {  // A test had it mounted.
+                // The kernel keeps a hierarchy for ever that had dying cgroups at its unmounting,
+                // and then runtimes stumble over it.
+                EXPECT_TRUE(only_root_is_left(controller)) << controller;
                 EXPECT_EQ(::umount2(point.c_str(), 0), 0) << point;
                 ::rmdir(point.c_str());
             }
         }
+    }
+    /// Waits until all cgroups but the root are gone from a controller's hierarchy.
+    static bool only_root_is_left(const std::string& controller) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (std::chrono::steady_clock::now() < deadline) {
+            std::ifstream table("/proc/cgroups");
+            for (std::string line; std::getline(table, line);) {
+                std::istringstream words(line);  // "name hierarchy cgroups enabled"
+                std::string name;
+                int hierarchy = 0;
+                int count = 0;
+                if (words >> name >> hierarchy >> count && name == controller && count == 1)
+                    return true;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        return false;
     }
     static std::size_t entries_of_kind_directory(const std::string& path) {
         std::error_code error;

@@ -72,12 +72,14 @@ private:
         StopPtr launching = std::make_shared<Stop>();  // Ends the launch's calls.
         StopPtr logs_end = std::make_shared<Stop>();   // Requested when all logs are in the files.
         StopPtr gone = std::make_shared<Stop>();       // Requested when it ended.
+        StopPtr oom = std::make_shared<Stop>();        // Requested when its memory ran out.
         std::string engine_id;
         std::string stop_signal;
         std::vector<int> signals_waiting;
         bool finishing = false;
         bool end_seen = false;  // The Engine said that it runs no more.
         bool follows = false;   // Its logs are being read.
+        bool killed = false;    // By this agent.
         std::int64_t pid = 0;
         std::optional<double> mem_mb;
         std::uint64_t update_sequence = 0;
@@ -147,10 +149,10 @@ private:
     Engine engine_;
     const StopPtr stop_ = std::make_shared<Stop>();
     std::map<ContainerId, Shared> containers_;
-    std::set<ContainerId> kept_;     // Ended, not forgotten.
-    std::deque<ContainerId> ended_;  // The same and forgotten ones, oldest first.
-    std::set<std::string> removing_;           // Ids and names that remove_surely() sees to.
-    bool recovered_ = false;  // recover() was called: what is in neither is nobody's.
+    std::set<ContainerId> kept_;      // Ended, not forgotten.
+    std::deque<ContainerId> ended_;   // The same and forgotten ones, oldest first.
+    std::set<std::string> removing_;  // Ids and names that remove_surely() sees to.
+    bool recovered_ = false;          // recover() was called: what is in neither is nobody's.
 
     mutable std::mutex mutex_;  // Of what follows.
     std::map<ContainerId, std::int64_t> pids_;

@@ -15,6 +15,8 @@ namespace {
 constexpr Duration k_pause = 200ms;
 constexpr Duration k_pause_max = 5s;
 constexpr Duration k_logs_patience = 5s;
+constexpr Duration k_oom_patience = 1s;
+constexpr int k_killed_exit_code = 128 + SIGKILL;
 constexpr std::size_t k_ends_kept_max = 1'024;
 
 std::string signal_name(int signal) {
@@ -44,6 +46,11 @@ asio::awaitable<void> DockerContainerizer::watch() {
 }
 
 void DockerContainerizer::on_event(const EngineEvent& event) {
+    if (event.action == "oom") {
+        for (const auto& [id, container] : containers_)
+            if (container->engine_id == event.container) container->oom->request();
+        return;
+    }
     if (event.action != "die" && event.action != "destroy") return;
     std::vector<Shared> ended;
     for (const auto& [id, container] : containers_)
@@ -98,6 +105,11 @@ asio::awaitable<void> DockerContainerizer::finish(Shared container) {
     }
     container->end_seen = true;
     container->gone->request();
+    // The Engine may hear of the end before it hears what the kernel did it for.
+    if (last && last->exit_code == k_killed_exit_code && !last->out_of_memory &&
+        container->mem_mb && !container->killed)
+        co_await pause(io_, k_oom_patience, container->oom);
+    if (last && container->oom->requested()) last->out_of_memory = true;
     if (last && container->logs && container->follows)
         co_await pause(io_, k_logs_patience, container->logs_end);
     tell_end(container, last);
@@ -139,6 +151,7 @@ void DockerContainerizer::signal_here(const ContainerId& id, int signal) {
         container->launching->request();
         return;
     }
+    container->killed |= signal == SIGKILL;
     const bool polite = signal == SIGTERM && !container->stop_signal.empty();
     spawn(deliver(container, polite ? container->stop_signal : signal_name(signal)));
 }
