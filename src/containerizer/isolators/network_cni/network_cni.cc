@@ -156,6 +156,9 @@ Result<ContainerNetworks> NetworkCni::plan_networks(const Isolated& isolated,
             return fail(Errc::invalid_argument, "the container is to join network '{}' twice",
                         info.name());
         const cni::NetworkConfig network = TEPUI_TRY(find_network(catalog, info));
+        // What is missing is known before anything is begun that it would have to take back.
+        for (const cni::PluginConfig& plugin : network.plugins)
+            TEPUI_CHECK_OK(plugins_.find(plugin.type));
         networks.attachments.push_back(
             TEPUI_TRY(cni::plan_attachment(network, info, networks.attachments.size(),
                                            cni::find_dns(options_.dns.mesos, info.name()))));

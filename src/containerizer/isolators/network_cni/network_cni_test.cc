@@ -224,7 +224,7 @@ TEST_F(Scripted, ImpossibleWishesAreRefused) {
             isolator().prepare(isolated(name), spec(name, row.networks), plan);
         ASSERT_FALSE(prepared);
         EXPECT_THAT(prepared.error().text, HasSubstr(row.says));
-        (void)isolator().cleanup(isolated(name));
+        EXPECT_TRUE(isolator().cleanup(isolated(name))) << "nothing was begun";
     }
     auto mapped = spec("c9", {"net"});
     auto& mapping = *mapped.info->mutable_network_infos(0)->add_port_mappings();
