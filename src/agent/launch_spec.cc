@@ -14,14 +14,6 @@ Result<void> check_isolation(const Info& info) {
     const auto unsupported = [](std::string_view what) {
         return fail(Errc::unsupported, "{} not supported by this agent yet", what);
     };
-    const v1::ContainerInfo& container = info.container();
-    if (info.has_container()) {
-        for (const v1::NetworkInfo& network : container.network_infos()) {
-            // One without a name is the host's network.
-            const bool docker = container.type() == v1::ContainerInfo::DOCKER;
-            if (network.has_name() && !docker) return unsupported("Container networks are");
-        }
-    }
     for (const v1::Resource& resource : info.resources()) {
         if (resource.disk().has_persistence() || resource.disk().has_volume()) {
             return unsupported("Persistent volumes are");
@@ -204,6 +196,12 @@ containerizer::LaunchSpec make_launch_spec(const LaunchPod& launch) {
     spec.outlives_agent = launch.checkpoint;
     spec.hold = true;
     take_limits(launch.limits, spec);
+    if (launch.container_info.network_infos().empty()) return spec;
+    // What else an executor's container has, each of its tasks has to ask for.
+    spec.info.emplace().set_type(v1::ContainerInfo::MESOS);
+    *spec.info->mutable_network_infos() = launch.container_info.network_infos();
+    if (launch.container_info.has_hostname())
+        spec.info->set_hostname(launch.container_info.hostname());
     return spec;
 }
 

@@ -172,6 +172,15 @@ TEST(LaunchSpec, TheContainerizerSeesTheContainerAsTheTaskAsksForIt) {
     EXPECT_EQ(spec->info->volumes(0).container_path(), "data");
 }
 
+TEST(LaunchSpec, NetworksAreTheContainerizersBusiness) {
+    auto task = task_with({{"cpus", 1}});
+    task.mutable_container()->set_type(v1::ContainerInfo::MESOS);
+    task.mutable_container()->add_network_infos()->set_name("front");
+    const auto spec = make_launch_spec(launch_of(task), {});
+    ASSERT_TRUE(spec) << spec.error().text;
+    EXPECT_EQ(spec->info->network_infos(0).name(), "front");
+}
+
 TEST(LaunchSpec, ACheckHasNoSecretByValueOfItsOwn) {
     const auto add_secret = [](v1::CommandInfo& command) {
         auto& variable = *command.mutable_environment()->add_variables();

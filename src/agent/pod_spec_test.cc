@@ -47,6 +47,20 @@ TEST(PodSpec, PodRunsNothingAndHoldsTheLimits) {
     EXPECT_FALSE(make_launch_spec(launch).outlives_agent);
 }
 
+TEST(PodSpec, NetworksOfTheExecutorAreThePods) {
+    LaunchPod launch;
+    launch.container = ContainerId{"c1"};
+    EXPECT_FALSE(make_launch_spec(launch).info);
+    launch.container_info.set_hostname("pod");
+    launch.container_info.add_volumes()->set_container_path("data");
+    launch.container_info.add_network_infos()->set_name("front");
+    const auto spec = make_launch_spec(launch);
+    ASSERT_TRUE(spec.info);
+    EXPECT_EQ(spec.info->network_infos(0).name(), "front");
+    EXPECT_EQ(spec.info->hostname(), "pod");
+    EXPECT_TRUE(spec.info->volumes().empty()) << "nothing runs in it that could see them";
+}
+
 TEST(PodSpec, TaskIsNestedAndKnowsItsExecutor) {
     const auto spec = make_launch_spec(nested(), {"10.0.0.1", 5051});
     ASSERT_TRUE(spec) << spec.error().text;

@@ -8,6 +8,7 @@
 #include <boost/asio.hpp>
 #include <boost/asio/ssl.hpp>
 
+#include "agent/network_socket.h"
 #include "agent/probe_url.h"
 #include "http/parser.h"
 
@@ -42,10 +43,12 @@ ProbeResult answered(std::int32_t value) { return {Outcome::answered, value, {}}
 /// What both kinds have: a socket and a deadline that closes it.
 class Probe : public NetworkProbe, public std::enable_shared_from_this<Probe> {
 public:
-    Probe(const asio::any_io_executor& executor, Duration timeout)
-        : socket_(executor),
-          resolver_(executor),
-          timer_(executor),
+    Probe(const ProbePlace& place, std::string address, Duration timeout)
+        : socket_(place.executor),
+          resolver_(place.executor),
+          network_of_(place.network_of),
+          address_(std::move(address)),
+          timer_(place.executor),
           timeout_(std::clamp(timeout, Duration::zero(), timeout_max)) {}
 
     asio::awaitable<ProbeResult> run() final {
@@ -77,8 +80,11 @@ protected:
         error_code error;
         socket_.close(error);
         if (expired_) co_return error_code(asio::error::operation_aborted);
-        socket_.open(endpoint.protocol(), error);
+        const bool inside = open(endpoint.protocol(), error);
         if (error) co_return error;
+        // A task that just ended has no loopback any more, and the host's is not its own.
+        if (network_of_ > 0 && !inside && endpoint.address().is_loopback())
+            co_return error_code(asio::error::connection_refused);
         std::tie(error) = co_await socket_.async_connect(endpoint, as_tuple);
         if (error) co_return error;
         // To a port of the range that clients get theirs from, with nobody listening, a socket may
@@ -88,11 +94,36 @@ protected:
         co_return error_code{};
     }
 
+    /// To the task's loopback address, where it may be reached only from its own network; and, when
+    /// nobody listens there, to the address that it has in that network.
+    asio::awaitable<error_code> connect_to_task(tcp::endpoint loopback) {
+        error_code bad;
+        const auto address = asio::ip::make_address(address_, bad);
+        if (bad) co_return co_await connect(loopback);
+        const tcp::endpoint own(address, loopback.port());
+        const bool inside = can_enter_network(network_of_);
+        const error_code error = co_await connect(inside ? loopback : own);
+        if (!inside || error != asio::error::connection_refused) co_return error;
+        co_return co_await connect(own);
+    }
+
     tcp::socket socket_;
     tcp::resolver resolver_;
     bool expired_ = false;
 
 private:
+    /// In the task's network where it can be entered; whether it was.
+    bool open(const tcp& protocol, error_code& error) {
+        const int fd = network_of_ > 0 ? socket_in_network(network_of_, protocol.family()) : -1;
+        if (fd < 0) {
+            socket_.open(protocol, error);
+            return false;
+        }
+        socket_.assign(protocol, fd, error);
+        if (error) ::close(fd);
+        return true;
+    }
+
     void expire() {
         expired_ = true;
         resolver_.cancel();
@@ -100,17 +131,13 @@ private:
         socket_.close(ignored);
     }
 
+    const std::int64_t network_of_;
+    const std::string address_;  // Of the task in its network; empty: it has none of its own.
     asio::steady_timer timer_;
     const Duration timeout_;
 };
 
-/// Where a probe looks: at the loopback address, unless the container has one of its own.
-tcp::endpoint endpoint_of(const TcpProbe& target) {
-    error_code error;
-    const auto address = asio::ip::make_address(target.address, error);
-    if (!target.address.empty() && !error) return {address, target.port};
-    const bool ipv6 = target.ipv6;
-    const std::uint16_t port = target.port;
+tcp::endpoint loopback_at(bool ipv6, std::uint16_t port) {
     if (ipv6) return {asio::ip::address_v6::loopback(), port};
     return {asio::ip::address_v4::loopback(), port};
 }
@@ -123,12 +150,12 @@ bool is_own_fault(const error_code& error) {
 
 class TcpLook final : public Probe {
 public:
-    TcpLook(const asio::any_io_executor& executor, TcpProbe target, Duration timeout)
-        : Probe(executor, timeout), target_(target) {}
+    TcpLook(const ProbePlace& place, TcpProbe target, Duration timeout)
+        : Probe(place, target.address, timeout), target_(std::move(target)) {}
 
 private:
     asio::awaitable<ProbeResult> look() override {
-        const error_code error = co_await connect(endpoint_of(target_));
+        const error_code error = co_await connect_to_task(loopback_at(target_.ipv6, target_.port));
         if (is_own_fault(error)) co_return ProbeResult{Outcome::failed, 0, error.message()};
         ProbeResult result = answered(error ? 0 : 1);
         if (error) result.why = error.message();
@@ -144,9 +171,9 @@ bool is_redirect(unsigned status) {
 
 class HttpLook final : public Probe {
 public:
-    HttpLook(const asio::any_io_executor& executor, std::shared_ptr<ProbeTls> tls, HttpProbe target,
+    HttpLook(const ProbePlace& place, std::shared_ptr<ProbeTls> tls, HttpProbe target,
              Duration timeout)
-        : Probe(executor, timeout), tls_(std::move(tls)), target_(std::move(target)) {}
+        : Probe(place, target.address, timeout), tls_(std::move(tls)), target_(std::move(target)) {}
 
 private:
     struct Answer {
@@ -156,9 +183,7 @@ private:
 
     asio::awaitable<ProbeResult> look() override {
         const std::string loopback = target_.ipv6 ? "::1" : "127.0.0.1";
-        ProbeUrl url{target_.scheme == "https",
-                     target_.address.empty() ? loopback : target_.address, target_.port,
-                     target_.path};
+        ProbeUrl url{target_.scheme == "https", loopback, target_.port, target_.path};
         for (int redirects = 0; redirects <= redirects_max; ++redirects) {
             const Result<Answer> answer = co_await ask(url);
             if (!answer) co_return ProbeResult{Outcome::failed, 0, answer.error().text};
@@ -199,7 +224,10 @@ private:
         const auto address = asio::ip::make_address(url.host, error);
         if (!error) {
             const tcp::endpoint endpoint(address, url.port);
-            error = co_await connect(endpoint);
+            if (address.is_loopback())
+                error = co_await connect_to_task(endpoint);
+            else
+                error = co_await connect(endpoint);
             if (error) co_return fail(Errc::io, "connecting: {}", error.message());
             co_return Result<void>{};
         }
@@ -259,15 +287,15 @@ private:
 
 }  // namespace
 
-std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
+std::shared_ptr<NetworkProbe> make_network_probe(const ProbePlace& place,
                                                  std::shared_ptr<ProbeTls> tls, HttpProbe target,
                                                  Duration timeout) {
-    return std::make_shared<HttpLook>(executor, std::move(tls), std::move(target), timeout);
+    return std::make_shared<HttpLook>(place, std::move(tls), std::move(target), timeout);
 }
 
-std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
-                                                 TcpProbe target, Duration timeout) {
-    return std::make_shared<TcpLook>(executor, target, timeout);
+std::shared_ptr<NetworkProbe> make_network_probe(const ProbePlace& place, TcpProbe target,
+                                                 Duration timeout) {
+    return std::make_shared<TcpLook>(place, std::move(target), timeout);
 }
 
 }  // namespace tepui::agent

@@ -27,10 +27,17 @@ public:
     virtual void cancel() = 0;
 };
 
-std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
+/// Where a probe looks from.
+struct ProbePlace {
+    asio::any_io_executor executor;
+    std::int64_t network_of = 0;  // As in StartProbe. Where that can't be entered (it takes root),
+                                  // the target's address is looked at from here.
+};
+
+std::shared_ptr<NetworkProbe> make_network_probe(const ProbePlace& place,
                                                  std::shared_ptr<ProbeTls> tls, HttpProbe target,
                                                  Duration timeout);
-std::shared_ptr<NetworkProbe> make_network_probe(const asio::any_io_executor& executor,
-                                                 TcpProbe target, Duration timeout);
+std::shared_ptr<NetworkProbe> make_network_probe(const ProbePlace& place, TcpProbe target,
+                                                 Duration timeout);
 
 }  // namespace tepui::agent

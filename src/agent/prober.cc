@@ -49,6 +49,7 @@ void Prober::begin_waiting() {
 void Prober::begin(Item& item) {
     const ProbeId id = item.probe.probe;
     const Duration timeout = item.probe.timeout;
+    const ProbePlace place{io_.get_executor(), item.probe.network_of};
     std::visit(Overloaded{
                    [&](const CommandProbe&) {
                        commands_.run(item.probe, [this, id](ProbeResult result) {
@@ -58,10 +59,10 @@ void Prober::begin(Item& item) {
                    },
                    [&](const HttpProbe& target) {
                        if (!tls_) tls_ = make_probe_tls();
-                       item.network = make_network_probe(io_.get_executor(), tls_, target, timeout);
+                       item.network = make_network_probe(place, tls_, target, timeout);
                    },
                    [&](const TcpProbe& target) {
-                       item.network = make_network_probe(io_.get_executor(), target, timeout);
+                       item.network = make_network_probe(place, target, timeout);
                    },
                },
                item.probe.target);

@@ -16,6 +16,7 @@
 #include "containerizer/docker/options.h"
 #include "containerizer/volumes/options.h"
 #include "containerizer/images/options.h"
+#include "containerizer/network_options.h"
 #include "containerizer/oci/options.h"
 #include "containerizer/security_options.h"
 #include "containerizer/session.h"
@@ -54,6 +55,7 @@ struct Options {
     CgroupOptions cgroup;
     PortOptions ports;
     GpuOptions gpus;
+    NetworkOptions networks;
     SecurityOptions security;
     std::vector<std::string> containerizers = {"mesos"};  // "mesos", "docker": --containerizers.
     DockerOptions docker;

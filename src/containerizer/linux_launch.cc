@@ -13,6 +13,7 @@
 #include "containerizer/fetcher/fetcher.h"
 #include "containerizer/host_view.h"
 #include "containerizer/isolators/docker_runtime/docker_runtime.h"
+#include "containerizer/isolators/network_cni/network_cni.h"
 #include "containerizer/limits.h"
 #include "containerizer/linux_containerizer.h"
 #include "containerizer/log_limits.h"
@@ -68,7 +69,8 @@ void LinuxContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited exi
         });
         return;
     }
-    const bool waits_for_network = !spec.command.uris().empty() || has_image(spec);
+    const bool waits_for_network =
+        !spec.command.uris().empty() || has_image(spec) || has_networks(spec);
     WorkerPool& pool = waits_for_network ? fetchers_ : workers_;
     pool.submit([this, container, spec = std::move(spec)] { run_launch(container, spec); });
 }
@@ -128,6 +130,7 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
     if (spec.info)
         TEPUI_CHECK_OK(check_linux_info(spec.info->linux_info(), options_.isolation));
     TEPUI_CHECK_OK(check_image(spec, options_.isolation));
+    TEPUI_CHECK_OK(check_networks(spec, options_.isolation));
     if (spec.info && spec.info->type() == mesos::v1::ContainerInfo::DOCKER)
         return fail(Errc::unsupported,
                     "Containers of type DOCKER need 'docker' in --containerizers of the agent");

@@ -23,14 +23,15 @@ struct ProbeId {
 struct CommandProbe {
     mesos::v1::CommandInfo command;
 };
-/// GET scheme://127.0.0.1:port/path, redirects followed, certificates not verified. Answered with
+/// GET scheme://127.0.0.1:port/path in the task's own network, redirects followed, certificates not verified. Answered with
 /// the status of the last response.
 struct HttpProbe {
     std::string scheme = "http";
     std::uint16_t port = 0;
     std::string path = "/";
     bool ipv6 = false;  // [::1] instead.
-    std::string address = {};  // Of a container with a network of its own; empty: as above.
+    std::string address = {};  // Of a container with a network of its own, where it does not listen
+                               // at the loopback address.
     bool operator==(const HttpProbe&) const = default;
 };
 /// A connection to 127.0.0.1:port. Answered with 1 or 0: made or refused.
@@ -61,6 +62,7 @@ struct StartProbe {
     ContainerId container;
     ProbeTarget target;
     Duration timeout{};
+    std::int64_t network_of = 0;  // A process in whose network HTTP and TCP probes look; 0: here.
 };
 /// Ends every probe of a container; their answers are not waited for.
 struct StopProbes {

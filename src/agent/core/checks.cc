@@ -83,7 +83,8 @@ ProbeTarget target_of(const v1::CheckInfo& check) {
     }
 }
 
-/// A container with a network of its own is looked at there, by its first address of that kind.
+/// A container with a network of its own is looked at there: at its loopback address, else at its
+/// first address of that kind.
 ProbeTarget at_address_of(const TaskRun& task, ProbeTarget target) {
     const auto address = [&](bool ipv6) -> std::string {
         const auto wanted = ipv6 ? v1::NetworkInfo::IPv6 : v1::NetworkInfo::IPv4;
@@ -248,8 +249,10 @@ void on_check_due(Context& context, TimerKind kind, const ContainerId& container
     probe_of(task->checks, kind) = probe;
     ProbeTarget target = kind == TimerKind::health ? target_of(task->info.health_check())
                                                    : target_of(task->info.check());
+    const bool own_network = !task->container_status.network_infos().empty();
     context.effects.push_back(StartProbe{probe, container, at_address_of(*task, std::move(target)),
-                                         pace_of(*task, kind).timeout});
+                                         pace_of(*task, kind).timeout,
+                                         own_network ? task->pid : 0});
 }
 
 void on_probe_ended(Context& context, const ProbeEnded& ended) {

@@ -350,6 +350,28 @@ TEST(Checks, AnswerOfAnotherLookIsIgnored) {
     EXPECT_EQ(world.told().back(), "RUNNING H healthy");
 }
 
+TEST(Checks, ATaskWithANetworkOfItsOwnIsLookedAtThere) {
+    World world;
+    world.containers_start = false;
+    world.start();
+    world.run(framework_info("f1", true, true, true), with_health([](auto& check) {
+                  check.set_type(v1::HealthCheck::TCP);
+                  check.mutable_tcp()->set_port(80);
+              }));
+    ContainerStarted started{world.container_of("t"), 7, {}};
+    auto& network = *started.status.add_network_infos();
+    network.add_ip_addresses()->set_ip_address("10.87.0.2");
+    network.mutable_ip_addresses(0)->set_protocol(v1::NetworkInfo::IPv4);
+    world.feed(started);
+    for (int i = 0; world.probes.empty() && i < 10; ++i) world.advance(1s);
+    ASSERT_FALSE(world.probes.empty());
+    const StartProbe& probe = world.probes.front().first;
+    EXPECT_EQ(probe.network_of, 7);
+    EXPECT_EQ(std::get<TcpProbe>(probe.target), (TcpProbe{80, false, "10.87.0.2"}));
+    Checked plain(with_health());
+    EXPECT_EQ(plain.next_probe().network_of, 0);
+}
+
 TEST(Checks, KillPolicysGraceIsKept) {
     v1::TaskInfo task = with_health([](auto& check) { check.set_consecutive_failures(1); });
     task.mutable_kill_policy()->mutable_grace_period()->set_nanoseconds(Duration{30s}.count());

@@ -87,6 +87,7 @@ struct LaunchPod {
     std::string user;
     std::string sandbox;     // Absolute path; made by the containerizer.
     bool checkpoint = true;  // Its framework does: it may outlive the agent.
+    mesos::v1::ContainerInfo container_info = {};  // Of its executor: its networks are its tasks'.
 };
 
 /// Gives a running container other limits; answered by ContainerUpdated.

@@ -48,6 +48,7 @@ void recover_executor(Context& context, const ExecutorKey& key, const FoundConta
         return;
     }
     executor.pid = found->pid;
+    executor.container_status = found->container_status;
     if (executor.started.since_epoch == Duration::zero()) executor.started = context.now.wall;
     if (executor.end) {
         // It hears SHUTDOWN again if it comes back; its grace begins anew.

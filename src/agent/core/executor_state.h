@@ -61,6 +61,7 @@ struct ExecutorRun {
     std::string sandbox;
     ExecutorPhase phase = ExecutorPhase::persisting;
     std::int64_t pid = 0;
+    mesos::v1::ContainerStatus container_status;  // Of one that runs, as ContainerStarted told it.
     WallTime started;                         // Of its process; zero before.
     std::optional<std::int32_t> wait_status;  // Once ended, if it is known.
 

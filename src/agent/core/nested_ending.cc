@@ -81,6 +81,7 @@ bool nested_started(Context& context, const ContainerStarted& started) {
     if (run.phase == NestedPhase::ended || run.phase == NestedPhase::running) return true;
     run.phase = NestedPhase::running;
     run.pid = started.pid;
+    run.container_status = started.status;
     if (run.checkpoint) write_checkpoint(context, {nested_write(run)});
     if (run.kind == NestedKind::session && !run.launcher) {
         context.effects.push_back(DestroyContainer{run.container});  // Nobody is left to talk to.
@@ -153,6 +154,7 @@ void recover_nested(Context& context, const std::vector<FoundContainer>& found) 
         if (is_there && of_it->running) {
             run.phase = NestedPhase::running;
             run.pid = of_it->pid;
+            run.container_status = of_it->container_status;
             write_checkpoint(context, {nested_write(run)});
         } else if (run.phase == NestedPhase::running || (is_there && of_it->status)) {
             end_run(context, run,

@@ -42,6 +42,7 @@ struct NestedRun {
     NestedPhase phase = NestedPhase::persisting;
     bool destroyed = false;  // Before it ran.
     std::int64_t pid = 0;
+    mesos::v1::ContainerStatus container_status;  // Of one that runs, as ContainerStarted told it.
     ContainerEnd end;
     /// Who waits for the launch; of a session, who talks to it.
     std::optional<std::uint64_t> launcher;

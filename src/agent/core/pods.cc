@@ -191,7 +191,8 @@ void launch_pod(Context& context, ExecutorRun& pod) {
     for (QueuedLaunch& group : pod.queue) group.update = pod.updates_asked;
     context.effects.push_back(
         LaunchPod{pod.container, limits_of(context.state, pod), pod.user, pod.sandbox,
-                  find_framework(context.state, pod.framework)->info.checkpoint()});
+                  find_framework(context.state, pod.framework)->info.checkpoint(),
+                  pod.info.container()});
 }
 
 void launch_group(Context& context, const ExecutorRun& pod, const std::vector<TaskId>& ids) {

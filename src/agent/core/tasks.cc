@@ -121,10 +121,12 @@ void on_task_durable(Context& context, const ContainerId& container) {
 void on_container_started(Context& context, const ContainerStarted& started) {
     if (nested_started(context, started)) return;
     if (ExecutorRun* pod = find_pod(context.state, started.container)) {
+        pod->container_status = started.status;
         pod_started(context, *pod, started.pid);
         return;
     }
     if (ExecutorRun* executor = find_custom(context, started.container)) {
+        executor->container_status = started.status;
         executor_started(context, *executor, started.pid);
         return;
     }

@@ -40,7 +40,8 @@ ExecutorView view_of(const Framework& framework, const ExecutorRun& run) {
                       .is_over = run.phase == ExecutorPhase::ended,
                       .is_pod = run.kind == ExecutorKind::pod,
                       .tasks = {},
-                      .completed = {}};
+                      .completed = {},
+                      .status = &run.container_status};
     const ExecutorId id{run.info.executor_id().value()};
     for (const auto& [task_id, task] : framework.tasks) {
         if (task.executor == id) view.tasks.push_back(&task);
@@ -59,7 +60,8 @@ ExecutorView view_of(const TaskRun& task) {
             .is_over = task.phase == Phase::ended,
             .is_command = true,
             .tasks = {&task},
-            .completed = {}};
+            .completed = {},
+            .status = &task.container_status};
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ struct ExecutorView {
     bool is_command = false;            // Built in, for the one task it is named after.
     std::vector<const TaskRun*> tasks;  // Not acknowledged as over, in the order of their ids.
     std::vector<const CompletedTask*> completed;  // Oldest first.
+    /// What the containerizer tells of the container; nullptr: nothing any more.
+    const mesos::v1::ContainerStatus* status = nullptr;
 };
 
 using ExecutorVisitor = std::function<void(const ExecutorView&)>;

@@ -29,10 +29,11 @@ void add_limits(const v1::TaskInfo& task, Response::GetContainers::Container& co
 }
 
 void add_container(Response::GetContainers& containers, const ContainerId& id,
-                   const ContainerId* parent, std::int64_t pid) {
+                   const ContainerId* parent, std::int64_t pid, const v1::ContainerStatus& told) {
     auto& container = *containers.add_containers();
     container.mutable_container_id()->set_value(id.value);
     v1::ContainerStatus& status = *container.mutable_container_status();
+    status = told;
     status.mutable_container_id()->set_value(id.value);
     if (parent != nullptr)
         status.mutable_container_id()->mutable_parent()->set_value(parent->value);
@@ -165,7 +166,7 @@ Response::GetContainers get_containers(const State& state, bool nested, bool sta
     Response::GetContainers containers;
     const auto add = [&](const ExecutorView& executor) {
         if (!executor.is_running) return;
-        add_container(containers, executor.container, nullptr, executor.pid);
+        add_container(containers, executor.container, nullptr, executor.pid, *executor.status);
         auto& container = *containers.mutable_containers(containers.containers_size() - 1);
         container.mutable_framework_id()->set_value(executor.framework.value);
         *container.mutable_executor_id() = executor.info.executor_id();
@@ -173,7 +174,8 @@ Response::GetContainers get_containers(const State& state, bool nested, bool sta
         if (!nested || !executor.is_pod) return;
         for (const TaskRun* task : executor.tasks) {
             if (task->phase != Phase::running) continue;
-            add_container(containers, task->container, &executor.container, task->pid);
+            add_container(containers, task->container, &executor.container, task->pid,
+                          task->container_status);
             add_limits(task->info, *containers.mutable_containers()->rbegin());
         }
     };
@@ -183,6 +185,7 @@ Response::GetContainers get_containers(const State& state, bool nested, bool sta
         if (!wanted || run.phase != NestedPhase::running) continue;
         auto& container = *containers.add_containers();
         container.mutable_container_id()->set_value(run.id.value());
+        *container.mutable_container_status() = run.container_status;
         *container.mutable_container_status()->mutable_container_id() = run.id;
         if (run.pid > 0) {
             container.mutable_container_status()->set_executor_pid(

@@ -139,6 +139,22 @@ TEST_F(ViewsTest, NestedContainersAreShownWhenAsked) {
     EXPECT_EQ(all.containers(0).executor_name(), "named");
 }
 
+TEST_F(ViewsTest, ContainersAreToldWithTheirAddresses) {
+    Framework& framework = state.frameworks.begin()->second;
+    auto& task = framework.tasks.at(TaskId{"command"});
+    task.container_status.add_network_infos()->add_ip_addresses()->set_ip_address("10.87.0.2");
+    auto& custom = framework.executors.at(ExecutorId{"custom"});
+    custom.container_status.add_network_infos()->set_name("front");
+    const auto containers = get_containers(state, false);
+    const auto& first = containers.containers(0).container_status();
+    ASSERT_EQ(first.network_infos_size(), 1);
+    EXPECT_EQ(first.network_infos(0).name(), "front");
+    const auto& last = containers.containers(2).container_status();
+    ASSERT_EQ(last.network_infos_size(), 1);
+    EXPECT_EQ(last.network_infos(0).ip_addresses(0).ip_address(), "10.87.0.2");
+    EXPECT_EQ(last.container_id().value(), "c-command");
+}
+
 TEST_F(ViewsTest, SourcesAreThoseOfTheExecutors) {
     const auto sources = container_sources(state);
     EXPECT_EQ(sources.at("c-command"), "command");

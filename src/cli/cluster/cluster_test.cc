@@ -104,6 +104,17 @@ TEST(ClusterPlan, UsesDockerWhenItIsThere) {
     EXPECT_FALSE(docker_answers("/nowhere/docker.sock", 10ms));
 }
 
+TEST(ClusterPlan, HasNetworksWhereThereArePlugins) {
+    ClusterRequest request;
+    request.work_dir = "/w";
+    Machine with = machine();
+    with.networks = true;
+    EXPECT_THAT(plan_cluster(request, with)->agents[0].arguments,
+                Contains(HasSubstr(",network/cni")));
+    EXPECT_THAT(plan_cluster(request, machine())->agents[0].arguments,
+                testing::Not(Contains(HasSubstr("network/cni"))));
+}
+
 TEST(ClusterPlan, WithoutRootNothingIsIsolated) {
     ClusterRequest request;
     request.work_dir = "/w";

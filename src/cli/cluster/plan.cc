@@ -52,6 +52,8 @@ Machine this_machine(const std::string& work_dir) {
     const char* xdg = std::getenv("XDG_RUNTIME_DIR");
     machine.xdg_runtime_dir = xdg == nullptr ? "" : xdg;
     machine.docker = docker_answers("/var/run/docker.sock", 300ms);
+    for (const char* plugin : {"/usr/lib/cni/bridge", "/opt/cni/bin/bridge"})
+        machine.networks = machine.networks || ::access(plugin, X_OK) == 0;
     return machine;
 }
 
@@ -104,9 +106,11 @@ Result<ClusterPlan> plan_cluster(const ClusterRequest& request, const Machine& m
             agent.arguments.push_back("--isolation=posix/cpu,posix/mem,posix/rlimits");
         } else {
             // Where no OCI runtime works the agent refuses images, and says why.
-            agent.arguments.push_back(
+            std::string isolation =
                 "--isolation=cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,"
-                "posix/rlimits,docker/runtime,volume/host_path,volume/sandbox_path");
+                "posix/rlimits,docker/runtime,volume/host_path,volume/sandbox_path";
+            if (machine.networks) isolation += ",network/cni";
+            agent.arguments.push_back(std::move(isolation));
             agent.arguments.push_back("--image_providers=docker");
         }
         plan.agents.push_back(std::move(agent));

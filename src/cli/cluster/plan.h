@@ -18,6 +18,7 @@ struct Machine {
     unsigned uid = 0;
     std::string xdg_runtime_dir;
     bool docker = false;  // A Docker Engine answers at its usual place.
+    bool networks = false;  // There are CNI plugins where packages put them.
 };
 /// This machine; the disk is that of the nearest existing parent of `work_dir`.
 Machine this_machine(const std::string& work_dir);

@@ -7,6 +7,7 @@
 #include "cli/daemon/fetcher_flags.h"
 #include "cli/daemon/image_flags.h"
 #include "cli/daemon/isolation_flags.h"
+#include "cli/daemon/network_flags.h"
 #include "cli/daemon/limit_flags.h"
 #include "cli/daemon/security_flags.h"
 #include "cli/daemon/storage_flags.h"
@@ -113,6 +114,7 @@ FlagSet flags() {
     for (Flag& flag : fetcher_flags()) set.flags.push_back(std::move(flag));
     for (Flag& flag : storage_flags()) set.flags.push_back(std::move(flag));
     for (Flag& flag : isolation_flags()) set.flags.push_back(std::move(flag));
+    for (Flag& flag : network_flags()) set.flags.push_back(std::move(flag));
     for (Flag& flag : security_flags()) set.flags.push_back(std::move(flag));
     for (Flag& flag : image_flags()) set.flags.push_back(std::move(flag));
     for (Flag& flag : docker_flags()) set.flags.push_back(std::move(flag));
@@ -250,6 +252,7 @@ Result<agent::AgentOptions> make_agent_options(const Parsed& parsed,
     read_server_limits(parsed, options.http);
     read_storage_flags(parsed, options);
     TEPUI_CHECK_OK(read_isolation_flags(parsed, options));
+    TEPUI_CHECK_OK(read_network_flags(parsed, options.containerizer.networks));
     TEPUI_CHECK_OK(read_security_flags(parsed, options.containerizer.security));
     TEPUI_CHECK_OK(read_image_flags(parsed, options.containerizer));
     TEPUI_CHECK_OK(read_docker_flags(parsed, options.containerizer));

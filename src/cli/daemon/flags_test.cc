@@ -339,6 +339,31 @@ TEST(AgentFlags, Refusals) {
     EXPECT_FALSE(docker->containerizer.docker.kill_orphans);
 }
 
+TEST(AgentFlags, OfNetworks) {
+    const auto plain = agent_options({"--master=h:1", "--work_dir=/a"});
+    ASSERT_TRUE(plain) << plain.error().text;
+    EXPECT_THAT(plain->containerizer.networks.plugin_dirs, testing::IsEmpty());
+    EXPECT_TRUE(plain->containerizer.networks.metrics);
+    const auto options = agent_options(
+        {"--master=h:1", "--work_dir=/a", "--network_cni_plugins_dir=/opt/cni:/usr/lib/cni",
+         "--network_cni_config_dir=/etc/cni", "--network_cni_root_dir_persist",
+         "--no-network_cni_metrics", "--network_bridge_subnet=10.1.0.0/24",
+         "--default_container_dns={\"mesos\":[{\"network_mode\":\"CNI\",\"dns\":"
+         "{\"nameservers\":[\"10.0.0.1\"]}}]}"});
+    ASSERT_TRUE(options) << options.error().text;
+    const containerizer::NetworkOptions& networks = options->containerizer.networks;
+    EXPECT_THAT(networks.plugin_dirs, testing::ElementsAre("/opt/cni", "/usr/lib/cni"));
+    EXPECT_EQ(networks.config_dir, "/etc/cni");
+    EXPECT_TRUE(networks.persist);
+    EXPECT_FALSE(networks.metrics);
+    EXPECT_EQ(networks.bridge_subnet, "10.1.0.0/24");
+    ASSERT_EQ(networks.dns.mesos.size(), 1U);
+    EXPECT_FALSE(networks.dns.mesos[0].network);
+    for (const char* bad : {"--network_bridge_subnet=10.1.0.5/24", "--network_bridge_subnet=10.1.0.0",
+                            "--network_bridge_subnet=10.1.0.0/31", "--default_container_dns={}"})
+        EXPECT_FALSE(agent_options({"--master=h:1", "--work_dir=/a", bad})) << bad;
+}
+
 TEST(ForeignFlags, NoneIsAlsoOneOfOurs) {
     for (const Verb& verb : {master_page(), agent_page()}) {
         for (const ForeignFlag& foreign : verb.flags.foreign) {

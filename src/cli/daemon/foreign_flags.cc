@@ -106,8 +106,6 @@ std::vector<ForeignFlag> foreign_agent_flags() {
     add(flags, FlagKind::value, {},
         "which containers use an external volume is written in --runtime_dir",
         {"docker_volume_checkpoint_dir"});
-    add(flags, FlagKind::value, {}, "there are no container networks in this version",
-        {"default_container_dns"});
     add(flags, FlagKind::boolean, {"false"},
         "containers outlive the agent by themselves; in a unit of systemd set KillMode=process",
         {"systemd_enable_support"});
@@ -141,12 +139,6 @@ std::vector<ForeignFlag> foreign_agent_flags() {
          "network_enable_rate_statistics"});
     add(flags, FlagKind::boolean, {}, "network isolation is not in this version",
         {"ingress_isolate_existing_containers"});
-    add(flags, FlagKind::value, {}, "there are no container networks in this version",
-        {"network_cni_plugins_dir", "network_cni_config_dir"});
-    add(flags, FlagKind::boolean, {"false"}, "there are no container networks in this version",
-        {"network_cni_root_dir_persist"});
-    add(flags, FlagKind::boolean, {}, "there are no container networks in this version",
-        {"network_cni_metrics"});
     add(flags, FlagKind::value, {}, "shared-library modules are not loaded",
         {"modules", "modules_dir", "hooks"});
     add(flags, FlagKind::value, {"local"}, "there is no authorization in this version",

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "containerizer/beneath.h"
+#include "containerizer/isolators/network_cni/network_files.h"
 #include "containerizer/docker/engine.h"
 #include "containerizer/names.h"
 #include "wire/json_writer.h"
@@ -171,6 +172,25 @@ Result<void> plan_network(const v1::ContainerInfo& info, Settings& settings) {
     return plan_ports(docker, settings);
 }
 
+/// What the task's own parameters say of DNS stands.
+void plan_dns(const v1::ContainerInfo& info, const CreateContext& context, Settings& settings) {
+    const DockerInfo::Network network = info.docker().network();
+    if (context.dns == nullptr || network == DockerInfo::NONE) return;
+    for (const char* field : {"Dns", "DnsOptions", "DnsSearch"})
+        if (settings.host.contains(field)) return;
+    const char* mode = network == DockerInfo::HOST     ? "host"
+                       : network == DockerInfo::BRIDGE ? "bridge"
+                                                       : "user";
+    const DnsOptions* dns = cni::find_dns(context.dns->docker, mode, settings.network_name);
+    if (dns == nullptr) return;
+    Texts search = dns->search;
+    if (!dns->domain.empty() && std::ranges::find(search, dns->domain) == search.end())
+        search.insert(search.begin(), dns->domain);
+    if (!dns->nameservers.empty()) settings.host["Dns"] = dns->nameservers;
+    if (!search.empty()) settings.host["DnsSearch"] = search;
+    if (!dns->options.empty()) settings.host["DnsOptions"] = dns->options;
+}
+
 struct BindMount {
     std::string source;
     std::string target;
@@ -315,6 +335,7 @@ Result<CreatePlan> plan_create(const LaunchSpec& spec, const CreateContext& cont
         TEPUI_CHECK_OK(plan_volume(spec, context, volume, plan));
     for (const v1::Parameter& parameter : docker.parameters())
         TEPUI_CHECK_OK(apply_parameter(settings, parameter.key(), parameter.value()));
+    plan_dns(info, context, settings);
     Field& labels = settings.config["Labels"];
     if (!std::holds_alternative<TextMap>(labels)) labels = TextMap{};
     TextMap& map = std::get<TextMap>(labels);

@@ -26,6 +26,7 @@ struct CreateContext {
     std::string sandbox_directory = "/mnt/mesos/sandbox";  // Where it is in the container.
     bool enable_cfs = false;
     bool limit_swap = false;
+    const DefaultDns* dns = nullptr;  // Of containers that do not say.
 };
 
 /// The name in the Engine of a container of ours.

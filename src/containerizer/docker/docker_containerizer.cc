@@ -150,6 +150,7 @@ CreateContext DockerContainerizer::context(const LaunchSpec& spec) const {
     context.sandbox_directory = options_.oci.sandbox_directory;
     context.enable_cfs = options_.cgroups_enable_cfs;
     context.limit_swap = options_.cgroup.limit_swap;
+    context.dns = &options_.networks.dns;
     return context;
 }
 

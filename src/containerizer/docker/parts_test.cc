@@ -280,6 +280,34 @@ TEST(CreatePlan, NetworksAndPorts) {
     EXPECT_THAT(plan_text(spec), HasSubstr("error: a Docker container in the host's network"));
 }
 
+TEST(CreatePlan, DefaultDnsIsThatOfTheNetwork) {
+    using DockerInfo = mesos::v1::ContainerInfo::DockerInfo;
+    LaunchSpec spec = make_spec();
+    auto& docker = *spec.info->mutable_docker();
+    docker.set_network(DockerInfo::BRIDGE);
+    DefaultDns dns;
+    dns.docker.push_back({.mode = "bridge",
+                          .network = {},
+                          .dns = {.nameservers = {"10.0.0.53"},
+                                  .domain = "here",
+                                  .search = {"there"},
+                                  .options = {"ndots:2"}}});
+    CreateContext context = make_context();
+    context.dns = &dns;
+    const auto host = [&] { return plan_create(spec, context)->settings.host; };
+    EXPECT_EQ(host().at("Dns"), Field(Texts{"10.0.0.53"}));
+    EXPECT_EQ(host().at("DnsSearch"), Field(Texts{"here", "there"}));
+    EXPECT_EQ(host().at("DnsOptions"), Field(Texts{"ndots:2"}));
+    docker.set_network(DockerInfo::HOST);
+    EXPECT_FALSE(host().contains("Dns"));
+    docker.set_network(DockerInfo::BRIDGE);
+    auto& parameter = *docker.add_parameters();
+    parameter.set_key("dns");
+    parameter.set_value("8.8.8.8");
+    EXPECT_EQ(host().at("Dns"), Field(Texts{"8.8.8.8"})) << "the task's own word stands";
+    EXPECT_FALSE(host().contains("DnsSearch"));
+}
+
 TEST(CreatePlan, Volumes) {
     using Source = mesos::v1::Volume::Source;
     LaunchSpec spec = make_spec();

@@ -15,6 +15,7 @@
 #include "containerizer/isolators/linux_nnp/linux_nnp.h"
 #include "containerizer/isolators/linux_seccomp/linux_seccomp.h"
 #include "containerizer/isolators/namespaces_ipc/namespaces_ipc.h"
+#include "containerizer/isolators/network_cni/network_cni.h"
 #include "containerizer/isolators/network_ports/network_ports.h"
 #include "containerizer/isolators/posix_usage/posix_usage.h"
 #include "containerizer/isolators/volume_host_path/volume_host_path.h"
@@ -58,6 +59,7 @@ Result<std::vector<std::unique_ptr<Isolator>>> make_isolators(const IsolatorCont
     if (enabled("disk/xfs")) isolators.push_back(make_disk_xfs(context));
     if (enabled("gpu/nvidia")) isolators.push_back(make_gpu_nvidia(context));
     if (enabled("posix/cpu") || enabled("posix/mem")) isolators.push_back(make_posix_usage(context));
+    if (enabled("network/cni")) isolators.push_back(make_network_cni(context));
     if (enabled("network/ports")) isolators.push_back(make_network_ports(context));
     if (enabled("namespaces/ipc")) isolators.push_back(make_namespaces_ipc(context));
     if (enabled("linux/capabilities"))
