@@ -27,6 +27,14 @@ struct Options {
     std::optional<mesos::v1::DomainInfo> master_domain;
 };
 
+/// Of a top-level role: what is kept for it and its descendants, and the most they may hold. A
+/// name that is missing in `limits` is not limited.
+struct Quota {
+    Quantities guarantees;
+    Quantities limits;
+    bool operator==(const Quota&) const = default;
+};
+
 struct Capabilities {
     bool multi_role = false;
     bool gpu_resources = false;

@@ -124,7 +124,7 @@ void dispatch(Turn& turn, Framework& framework, Call& call) {
 
 }  // namespace
 
-void on_kill_requested(Turn& turn, const KillRequested& requested) {
+void on_requested(Turn& turn, const KillRequested& requested) {
     const Framework* framework = turn.find_framework(requested.framework);
     const auto task = framework == nullptr ? decltype(framework->tasks.end()){}
                                            : framework->tasks.find(requested.task);

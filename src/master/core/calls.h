@@ -11,7 +11,7 @@ Result<void> check_scheduler_call(const State& state, const mesos::v1::scheduler
                                   const std::optional<StreamId>& stream);
 /// Performs a call that was let through; one of a framework that left meanwhile is dropped.
 /// Kills for an operator what its framework could kill itself.
-void on_kill_requested(Turn& turn, const KillRequested& requested);
+void on_requested(Turn& turn, const KillRequested& requested);
 void on_scheduler_call(Turn& turn, SchedulerCalled called);
 
 }  // namespace tepui::master

@@ -7,12 +7,17 @@
 #include "master/core/agents.h"
 #include "master/core/calls.h"
 #include "master/core/deactivation.h"
+#include "master/core/drain.h"
 #include "master/core/executors.h"
 #include "master/core/framework_end.h"
 #include "master/core/frameworks.h"
 #include "master/core/gone.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/oversubscription.h"
+#include "master/core/priorities.h"
+#include "master/core/quota.h"
 #include "master/core/registry_codec.h"
 #include "master/core/registry_gc.h"
 #include "master/core/removals.h"
@@ -95,6 +100,9 @@ void recover_ended(State& state, const Registry& registry) {
 
 void recover(Turn& turn, const Registry& registry) {
     recover_weights(turn, registry);
+    recover_quotas(turn, registry);
+    recover_priorities(turn, registry);
+    recover_maintenance(turn, registry);
     recover_ended(turn.state, registry);
     for (const auto& [id, record] : registry.frameworks) {
         if (record.phase() != registry::FrameworkRecord::ENDED) recover_framework(turn, record);
@@ -118,6 +126,10 @@ void on_bound_frame(Turn& turn, Agent& agent, link::ToMaster& frame) {
         case link::ToMaster::kPong: return on_pong(turn, agent);
         case link::ToMaster::kOversubscribedResources:
             return on_oversubscribed(turn, agent, frame.oversubscribed_resources());
+        case link::ToMaster::kOperationUpdate:
+            return on_operation_update(turn, agent, frame.operation_update());
+        case link::ToMaster::kCheckpointedResources:
+            return on_checkpointed_resources(turn, agent, frame.checkpointed_resources());
         case link::ToMaster::kRegisterAgent:
         case link::ToMaster::kReregisterAgent: return;
         case link::ToMaster::MESSAGE_NOT_SET:
@@ -185,6 +197,10 @@ void on_persisted(Turn& turn, PersistToken token) {
                    [&](const AgentsForgotten& stored) { on_agents_forgotten(turn, stored); },
                    [&](const DeactivationStored& stored) { on_deactivation_stored(turn, stored); },
                    [&](const WeightsStored& stored) { on_weights_stored(turn, stored); },
+                   [&](const QuotasStored& stored) { on_quotas_stored(turn, stored); },
+                   [&](const MaintenanceStored& stored) { on_maintenance_stored(turn, stored); },
+                   [&](const DrainStored& stored) { on_drain_stored(turn, stored); },
+                   [&](const PrioritiesStored& stored) { on_priorities_stored(turn, stored); },
                    [](NothingWaits) {},
                },
                continuation);
@@ -213,6 +229,11 @@ void on_early_subscription(Turn& turn, const StreamId& stream) {
     turn.effects.emplace_back(CloseScheduler{stream});
 }
 
+template <typename T>
+concept OperatorRequest = requires(const T& event) {
+    { event.request } -> std::convertible_to<RequestToken>;
+};
+
 bool refuse_early_request(Turn& turn, RequestToken request) {
     if (turn.state.recovered) return false;
     turn.effects.emplace_back(
@@ -232,25 +253,9 @@ void dispatch(Turn& turn, Event& event) {
                    [&](AgentFrameReceived& received) { on_agent_frame(turn, std::move(received)); },
                    [&](const AgentLinkClosed& closed) { on_link_closed(turn, closed.link); },
                    [&](const WritesPersisted& persisted) { on_persisted(turn, persisted.token); },
-                   [&](const TeardownRequested& requested) {
+                   [&](const OperatorRequest auto& requested) {
                        if (refuse_early_request(turn, requested.request)) return;
-                       on_teardown_requested(turn, requested);
-                   },
-                   [&](const KillRequested& requested) {
-                       if (refuse_early_request(turn, requested.request)) return;
-                       on_kill_requested(turn, requested);
-                   },
-                   [&](const MarkAgentGoneRequested& requested) {
-                       if (refuse_early_request(turn, requested.request)) return;
-                       on_mark_gone_requested(turn, requested);
-                   },
-                   [&](const DeactivationRequested& requested) {
-                       if (refuse_early_request(turn, requested.request)) return;
-                       on_deactivation_requested(turn, requested);
-                   },
-                   [&](const WeightsUpdateRequested& requested) {
-                       if (refuse_early_request(turn, requested.request)) return;
-                       on_weights_update_requested(turn, requested);
+                       on_requested(turn, requested);
                    },
                    [&](Tick) { on_tick(turn); },
                },

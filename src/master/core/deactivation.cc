@@ -81,7 +81,7 @@ bool recorded_deactivated(const State& state, const AgentId& id) {
     return state.deactivated_agents.contains(id);
 }
 
-void on_deactivation_requested(Turn& turn, const DeactivationRequested& requested) {
+void on_requested(Turn& turn, const DeactivationRequested& requested) {
     State& state = turn.state;
     const AgentId& id = requested.agent;
     if (auto allowed = check(state, requested); !allowed) {

@@ -11,7 +11,7 @@ namespace tepui::master {
 /// already. Fails with not_found for an agent that this master does not know, with conflict for
 /// one to reactivate that is not deactivated, with unavailable while the agent is just becoming
 /// registered, unreachable, removed or gone.
-void on_deactivation_requested(Turn& turn, const DeactivationRequested& requested);
+void on_requested(Turn& turn, const DeactivationRequested& requested);
 
 /// The agent's offers are rescinded; or what it has free is offered again.
 void on_deactivation_stored(Turn& turn, const DeactivationStored& stored);

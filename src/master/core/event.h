@@ -1,13 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/ids.h"
+#include "mesos/v1/maintenance/maintenance.pb.h"
 #include "mesos/v1/mesos.pb.h"
+#include "mesos/v1/quota/quota.pb.h"
 #include "mesos/v1/scheduler/scheduler.pb.h"
 #include "tepui/link.pb.h"
 
@@ -104,6 +107,54 @@ struct WeightsUpdateRequested {
     std::vector<mesos::v1::WeightInfo> infos;
 };
 
+/// An operator reserves, unreserves, creates, destroys, grows or shrinks on an agent. Answered when
+/// it is applied: invalid_argument for a bad operation, not_found for an unknown agent, conflict
+/// when the agent has not what it takes.
+struct OperationRequested {
+    RequestToken request;
+    AgentId agent;
+    mesos::v1::Offer::Operation operation;
+    std::optional<std::string> principal;  // As authenticated.
+};
+
+/// An operator sets quotas of roles, all or none; an empty guarantee and limit removes one.
+/// Answered when stored: invalid_argument for a bad role or amount, conflict when the cluster can't
+/// keep it and `force` is not set.
+struct QuotaUpdateRequested {
+    /// What of older APIs is asked: there must (not) be a quota yet.
+    enum class Only : std::uint8_t { any, if_absent, if_present };
+    RequestToken request;
+    std::vector<mesos::v1::quota::QuotaConfig> configs;
+    bool force = false;
+    Only only = Only::any;
+};
+
+/// An operator replaces the maintenance schedule. Answered when stored.
+struct MaintenanceScheduleRequested {
+    RequestToken request;
+    mesos::v1::maintenance::Schedule schedule;
+};
+
+/// An operator takes machines of the schedule down, or brings them up again. Answered when stored.
+struct MachinesRequested {
+    RequestToken request;
+    std::vector<mesos::v1::MachineID> machines;
+    bool down = true;
+};
+
+/// An operator drains an agent: its tasks are ended and it is not offered. Answered when stored.
+struct DrainRequested {
+    RequestToken request;
+    AgentId agent;
+    mesos::v1::DrainConfig config;
+};
+
+/// An operator gives roles priority bands, all or none; 0 is what roles have by default.
+struct PrioritiesUpdateRequested {
+    RequestToken request;
+    std::map<std::string, std::int32_t> priorities;
+};
+
 /// Time passed; sent when Core::next_deadline() is reached, and at the end of each batch of events,
 /// when allocation is due.
 struct Tick {};
@@ -111,6 +162,8 @@ struct Tick {};
 using Event =
     std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected, AgentFrameReceived,
                  AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested,
-                 MarkAgentGoneRequested, DeactivationRequested, WeightsUpdateRequested, Tick>;
+                 MarkAgentGoneRequested, DeactivationRequested, WeightsUpdateRequested,
+                 OperationRequested, QuotaUpdateRequested, MaintenanceScheduleRequested,
+                 MachinesRequested, DrainRequested, PrioritiesUpdateRequested, Tick>;
 
 }  // namespace tepui::master

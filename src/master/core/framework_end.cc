@@ -130,7 +130,7 @@ void on_framework_end_stored(Turn& turn, const FrameworkEndStored& stored) {
     turn.changed(stored.framework);
 }
 
-void on_teardown_requested(Turn& turn, const TeardownRequested& requested) {
+void on_requested(Turn& turn, const TeardownRequested& requested) {
     Framework* framework = turn.find_framework(requested.framework);
     if (framework == nullptr) {
         turn.effects.emplace_back(

@@ -13,7 +13,7 @@ void begin_framework_end(Turn& turn, Framework& framework, std::string reason);
 /// operators who asked and moves it to the completed ring.
 void on_framework_end_stored(Turn& turn, const FrameworkEndStored& stored);
 /// An operator's TEARDOWN.
-void on_teardown_requested(Turn& turn, const TeardownRequested& requested);
+void on_requested(Turn& turn, const TeardownRequested& requested);
 
 /// Remembers an ended framework's id; bounded. Returns the writes that forget the oldest.
 std::vector<RegistryWrite> remember_ended(State& state, const FrameworkId& id);

@@ -93,7 +93,7 @@ void leave_tables(Turn& turn, const AgentId& id) {
 
 }  // namespace
 
-void on_mark_gone_requested(Turn& turn, const MarkAgentGoneRequested& requested) {
+void on_requested(Turn& turn, const MarkAgentGoneRequested& requested) {
     State& state = turn.state;
     const AgentId& id = requested.agent;
     if (state.gone_agents.contains(id)) {

@@ -9,7 +9,7 @@ namespace tepui::master {
 /// MARK_AGENT_GONE: answered when it is stored, at once for an agent that is gone already. Fails
 /// with not_found for one that this master does not know, with unavailable while the agent is just
 /// becoming registered, unreachable or removed.
-void on_mark_gone_requested(Turn& turn, const MarkAgentGoneRequested& requested);
+void on_requested(Turn& turn, const MarkAgentGoneRequested& requested);
 
 /// Tells the agent to shut down, its tasks' frameworks that they are gone, and the operators that
 /// asked. An agent that was unreachable was counted as lost then: only its tasks' frameworks that

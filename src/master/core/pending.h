@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "allocator/allocator.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "master/core/event.h"
@@ -82,12 +83,39 @@ struct WeightsStored {
     std::map<std::string, double> weights;
 };
 
+/// The roles' quotas are durable; nullopt: it was removed.
+struct QuotasStored {
+    RequestToken request;
+    std::map<std::string, std::optional<allocator::Quota>> quotas;
+};
+
+/// The maintenance record is durable.
+struct MaintenanceStored {
+    RequestToken request;
+    mesos::v1::maintenance::Schedule schedule;
+    std::vector<mesos::v1::MachineID> down;
+};
+
+/// The agent's record says that it is drained.
+struct DrainStored {
+    std::optional<RequestToken> request;  // Absent when the master itself notes that it is done.
+    AgentId agent;
+    mesos::v1::DrainInfo drain;
+};
+
+/// The roles' priorities are durable.
+struct PrioritiesStored {
+    RequestToken request;
+    std::map<std::string, std::int32_t> priorities;
+};
+
 /// Nothing visible depends on the batch.
 struct NothingWaits {};
 
 using Continuation = std::variant<EpochStored, SubscriptionStored, FrameworkEndStored, AgentStored,
                                   UnreachableStored, AgentRemovalStored, GoneStored,
-                                  AgentsForgotten, DeactivationStored, WeightsStored, NothingWaits>;
+                                  AgentsForgotten, DeactivationStored, WeightsStored, QuotasStored,
+                                  MaintenanceStored, DrainStored, PrioritiesStored, NothingWaits>;
 
 /// A subscription that waits for the registry.
 struct PendingSubscription {

@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view agents_prefix = "agents/";
 constexpr std::string_view frameworks_prefix = "frameworks/";
 constexpr std::string_view weights_prefix = "weights/";
+constexpr std::string_view quotas_prefix = "quotas/";
+constexpr std::string_view priorities_prefix = "priorities/";
 
 bool is_plain(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -62,6 +64,8 @@ std::string encode_framework(const mesos::v1::FrameworkInfo& info, WallTime regi
 std::string agent_key(const AgentId& id) { return escaped(agents_prefix, id.value); }
 std::string framework_key(const FrameworkId& id) { return escaped(frameworks_prefix, id.value); }
 std::string weight_key(const std::string& role) { return escaped(weights_prefix, role); }
+std::string quota_key(const std::string& role) { return escaped(quotas_prefix, role); }
+std::string priority_key(const std::string& role) { return escaped(priorities_prefix, role); }
 
 Result<Registry> decode_registry(const std::map<std::string, std::string>& stored) {
     Registry registry;
@@ -88,6 +92,22 @@ Result<Registry> decode_registry(const std::map<std::string, std::string>& store
                 return fail(Errc::corrupt, "registry key {}: not a weight record", key);
             }
             registry.weights.insert_or_assign(record.role(), record.weight());
+        } else if (key.starts_with(quotas_prefix)) {
+            registry::QuotaRecord record;
+            if (!parse(record, value) || !validate_role(record.config().role())) {
+                return fail(Errc::corrupt, "registry key {}: not a quota record", key);
+            }
+            registry.quotas.insert_or_assign(record.config().role(), record.config());
+        } else if (key.starts_with(priorities_prefix)) {
+            registry::PriorityRecord record;
+            if (!parse(record, value) || !validate_role(record.role())) {
+                return fail(Errc::corrupt, "registry key {}: not a priority record", key);
+            }
+            registry.priorities.insert_or_assign(record.role(), record.priority());
+        } else if (key == maintenance_key) {
+            if (!parse(registry.maintenance, value)) {
+                return fail(Errc::corrupt, "registry key {}: not a maintenance record", key);
+            }
         }
     }
     return registry;
@@ -95,7 +115,7 @@ Result<Registry> decode_registry(const std::map<std::string, std::string>& store
 
 std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& version,
                          WallTime registered_at, std::optional<WallTime> unreachable_since,
-                         bool deactivated) {
+                         bool deactivated, const mesos::v1::DrainInfo* drain) {
     registry::AgentRecord record;
     *record.mutable_agent() = info;
     record.set_version(version);
@@ -104,6 +124,7 @@ std::string encode_agent(const mesos::v1::AgentInfo& info, const std::string& ve
         record.set_unreachable_since_nanoseconds(unreachable_since->since_epoch.count());
     }
     if (deactivated) record.set_deactivated(true);
+    if (drain != nullptr) *record.mutable_drain() = *drain;
     return record.SerializeAsString();
 }
 
@@ -139,6 +160,19 @@ std::string encode_weight(const std::string& role, double weight) {
     registry::WeightRecord record;
     record.set_role(role);
     record.set_weight(weight);
+    return record.SerializeAsString();
+}
+
+std::string encode_quota(const mesos::v1::quota::QuotaConfig& config) {
+    registry::QuotaRecord record;
+    *record.mutable_config() = config;
+    return record.SerializeAsString();
+}
+
+std::string encode_priority(const std::string& role, std::int32_t priority) {
+    registry::PriorityRecord record;
+    record.set_role(role);
+    record.set_priority(priority);
     return record.SerializeAsString();
 }
 

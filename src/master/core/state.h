@@ -22,6 +22,7 @@
 #include "master/core/removal_queue.h"
 #include "master/core/tally.h"
 #include "master/core/timers.h"
+#include "mesos/v1/allocator/allocator.pb.h"
 #include "resources/resources.h"
 
 // What the master knows. Readers (snapshots, routes, metrics) may read all of it between two steps;
@@ -43,6 +44,13 @@ struct Task {
 
 /// Identifies a task in the whole cluster.
 using TaskKey = std::pair<FrameworkId, TaskId>;
+
+/// Where an operation is kept: its agent and its uuid (16 bytes).
+struct OperationKey {
+    AgentId agent;
+    std::string uuid;
+    auto operator<=>(const OperationKey&) const = default;
+};
 
 struct Framework {
     enum class Phase : std::uint8_t {
@@ -74,6 +82,9 @@ struct Framework {
     /// Ended; bounded, the oldest first.
     std::deque<std::shared_ptr<const mesos::v1::Task>> completed_tasks;
     std::set<OfferId> offers;
+    std::set<OfferId> inverse_offers;
+    /// Those that it gave an id.
+    std::map<std::string, OperationKey> operations;
     /// Mutable: what is counted while a framework is told something is no part of what it is.
     mutable FrameworkTally tally;
 
@@ -128,6 +139,9 @@ struct Agent {
 
     std::set<OfferId> offers;
     std::set<TaskKey> tasks;
+    /// Operations by uuid whose last status was not acknowledged yet.
+    std::map<std::string, std::shared_ptr<const mesos::v1::Operation>> operations;
+    std::set<OfferId> inverse_offers;
     std::map<FrameworkId, std::map<ExecutorId, Executor>> executors;
     /// Kills the agent may not have got; sent again when it comes back.
     std::map<TaskKey, std::shared_ptr<const link::ToAgent>> pending_kills;
@@ -158,6 +172,22 @@ struct Offer {
     std::shared_ptr<const mesos::v1::Offer> info;
 };
 
+/// Asks a framework to leave an agent.
+struct InverseOffer {
+    FrameworkId framework;
+    AgentId agent;
+    std::shared_ptr<const mesos::v1::InverseOffer> info;
+};
+
+/// A machine in the maintenance schedule. Agents are on it by hostname, by ip, or both.
+struct Machine {
+    mesos::v1::MachineID id;
+    mesos::v1::MachineInfo::Mode mode = mesos::v1::MachineInfo::DRAINING;
+    mesos::v1::Unavailability unavailability;
+    /// The last answers to inverse offers for it.
+    std::map<FrameworkId, mesos::v1::allocator::InverseOfferStatus> answers;
+};
+
 /// What a connection carries.
 struct Link {
     std::set<AgentId> agents;            // Bound to it.
@@ -181,10 +211,14 @@ struct Changes {
     std::set<OfferId> offers;
     bool completed_frameworks = false;
     bool weights = false;
+    bool quotas = false;
+    bool maintenance = false;
+    bool priorities = false;
 
     bool empty() const {
         return !everything && frameworks.empty() && agents.empty() && tasks.empty() &&
-               offers.empty() && !completed_frameworks && !weights;
+               offers.empty() && !completed_frameworks && !weights && !quotas && !maintenance &&
+               !priorities;
     }
 };
 
@@ -223,7 +257,14 @@ struct State {
     std::map<LinkId, Link> links;
 
     std::map<OfferId, Offer> offers;
-    std::map<std::string, double> weights;  // Role to weight; others have 1.
+    std::map<std::string, double> weights;           // Role to weight; others have 1.
+    std::map<std::string, allocator::Quota> quotas;  // Of top-level roles.
+    std::map<std::string, std::int32_t> priorities;  // Role to band; others have 0.
+    mesos::v1::maintenance::Schedule maintenance_schedule;
+    std::vector<Machine> machines;  // Those of the schedule, in its order.
+    std::map<OfferId, InverseOffer> inverse_offers;
+    /// Registered, recovered or unreachable agents that an operator drains, or that are drained.
+    std::map<AgentId, mesos::v1::DrainInfo> drains;
 
     std::uint64_t version = 0;  // Counts the steps that changed something.
     bool publishing = false;    // Somebody listens to what happens.

@@ -36,6 +36,21 @@ void Turn::weights_changed() {
     state.changes.weights = true;
 }
 
+void Turn::quotas_changed() {
+    touched = true;
+    state.changes.quotas = true;
+}
+
+void Turn::maintenance_changed() {
+    touched = true;
+    state.changes.maintenance = true;
+}
+
+void Turn::priorities_changed() {
+    touched = true;
+    state.changes.priorities = true;
+}
+
 void Turn::count(std::string_view counter) {
     const auto it = state.counters.find(counter);
     if (it == state.counters.end()) {

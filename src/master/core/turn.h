@@ -43,6 +43,9 @@ struct Turn {
     void changed(const OfferId& offer);
     void completed_framework_changed();
     void weights_changed();
+    void quotas_changed();
+    void maintenance_changed();
+    void priorities_changed();
 
     Framework* find_framework(const FrameworkId& id);
     Agent* find_agent(const AgentId& id);

@@ -58,7 +58,7 @@ void recover_weights(Turn& turn, const Registry& registry) {
     for (const auto& [role, weight] : state.weights) state.allocator->set_weight(role, weight);
 }
 
-void on_weights_update_requested(Turn& turn, const WeightsUpdateRequested& requested) {
+void on_requested(Turn& turn, const WeightsUpdateRequested& requested) {
     State& state = turn.state;
     auto parsed = parse_weight_infos(requested.infos);
     if (!parsed) return answer(turn, requested.request, std::unexpected(parsed.error()));

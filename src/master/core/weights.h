@@ -21,7 +21,7 @@ Result<std::map<std::string, double>> parse_weight_infos(
 void recover_weights(Turn& turn, const Registry& registry);
 
 /// UPDATE_WEIGHTS: all or none. Answered when it is stored; at once when there is nothing to store.
-void on_weights_update_requested(Turn& turn, const WeightsUpdateRequested& requested);
+void on_requested(Turn& turn, const WeightsUpdateRequested& requested);
 
 /// The weights count from here on. If the share of a role in use changes, every outstanding offer
 /// is rescinded, of whichever role, and what becomes free is allocated anew.
