@@ -7,16 +7,20 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import urllib.request
 
 import pytest
-from harness.cluster import TEPUI, Cluster, request, sandbox_file
+from harness.cluster import TEPUI, Cluster, free_ports, request, sandbox_file
+from harness.registry import Image, Registry, busybox_layer
 from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
 PLUGINS = pathlib.Path("/usr/lib/cni")
 SUBNET = "10.198.7"
 BRIDGE = f"tpe{os.getpid()}"[:15]
+SUBNET_V6 = "fd00:198:12:"
+BRIDGE_V6 = f"tpf{os.getpid()}"[:15]
 NOTHING = {"rules": [], "veths": [], "namespaces": [], "leases": []}
 # Serves the file "page" of its sandbox.
 SERVE = "echo {text} > page; exec busybox httpd -f -p {at} -h ."
@@ -68,6 +72,11 @@ class Networks:
         second = {"type": "ptp", "ipam": {"type": "host-local", "dataDir": str(self.folder / "leases"), "subnet": "10.198.8.0/24"}}
         self.configure("back", {"cniVersion": "1.0.0", "name": "back", "plugins": [second]})
 
+        ranges = [[{"subnet": "10.198.12.0/24"}], [{"subnet": f"{SUBNET_V6}:/64"}]]
+        self.configure("dual", {"cniVersion": "1.0.0", "name": "dual", "plugins": [
+            {"type": "bridge", "bridge": BRIDGE_V6, "isGateway": True,
+             "ipam": {"type": "host-local", "dataDir": str(self.folder / "leases"), "ranges": ranges}}]})
+
     def configure(self, name, config, suffix="conflist"):
         (self.configs / f"{name}.{suffix}").write_text(json.dumps(config))
 
@@ -76,6 +85,7 @@ class Networks:
 
     def close(self):
         run("ip", "link", "del", BRIDGE)
+        run("ip", "link", "del", BRIDGE_V6)
         shutil.rmtree(self.folder)
 
 
@@ -87,10 +97,18 @@ def networks():
 
 
 @pytest.fixture(scope="module")
-def cluster(networks):
+def registry(tmp_path_factory):
+    with Registry(tmp_path_factory.mktemp("registry")) as running:
+        running.push("base:v1", Image([busybox_layer().tar()]))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(networks, registry):
     dns = {"mesos": [{"network_mode": "CNI", "network_name": "front",
                       "dns": {"nameservers": [f"{SUBNET}.53"], "search": ["tepui.test"]}}]}
-    flags = {"isolation": "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux,network/cni",
+    flags = {"isolation": "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux,docker/runtime,network/cni",
+             "image_providers": "docker", "docker_registry": f"http://{registry.host}",
              "network_cni_config_dir": networks.configs, "network_cni_plugins_dir": PLUGINS,
              "default_container_dns": json.dumps(dns), "network_bridge_subnet": "10.198.9.0/24"}
     with Cluster(agent_flags=flags) as running:
@@ -133,6 +151,13 @@ def answers(address, port, text):
         with urllib.request.urlopen(f"http://{address}:{port}/page", timeout=2) as answer:
             return answer.read().decode().strip() == text
     return False
+
+
+def wait_healthy(scheduler, name):
+    def healthy():
+        with scheduler._lock:
+            return any(u.get("healthy") for u in scheduler.updates if u["task_id"]["value"] == name)
+    wait_for(healthy, f"good health of {name}")
 
 
 def end(scheduler, *names):
@@ -220,11 +245,51 @@ def test_several_networks(cluster, scheduler):
 
 
 def test_bandwidth_is_limited(cluster, scheduler):
-    labels = {"labels": [{"key": "bandwidth_ingress", "value": "16M"}]}
-    launch(scheduler, "slow", "sleep 1000", container("front", labels=labels))
-    assert "rate 16Mbit" in run("tc", "qdisc", "show").stdout
+    """A megabyte a second, so that three of them take their time both ways; one burst is a tenth of that."""
+    labels = {"labels": [{"key": "bandwidth_ingress", "value": "8M"}, {"key": "bandwidth_egress", "value": "8M"}]}
+    script = "head -c 3000000 /dev/zero > page; busybox httpd -p 8080 -h .; busybox nc -l -p 9090 | wc -c; exec sleep 1000"
+    [address] = addresses(launch(scheduler, "slow", script, container("front", labels=labels)))
+
+    def connected(port):
+        with contextlib.suppress(OSError):
+            return socket.create_connection((address, port), timeout=20)
+        return None
+    with wait_for(lambda: connected(8080), "the task's server") as out:
+        begin = time.monotonic()
+        out.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+        got = 0
+        while more := len(out.recv(65536)):
+            got += more
+        assert got > 3_000_000 and time.monotonic() - begin > 1.5
+    with wait_for(lambda: connected(9090), "the task's listener") as into:
+        begin = time.monotonic()
+        into.sendall(bytes(3_000_000))
+        into.shutdown(socket.SHUT_WR)
+        wait_for(lambda: sandbox_file(cluster, cluster.agents[0], "slow").strip() == "3000000", "all of it at the task")
+        assert time.monotonic() - begin > 1.5
     end(scheduler, "slow")
-    assert "rate 16Mbit" not in run("tc", "qdisc", "show").stdout
+    assert "rate 8Mbit" not in run("tc", "qdisc", "show").stdout
+
+
+def test_a_task_of_the_host_network_has_the_hosts(cluster, scheduler):
+    """With a container but no network's name."""
+    for name, box in (("plain", {"type": "MESOS"}), ("nameless", {"type": "MESOS", "network_infos": [{}]})):
+        assert output(cluster, scheduler, name, "readlink /proc/self/ns/net", box).strip() == os.readlink("/proc/self/ns/net")
+
+
+def test_an_image_in_a_bridge_network(cluster, scheduler):
+    """Run by the OCI runtime, in the namespace that plugins attached."""
+    box = {**container("front", port_mappings=[{"host_port": 31502, "container_port": 80}]), "hostname": "boxed",
+           "mesos": {"image": {"type": "DOCKER", "docker": {"name": "base:v1"}}}}
+    health = {"type": "HTTP", "http": {"port": 80, "path": "/page"}, "delay_seconds": 0, "interval_seconds": 0.1}
+    script = "cat /etc/resolv.conf /etc/hosts /etc/hostname; hostname; echo imaged > page; exec busybox httpd -f -p 80 -h ."
+    [address] = addresses(launch(scheduler, "imaged", script, box, 31502, health_check=health))
+    assert address.startswith(SUBNET)
+    wait_healthy(scheduler, "imaged")
+    assert answers(address, 80, "imaged") and answers("127.0.0.1", 31502, "imaged")
+    lines = sandbox_file(cluster, cluster.agents[0], "imaged").splitlines()
+    assert f"nameserver {SUBNET}.53" in lines and f"{address} boxed" in lines and lines[-2:] == ["boxed", "boxed"]
+    end(scheduler, "imaged")
 
 
 @pytest.mark.parametrize(("box", "says"), [
@@ -263,6 +328,51 @@ def test_checks_look_inside_the_network(cluster, scheduler, at):
     wait_for(healthy, "a healthy task")
     assert not answers("127.0.0.1", 8080, "x")
     end(scheduler, "checked")
+
+
+def test_commands_check_inside_the_network(cluster, scheduler):
+    script = "busybox wget -qO- http://127.0.0.1:8080/page | grep -q mine && busybox ip addr show dev eth0"
+    check = {"type": "COMMAND", "command": {"command": {"value": script}}, "delay_seconds": 0, "interval_seconds": 0.1}
+    health = {"type": "COMMAND", "command": {"value": script}, "delay_seconds": 0, "interval_seconds": 0.1}
+    launch(scheduler, "asked", SERVE.format(text="mine", at="127.0.0.1:8080"), container("front"), health_check=health, check=check)
+    wait_healthy(scheduler, "asked")
+    wait_for(lambda: any(u.get("check_status", {}).get("command", {}).get("exit_code") == 0
+                         for u in scheduler.updates if u["task_id"]["value"] == "asked"), "a check with status 0")
+    end(scheduler, "asked")
+
+
+@pytest.fixture(scope="module")
+def certificate(networks):
+    key, certificate = networks.folder / "key.pem", networks.folder / "certificate.pem"
+    made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=task",
+               "-days", "2", "-keyout", str(key), "-out", str(certificate))
+    assert made.returncode == 0, made.stderr
+    return f"-key {key} -cert {certificate}"
+
+
+# Only one of the task's addresses, so that no other way leads there.
+OWN_V6 = "$(busybox ip -6 addr show dev eth0 scope global | sed -n 's:.*inet6 \\([^/]*\\)/.*:\\1:p')"
+
+
+@pytest.mark.parametrize(("family", "at"), [("IPv4", "127.0.0.1"), ("IPv4", "$MESOS_CONTAINER_IP"), ("IPv6", "[::1]"), ("IPv6", f"[{OWN_V6}]")])
+def test_checks_by_https_in_both_families(cluster, scheduler, certificate, family, at):
+    script = f"exec openssl s_server -quiet -www {certificate} -accept {at}:8443"
+    health = {"type": "HTTP", "http": {"scheme": "https", "port": 8443, "path": "/", "protocol": family},
+              "delay_seconds": 0, "interval_seconds": 0.1, "grace_period_seconds": 30}
+    update = launch(scheduler, "tls", script, container("dual"), health_check=health)
+    ips = update["container_status"]["network_infos"][0]["ip_addresses"]
+    assert [ip["protocol"] for ip in ips] == ["IPv4", "IPv6"] and ips[1]["ip_address"].startswith(SUBNET_V6)
+    wait_healthy(scheduler, "tls")
+    end(scheduler, "tls")
+
+
+@pytest.mark.parametrize("at", ["[::1]", f"[{OWN_V6}]"])
+def test_checks_by_tcp_over_ipv6(cluster, scheduler, at):
+    health = {"type": "TCP", "tcp": {"port": 8080, "protocol": "IPv6"}, "delay_seconds": 0, "interval_seconds": 0.1,
+              "grace_period_seconds": 30}
+    launch(scheduler, "six", f"exec busybox httpd -f -p {at}:8080", container("dual"), health_check=health)
+    wait_healthy(scheduler, "six")
+    end(scheduler, "six")
 
 
 def test_a_pod_shares_its_network(cluster, scheduler):
@@ -335,3 +445,27 @@ def test_tepui_run_publishes_a_port(cluster):
         box.terminate()
         box.wait(30)
 
+
+def test_a_local_cluster_has_a_bridge(tmp_path):
+    """Without any configuration: what `tepui up` started takes --network bridge, and `tepui down` takes all of it back."""
+    before = pathlib.Path("/sys/class/net/tepui0").exists()
+    port = free_ports(3)
+    up = run(TEPUI, "up", "--detach", "--agents=2", f"--port={port}", f"--work-dir={tmp_path}")
+    assert up.returncode == 0, up.stdout + up.stderr
+    # The second agent's share of the ports: it has to be found for the task.
+    box = subprocess.Popen([TEPUI, "run", "--network", "bridge", "--publish", "31900:8080",
+                            "--", "sh", "-c", "echo local > page; exec busybox httpd -f -p 8080 -h ."],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                           env={**os.environ, "TEPUI_MASTER": f"127.0.0.1:{port}", "NO_COLOR": "1"})
+    try:
+        wait_for(lambda: answers("127.0.0.1", 31900, "local"), "the page at the published port")
+        assert len(namespaces()) == 1
+    finally:
+        down = run(TEPUI, "down", f"--work-dir={tmp_path}")
+        box.kill()
+        box.communicate()
+        assert down.returncode == 0, down.stderr
+        assert namespaces() == [] and rules() == []
+        assert not list(pathlib.Path("/sys/class/net/tepui0/brif").glob("*"))
+        if not before:
+            run("ip", "link", "del", "tepui0")
