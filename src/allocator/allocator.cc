@@ -431,6 +431,42 @@ void Allocator::Impl::track(const FrameworkId& framework, const AgentId& agent_i
     drop_unused(handle);
 }
 
+void Allocator::Impl::update_agent_info(const AgentId& id, const mesos::v1::AgentInfo& info) {
+    auto* agent = find_agent(id);
+    if (!agent) return;
+    agent->info = info;
+    set_total(*agent, Resources(agent->total));
+    mark_dirty(*agent);
+}
+
+void Allocator::Impl::set_quota(const std::string& role, const Quota& quota) {
+    quotas_[role] = quota;
+}
+
+Quantities Allocator::Impl::quota_consumed(const std::string& role) const {
+    Quantities consumed;
+    const auto add = [&](const Resources& resources) {
+        for (const auto& [name, quantity] : resources.scalars()) consumed[name] += quantity;
+    };
+    for (const auto& agent : agents_) {
+        if (!agent) continue;
+        add(agent->total.filter([&](const Resources::Entry& entry) {
+            return entry.is_reserved() && role_is_within(entry.reservation_role(), role);
+        }));
+        for (const auto& [framework, resources] : agent->used) {
+            add(resources.filter([&](const Resources::Entry& entry) {
+                return !entry.is_reserved() && !entry.revocable &&
+                       role_is_within(entry.allocation_role, role);
+            }));
+        }
+    }
+    return consumed;
+}
+
+void Allocator::Impl::set_whitelist(std::optional<std::set<std::string>> hostnames) {
+    whitelist_ = std::move(hostnames);
+}
+
 // --- The public face ---
 
 Allocator::Allocator(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -475,6 +511,21 @@ void Allocator::suppress(const FrameworkId& framework, const std::set<std::strin
 void Allocator::set_weight(const std::string& role, double weight) {
     impl_->set_weight(role, weight);
 }
+void Allocator::update_agent_info(const AgentId& agent, const mesos::v1::AgentInfo& info) {
+    impl_->update_agent_info(agent, info);
+}
+void Allocator::set_quota(const std::string& role, const Quota& quota) {
+    impl_->set_quota(role, quota);
+}
+void Allocator::remove_quota(const std::string& role) { impl_->set_quota(role, {}); }
+Quantities Allocator::quota_consumed(const std::string& role) const {
+    return impl_->quota_consumed(role);
+}
+void Allocator::set_whitelist(std::optional<std::set<std::string>> hostnames) {
+    impl_->set_whitelist(std::move(hostnames));
+}
+void Allocator::pause() { impl_->set_paused(true); }
+void Allocator::resume() { impl_->set_paused(false); }
 std::vector<Allocation> Allocator::allocate(Instant now) { return impl_->allocate(now); }
 bool Allocator::dirty() const { return impl_->dirty(); }
 Instant Allocator::next_deadline() const { return impl_->next_deadline(); }

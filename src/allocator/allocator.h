@@ -8,14 +8,19 @@
 #include <string>
 #include <vector>
 
+#include "allocator/constraints.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "resources/resources.h"
 
 namespace tepui::allocator {
 
+/// How competitors are ordered: by dominant share, or by a lot drawn for each agent anew, in which a
+/// weight of 2 wins twice as often as a weight of 1.
+enum class Sorter : std::uint8_t { drf, random };
+
 struct Options {
-    std::uint64_t seed = 1;  // For the order agents are visited in.
+    std::uint64_t seed = 1;  // For the order agents are visited in, and for lots.
     Duration filter_min =
         std::chrono::seconds{1};  // A filter lasts at least one allocation interval.
     std::set<std::string> fair_sharing_excluded;  // Resource names that do not count for shares.
@@ -25,6 +30,8 @@ struct Options {
     bool filter_gpu_resources = true;  // Agents with gpus only to clients with gpu_resources.
     /// Agents of other regions only to clients with region_aware. Unset: there is one region.
     std::optional<mesos::v1::DomainInfo> master_domain;
+    Sorter role_sorter = Sorter::drf;
+    Sorter framework_sorter = Sorter::drf;
 };
 
 /// Of a top-level role: what is kept for it and its descendants, and the most they may hold. A
@@ -49,6 +56,10 @@ struct Client {
     std::set<std::string> roles;
     std::set<std::string> suppressed_roles;
     Capabilities capabilities;
+    /// By role: which agents it wants (compile_constraints()). A role that is missing wants any.
+    std::map<std::string, RoleConstraints> constraints = {};
+    /// By role: instead of Options::min_allocatable, and read like it.
+    std::map<std::string, std::vector<Quantities>> min_allocatable = {};
 };
 
 struct AgentOffering {
@@ -87,6 +98,8 @@ public:
     /// `used`: by framework, with allocation_info; frameworks may be added later.
     void add_agent(AgentOffering agent, const std::map<FrameworkId, Resources>& used);
     void update_agent(const AgentId& agent, const Resources& total);
+    /// New attributes, hostname or domain of an agent that is known.
+    void update_agent_info(const AgentId& agent, const mesos::v1::AgentInfo& info);
     void remove_agent(const AgentId& agent);
     void activate_agent(const AgentId& agent);
     void deactivate_agent(const AgentId& agent);
@@ -105,10 +118,23 @@ public:
     /// what is allocated already.
     void set_weight(const std::string& role, double weight);
 
+    /// Of a top-level role; replaces what was set before. What is allocated already stays: rescind
+    /// offers where a lower limit demands it.
+    void set_quota(const std::string& role, const Quota& quota);
+    void remove_quota(const std::string& role);
+    /// What counts against a quota, of any role with all below it: reservations, allocated or not,
+    /// and unreserved resources that are allocated (offers too). Revocable ones do not count.
+    Quantities quota_consumed(const std::string& role) const;
+    /// Only agents with these hostnames get offers made; unset: all. Outstanding offers stay.
+    void set_whitelist(std::optional<std::set<std::string>> hostnames);
+    /// Between the two allocate() gives nothing and nothing is due; changes are kept for later.
+    void pause();
+    void resume();
+
     /// Allocates what is dirty; an empty answer costs O(1).
     std::vector<Allocation> allocate(Instant now);
     bool dirty() const;
-    /// When the next filter ends.
+    /// When the next filter ends; Instant::max() if none does.
     Instant next_deadline() const;
 
 private:

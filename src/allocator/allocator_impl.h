@@ -38,10 +38,15 @@ public:
     void revive(const FrameworkId& id, const std::set<std::string>& roles);
     void suppress(const FrameworkId& id, const std::set<std::string>& roles);
     void set_weight(const std::string& role, double weight);
+    void update_agent_info(const AgentId& id, const mesos::v1::AgentInfo& info);
+    void set_quota(const std::string& role, const Quota& quota);
+    Quantities quota_consumed(const std::string& role) const;
+    void set_whitelist(std::optional<std::set<std::string>> hostnames);
+    void set_paused(bool paused) { paused_ = paused; }
 
     std::vector<Allocation> allocate(Instant now);
     bool dirty() const;
-    Instant next_deadline() const { return deadlines_.next(); }
+    Instant next_deadline() const { return paused_ ? Instant::max() : deadlines_.next(); }
 
 private:
     using FrameworkHandle = std::uint32_t;
@@ -134,6 +139,9 @@ private:
     std::uint64_t round_ = 0;
     std::uint32_t visits_ = 0;
     bool shares_are_stale_ = false;
+    bool paused_ = false;
+    std::map<std::string, Quota> quotas_;
+    std::optional<std::set<std::string>> whitelist_;
 
     std::vector<AgentHandle> giving_;        // Agents with something to give.
     std::vector<AgentHandle> dirty_agents_;  // Also those with pending clients.

@@ -212,9 +212,12 @@ std::vector<Allocator::Impl::AgentHandle> Allocator::Impl::agents_to_visit() {
     return agents;
 }
 
-bool Allocator::Impl::dirty() const { return !dirty_agents_.empty() || !dirty_clients_.empty(); }
+bool Allocator::Impl::dirty() const {
+    return !paused_ && (!dirty_agents_.empty() || !dirty_clients_.empty());
+}
 
 std::vector<Allocation> Allocator::Impl::allocate(Instant now) {
+    if (paused_) return {};
     ++round_;
     expire(now);
     if (!dirty()) return {};
