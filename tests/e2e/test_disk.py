@@ -55,7 +55,7 @@ def test_a_task_that_takes_more_than_its_disk_is_ended(cluster, scheduler):
     update = scheduler.wait_state("full", "TASK_FAILED")
     assert update["reason"] == "REASON_CONTAINER_LIMITATION_DISK"
     assert "exceeds quota (2.0MB)" in update["message"]
-    assert 2 < float(update["message"].split("(")[1].split("MB")[0]) < 6
+    assert 2 <= float(update["message"].split("(")[1].split("MB")[0]) < 6
     assert [r["scalar"]["value"] for r in update["limitation"]["resources"] if r["name"] == "disk"] == [2.0]
 
 
@@ -146,7 +146,7 @@ def cluster_on(path, **flags):
     try:
         (path / "work").mkdir()
         agent = running.add_agent(**flags)
-        agent.end(2)
+        agent.end()
         shutil.rmtree(agent.work_dir)
         agent.work_dir.symlink_to(path / "work")
         agent.start()
