@@ -112,6 +112,47 @@ def test_volumes_and_memory_limit(shared_cluster, agent, scheduler, tmp_path):
     assert hit.get("reason") == "REASON_CONTAINER_LIMITATION_MEMORY", hit
 
 
+SYS_ADMIN = 1 << 21
+
+
+def all_powers():
+    bounding = next(line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("CapBnd"))
+    return int(bounding.split()[1], 16) == (2 << int(pathlib.Path("/proc/sys/kernel/cap_last_cap").read_text())) - 1
+
+
+def test_rights_volumes_of_a_driver_and_use(shared_cluster, agent, scheduler, dockerd):
+    effective = "grep CapEff /proc/self/status; sleep 1000"
+    scheduler.run("plain", effective, **docker())
+    plain = int(wait_output(shared_cluster, agent, "plain", "CapEff").split()[1], 16)
+    assert plain & SYS_ADMIN == 0
+    scheduler.run("mighty", "grep CapEff /proc/self/status", **docker(privileged=True))
+    if all_powers():
+        scheduler.wait_state("mighty", "TASK_FINISHED")
+        assert int(output(shared_cluster, agent, "mighty").split()[1], 16) & SYS_ADMIN
+    else:  # A machine that has not all of them itself can give none that is privileged.
+        assert "unable to apply caps" in scheduler.wait_state("mighty", "TASK_FAILED")["message"]
+
+    def used():
+        for entry in json.loads(request(agent.port, "GET", "/monitor/statistics")[2]):
+            if entry["executor_id"] == "plain" and entry["statistics"].get("mem_rss_bytes", 0) > 0:
+                return entry["statistics"]
+        return None
+    found = wait_for(used, "what the task uses")
+    assert found["mem_limit_bytes"] >= 32 << 20 and "cpus_user_time_secs" in found, found
+    scheduler.kill("plain", kill_policy={"grace_period": {"nanoseconds": 0}})
+    scheduler.wait_state("plain", "TASK_KILLED")
+
+    volume = {"mode": "RW", "container_path": "/kept",
+              "source": {"type": "DOCKER_VOLUME", "docker_volume": {"driver": "local", "name": "tepui-kept"}}}
+    scheduler.run("writes", "echo kept > /kept/file", **docker(container={"volumes": [volume]}))
+    scheduler.wait_state("writes", "TASK_FINISHED")
+    scheduler.run("reads", "cat /kept/file", **docker(container={"volumes": [volume]}))
+    scheduler.wait_state("reads", "TASK_FINISHED")
+    assert output(shared_cluster, agent, "reads") == "kept\n"
+    wait_gone(dockerd)
+    assert dockerd.call("DELETE", "/volumes/tepui-kept")[0] == 204
+
+
 def test_bridge_with_a_published_port(agent, scheduler, dockerd):
     if not dockerd.bridge:
         pytest.skip("this machine lets no test make a bridge and NAT rules")

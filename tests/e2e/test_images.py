@@ -240,6 +240,17 @@ def test_run_in_the_manner_of_docker(registry):
         assert named.returncode == 0 and named.stdout == "passwd\n", named
         failed = cluster.tepui("run", "--image", "base:v1", "--", "sh", "-c", "exit 3")
         assert failed.returncode == 3, failed
+        shared = cluster.folder / "shared"
+        shared.mkdir()
+        shared.chmod(0o755)
+        cluster.folder.chmod(0o755)
+        (shared / "given").write_text("given\n")
+        mounted = cluster.tepui("run", "--image", "base:v1", "--volume", f"{shared}:/data:ro", "--", "sh", "-c",
+                                "cat /data/given; touch /data/x || echo refused")
+        assert mounted.returncode == 0 and mounted.stdout == "given\nrefused\n", mounted
+        checked = cluster.tepui("run", "--image", "base:v1", "--health-cmd", "test -e /tmp/well", "--health-interval", "100ms",
+                                "--health-retries", "2", "--health-start-period", "100ms", "--", "sh", "-c", "sleep 1000")
+        assert checked.returncode not in (0, 2), checked  # Never healthy: killed.
         wait_clean(cluster)
 
 

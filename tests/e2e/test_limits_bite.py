@@ -62,6 +62,21 @@ def test_memory_ends_the_task_and_says_why(cluster, scheduler):
     assert limit["scalar"]["value"] >= 32
 
 
+@pytest.mark.skipif(not (CGROUPS / "memory").exists(), reason="cgroups v2 tells stalls, not levels of pressure")
+def test_memory_pressure_is_counted(cluster, scheduler):
+    # Files' pages count, too, and are taken back again and again.
+    scheduler.run("pressed", "until test -e go; do sleep 0.05; done; "
+                             "while :; do dd if=/dev/zero of=big bs=1M count=150 conv=notrunc; done 2>/dev/null", mem=32)
+    scheduler.wait_state("pressed", "TASK_RUNNING")
+    before = wait_for(lambda: statistics(cluster, "pressed"), "the first look, with which counting begins")
+    assert before["mem_low_pressure_counter"] == 0
+    directory = next(e["directory"] for f in cluster.agents[0].state()["frameworks"] for e in f["executors"] if e["id"] == "pressed")
+    (pathlib.Path(directory) / "go").touch()
+    wait_for(lambda: (statistics(cluster, "pressed") or {}).get("mem_low_pressure_counter", 0) > 0, "pressure")
+    scheduler.kill("pressed")
+    scheduler.wait_state("pressed", "TASK_KILLED")
+
+
 def test_requests_and_limits_are_told_apart(cluster, scheduler):
     scheduler.run("burst", "cat /proc/self/oom_score_adj; sleep 1000", cpus=0.1, mem=32,
                   limits={"mem": {"value": 256}, "cpus": {"value": "Infinity"}})
