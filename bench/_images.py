@@ -42,6 +42,7 @@ def bare_runc(count, threads):
         config["process"].update(terminal=False, args=[PROGRAM])
         # Without a path each gets a cgroup of its own.
         config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] not in ("network", "cgroup")]
+        (folder / "config.json").write_text(json.dumps(config))
 
         def run(number):
             begun = time.perf_counter()
