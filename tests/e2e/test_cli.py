@@ -69,6 +69,25 @@ def test_get_logs_kill(shared_cluster):
     framework.teardown()
 
 
+def test_a_task_is_named_by_its_id_a_part_of_it_or_its_name(shared_cluster):
+    framework = Scheduler(shared_cluster.port, name="names")
+    framework.run("svc-4711-a", "echo it is me; sleep 1000", name="frontend")
+    framework.run("svc-4712-b", "sleep 1000", name="backend")
+    for task in ("svc-4711-a", "svc-4712-b"):
+        framework.wait_state(task, "TASK_RUNNING")
+    try:
+        for name in ("svc-4711-a", "svc-4711", "frontend"):
+            done = shared_cluster.tepui("exec", name, "sh", "-c", "echo $MESOS_TASK_ID")
+            assert (done.returncode, done.stdout) == (0, "svc-4711-a\n"), (name, done)
+            wait_for(lambda name=name: shared_cluster.tepui("logs", name).stdout == "it is me\n", f"the log of {name}")
+        for verb in ("exec", "logs"):
+            several = shared_cluster.tepui(verb, "svc-471", *(["true"] if verb == "exec" else []))
+            assert several.returncode == 1 and "svc-4711-a" in several.stderr and "svc-4712-b" in several.stderr, several
+    finally:
+        framework.teardown()
+        framework.close()
+
+
 USAGE = [
     (["frobnicate"], 2, "frobnicate"),
     (["get", "agentz"], 2, "agents"),

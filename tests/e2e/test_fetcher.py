@@ -5,6 +5,7 @@ import json
 import lzma
 import os
 import pathlib
+import subprocess
 import tarfile
 import threading
 import zipfile
@@ -121,6 +122,28 @@ def test_archives(scheduler, shared_cluster):
                        *[uri(server.url(path)) for path in files], user="nobody")
         task["uris"].append(uri(server.url("/b.tar.gz"), output_file="kept/b.tar.gz", extract=False))
         assert output(scheduler, shared_cluster, "archives", task) == "from a zip\n100\nnobody\n"
+
+
+def test_https_from_those_who_are_trusted(scheduler, shared_cluster, tmp_path, monkeypatch):
+    """An archive packed by zstd over HTTPS: for an agent that knows the authority, and for one that does not."""
+    certificate, key = tmp_path / "ca.crt", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+                    "-subj", "/CN=files", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    packed = subprocess.run(["zstd", "-q", "-c"], input=tar([("tool", b"#!/bin/sh\necho by https\n")], "w"), capture_output=True,
+                            check=True).stdout
+    with file_servers.FileServer({"/a.tar.zst": packed}) as server:
+        server.speak_tls(certificate, key)
+        task = command("./tool", uri(server.url("/a.tar.zst").replace("http:", "https:")))
+        assert "certificate" in failure(scheduler, "stranger", task).lower()
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with Cluster() as cluster:
+            framework = Scheduler(cluster.port)
+            try:
+                assert output(framework, cluster, "trusted", task) == "by https\n"
+            finally:
+                framework.teardown()
+                framework.close()
 
 
 def test_cache_asks_once_and_is_emptied_with_the_agent():
