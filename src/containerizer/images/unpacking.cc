@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -19,6 +20,9 @@ namespace tepui::containerizer::images {
 namespace {
 
 constexpr int k_socket_buffer_bytes = 1 << 20;
+constexpr std::chrono::milliseconds k_between_looks{200};
+constexpr std::uint64_t k_ratio_max = 100;
+constexpr std::uint64_t k_ratio_free_bytes = std::uint64_t{512} << 20;  // Looked at beyond this.
 constexpr std::size_t k_report_bytes_max = std::size_t{64} << 20;
 
 Errc code_of(std::string_view kind) {
@@ -82,6 +86,11 @@ Result<Unpacking> Unpacking::start(const std::string& program, const std::string
     return unpacking;
 }
 
+std::uint64_t unpacked_max(std::uint64_t packed, std::uint64_t bytes_max) {
+    if (packed >= bytes_max / k_ratio_max) return bytes_max;
+    return std::min(bytes_max, std::max(k_ratio_free_bytes, packed * k_ratio_max));
+}
+
 Unpacking::Unpacking(Unpacking&& other) noexcept
     : directory_(std::move(other.directory_)),
       limits_(other.limits_),
@@ -95,10 +104,19 @@ Unpacking::~Unpacking() {
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
 }
 
+/// Until `fd` is ready, or the work is cancelled.
+Result<void> Unpacking::wait_for(int fd, short events, Duration patience) const {
+    for (Duration waited{}; waited < patience; waited += k_between_looks) {
+        if (limits_.cancelled && limits_.cancelled())
+            return fail(Errc::cancelled, "unpacking was cancelled");
+        pollfd ready{fd, events, 0};
+        const int count = ::poll(&ready, 1, static_cast<int>(k_between_looks.count()));
+        if (count > 0 || (count < 0 && errno != EINTR)) return {};
+    }
+    return fail(Errc::io, "unpacking came to a halt for {}", format_duration(patience));
+}
+
 Result<void> Unpacking::write(std::string_view bytes) {
-    const int patience_ms = static_cast<int>(std::min<std::int64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(limits_.stall_timeout).count(),
-        1'000'000));
     while (!bytes.empty()) {
         const ssize_t sent =
             ::send(archive_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -112,10 +130,7 @@ Result<void> Unpacking::write(std::string_view bytes) {
             if (!end) return std::unexpected(end.error());
             return fail(Errc::corrupt, "the archive goes on behind its end");
         }
-        pollfd writable{archive_.get(), POLLOUT, 0};
-        if (::poll(&writable, 1, patience_ms) == 0)
-            return fail(Errc::io, "unpacking came to a halt for {}",
-                        format_duration(limits_.stall_timeout));
+        TEPUI_CHECK_OK(wait_for(archive_.get(), POLLOUT, limits_.stall_timeout));
     }
     return {};
 }
@@ -124,11 +139,8 @@ Result<std::vector<std::string>> Unpacking::report() {
     std::string bytes;
     char buffer[4096];
     for (;;) {
-        pollfd readable{report_.get(), POLLIN, 0};
         // What is in the socket still has to be written to the disk.
-        const int ready = ::poll(&readable, 1, 600'000);
-        if (ready < 0 && errno == EINTR) continue;
-        if (ready == 0) return fail(Errc::io, "unpacking does not end");
+        TEPUI_CHECK_OK(wait_for(report_.get(), POLLIN, 10min));
         const ssize_t count = ::read(report_.get(), buffer, sizeof buffer);
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) break;

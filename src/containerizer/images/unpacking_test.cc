@@ -171,5 +171,25 @@ TEST_F(UnpackingTest, BombsAndRubbishAreRefused) {
     EXPECT_THAT(missing.error().text, HasSubstr("/nowhere"));
 }
 
+TEST_F(UnpackingTest, CancelledItEndsAtOnce) {
+    ::mkdir(root().c_str(), 0755);
+    auto unpacking =
+        Unpacking::start(unlayer_path(), root(), {1 << 20, 100, 10s, [] { return true; }});
+    ASSERT_TRUE(unpacking) << unpacking.error().text;
+    ASSERT_TRUE(unpacking->write(TestTar().file("a", "x").gzip()));
+    EXPECT_EQ(unpacking->finish().error().code, Errc::cancelled);
+}
+
+TEST_F(UnpackingTest, ALayerMayBecomeAHundredTimesItsSize) {
+    const std::uint64_t free = std::uint64_t{512} << 20;
+    const std::uint64_t most = std::uint64_t{64} << 30;
+    EXPECT_EQ(unpacked_max(0, most), free);
+    EXPECT_EQ(unpacked_max(1 << 20, most), free);
+    EXPECT_EQ(unpacked_max(std::uint64_t{100} << 20, most), std::uint64_t{10'000} << 20);
+    EXPECT_EQ(unpacked_max(most / 99, most), most);
+    EXPECT_EQ(unpacked_max(~std::uint64_t{0}, most), most);
+    EXPECT_EQ(unpacked_max(1, 1 << 20), std::uint64_t{1} << 20);
+}
+
 }  // namespace
 }  // namespace tepui::containerizer::images
