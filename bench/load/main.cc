@@ -14,6 +14,7 @@
 #include "bench/load/fanout_load.h"
 #include "bench/load/floor.h"
 #include "bench/load/launch_load.h"
+#include "bench/load/probe_floor.h"
 #include "bench/load/simulated_agents.h"
 #include "bench/load/start_load.h"
 #include "bench/load/tasks_load.h"
@@ -43,6 +44,7 @@ struct Options {
     unsigned seconds = 10;
     unsigned updates = 3;
     TaskShape shape;
+    ProbeFloor probes;
 };
 
 int report(const Result<Figures>& figures) {
@@ -208,7 +210,13 @@ int run(int argc, char** argv) {
     auto* floor_command = app.add_subcommand("floor", "Bare containers up and down");
     floor_command->add_option("--count", options.floor_count, "How many");
     floor_command->add_option("--threads", options.floor_threads, "At a time");
+    auto* probes_command = app.add_subcommand("probes", "Bare looks at something, one by one");
+    probes_command->add_option("--kind", options.probes.kind, "http, tcp or command");
+    probes_command->add_option("--port", options.probes.port, "Of 127.0.0.1");
+    probes_command->add_option("--shell", options.probes.command, "A command for /bin/sh");
+    probes_command->add_option("--count", options.probes.count, "How many");
     CLI11_PARSE(app, argc, argv);
+    if (*probes_command) return report(probe_floor(options.probes));
 
     const Result<http::Url> master = http::parse_url(options.master);
     if (!master) return report(std::unexpected(master.error()));
