@@ -52,6 +52,16 @@ TEST(IsolationTest, RefusesWithTheReason) {
         {{"linux/nnp", "linux/nnp"}, true, "named twice"},
         {{"network/port_mapping"}, true, "network/cni"},
         {{"appc/runtime"}, true, "docker/runtime"},
+        {{"volume/csi", "filesystem/linux"}, true, "docker/volume"},
+        {{"disk/du", "posix/disk"}, true, "both are the same"},
+        {{"network/cni"}, true, "network/cni needs filesystem/linux"},
+        {{"volume/host_path", "filesystem/posix"}, true, "volume/host_path needs filesystem/linux"},
+        {{"volume/secret"}, true, "needs filesystem/linux"},
+        {{"linux/devices", "filesystem/linux"}, false, "linux/devices needs root"},
+        {{"cgroups/cpu", "cgroups/cpu"}, true, "named twice"},
+        {{""}, true, "unknown isolator ''"},
+        {{"cgroups/mem "}, true, "unknown isolator 'cgroups/mem '"},
+        {{"environment_secret", "posix/cpu", "posix/mem", "posix/disk"}, false, ""},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.names.front());
