@@ -185,9 +185,13 @@ Result<void> NetworkCni::attach_all(const Isolated& isolated, const std::string&
         if (attachment.plugins.front().type != k_bridge ||
             bridges_.contains(attachment.info.name()))
             first.unlock();
-        const CniResult result = TEPUI_TRY(
-            plugins_.attach(attachment, networks.container, space, held.get(), isolated.cancelled));
-        attachment.result = result.json;
+        const Result<void> attached =
+            plugins_.attach(attachment, networks.container, space, held.get(), isolated.cancelled);
+        if (!attached) {
+            // Plugins that are done are told what they had made.
+            TEPUI_CHECK_OK(save(directory, networks));
+            return attached;
+        }
         if (first) bridges_.insert(attachment.info.name());
     }
     return save(directory, networks);

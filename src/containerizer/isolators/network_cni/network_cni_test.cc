@@ -14,6 +14,7 @@
 
 #include "containerizer/isolators/network_cni/network_cni_testing.h"
 #include "containerizer/isolators/network_cni/network_namespace.h"
+#include "containerizer/isolators/network_cni/plugins.h"
 
 namespace tepui::containerizer {
 namespace {
@@ -115,17 +116,56 @@ TEST_F(Scripted, GarbageOfAPluginIsToldWithItsWords) {
     EXPECT_TRUE(isolator().cleanup(isolated("c1")));
 }
 
-TEST_F(Scripted, ACancelledLaunchDoesNotWaitForAPlugin) {
-    script("slow", "[ \"$CNI_COMMAND\" = DEL ] || exec sleep 300\n");
-    configure("net", R"({"type":"slow"})");
-    const std::atomic<bool> cancelled = true;
+TEST_F(Scripted, ACancelledLaunchEndsWhenItsPluginIsDone) {
+    script("pretend", k_good);
+    ASSERT_EQ(::mkfifo((base() + "/go").c_str(), 0600), 0);
+    script("slow", "[ \"$CNI_COMMAND\" = DEL ] || read -r word < " + base() + "/go\n" + k_good);
+    configure("net", R"({"type":"slow"},{"type":"pretend","second":true})");
+    std::atomic<bool> cancelled = false;
     Isolated container = isolated("c1");
     container.cancelled = &cancelled;
-    LaunchPlan plan = this->plan();
-    const Result<void> prepared = isolator().prepare(container, spec("c1", {"net"}), plan);
-    ASSERT_FALSE(prepared);
-    EXPECT_EQ(prepared.error().code, Errc::cancelled);
+    auto prepared = std::async(std::launch::async, [&] {
+        LaunchPlan plan = this->plan();
+        return isolator().prepare(container, spec("c1", {"net"}), plan);
+    });
+    std::ofstream go(base() + "/go");  // Waits for the plugin.
+    cancelled = true;
+    go << "go" << std::endl;
+    const Result<void> result = prepared.get();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, Errc::cancelled);
+    EXPECT_THAT(log(), HasSubstr("ADD c1"));
+    EXPECT_THAT(log(), Not(HasSubstr("second"))) << "the next one is not begun";
     EXPECT_TRUE(isolator().cleanup(container));
+    EXPECT_THAT(log(), HasSubstr(R"("prevResult":{)")) << "what the first one said";
+}
+
+TEST_F(Scripted, OneThatHangsInACancelledLaunchIsKilled) {
+    ASSERT_EQ(::mkfifo((base() + "/begun").c_str(), 0600), 0);
+    script("slow", "echo begun > " + base() + "/begun\nexec sleep 300\n");
+    const cni::Plugins plugins({base() + "/plugins"}, 60s, 50ms);
+    cni::Attachment attachment;
+    attachment.plugins.push_back({"slow", "{}"});
+    std::atomic<bool> cancelled = false;
+    auto attached = std::async(std::launch::async, [&] {
+        return plugins.attach(attachment, "c1", base() + "/ns", -1, &cancelled);
+    });
+    EXPECT_EQ(read(base() + "/begun"), "begun\n");
+    EXPECT_EQ(attached.wait_for(200ms), std::future_status::timeout);
+    cancelled = true;
+    EXPECT_EQ(attached.get().error().code, Errc::cancelled);
+}
+
+TEST_F(Scripted, APluginThatStumblesIsAskedAgain) {
+    script("clumsy",
+           "cat > /dev/null\necho \"$CNI_COMMAND\" >> $LOG\n"
+           "[ \"$(grep -c DEL $LOG)\" != 1 ] || exit 1\necho '{\"cniVersion\":\"1.0.0\"}'\n");
+    configure("net", R"({"type":"clumsy"})");
+    LaunchPlan plan = this->plan();
+    ASSERT_TRUE(isolator().prepare(isolated("c1"), spec("c1", {"net"}), plan));
+    EXPECT_TRUE(isolator().cleanup(isolated("c1")));
+    EXPECT_EQ(log(), "ADD\nDEL\nDEL\n");
+    EXPECT_TRUE(!fs::exists(options_.work_dir + "/networks"));
 }
 
 TEST_F(Scripted, APluginThatIsStillAtWorkIsWaitedFor) {

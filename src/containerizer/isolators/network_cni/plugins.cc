@@ -5,8 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <ranges>
+#include <thread>
 
 #include "containerizer/child_process.h"
 #include "containerizer/spawn.h"
@@ -15,10 +19,15 @@ namespace tepui::containerizer::cni {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t k_output_bytes_max = 1 << 20;
 constexpr std::size_t k_errors_bytes_max = 4096;
 constexpr int k_held_number = 3;
+// Some plugins stumble over what is half made, but remove part of it each time.
+constexpr int k_detach_tries = 3;
+constexpr Duration k_detach_pause = 100ms;
+constexpr const char* k_cancelled = "the launch was cancelled";
 // Plugins call iptables and others.
 constexpr const char* k_path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -34,6 +43,20 @@ std::string beginning(int fd) {
     const ssize_t got = ::pread(fd, text.data(), text.size(), 0);
     text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
     return text;
+}
+
+bool is_set(const std::atomic<bool>* flag) { return flag != nullptr && flag->load(); }
+
+/// One that is killed in the middle leaves what nobody knows of.
+std::function<std::optional<Error>()> patiently(const std::atomic<bool>* cancelled,
+                                                Duration patience) {
+    return [cancelled, patience,
+            deadline = std::optional<Clock::time_point>()]() mutable -> std::optional<Error> {
+        if (!is_set(cancelled)) return std::nullopt;
+        if (!deadline) deadline = Clock::now() + patience;
+        if (Clock::now() < *deadline) return std::nullopt;
+        return Error{Errc::cancelled, k_cancelled};
+    };
 }
 
 }  // namespace
@@ -78,29 +101,29 @@ Result<std::string> Plugins::run(const PluginPlan& plugin, const Attachment& att
     const ChildEnd end = TEPUI_TRY(run_child(program, 1,
                                              {.time_max = time_max_,
                                               .output_bytes_max = k_output_bytes_max,
-                                              .cancelled = run.cancelled,
-                                              .give_up = {}}));
+                                              .cancelled = nullptr,
+                                              .give_up = patiently(run.cancelled, patience_)}));
     if (end.status == 0) return end.output;
     return fail(Errc::io, "{}", plugin_error(end.output, beginning(errors.get())));
 }
 
-Result<CniResult> Plugins::attach(const Attachment& attachment, const std::string& container,
-                                  const std::string& space, int held,
-                                  const std::atomic<bool>* cancelled) const {
-    CniResult result;
+Result<void> Plugins::attach(Attachment& attachment, const std::string& container,
+                             const std::string& space, int held,
+                             const std::atomic<bool>* cancelled) const {
     for (const PluginPlan& plugin : attachment.plugins) {
+        if (is_set(cancelled)) return fail(Errc::cancelled, "{}", k_cancelled);
         const std::string context =
             fmt::format("network '{}', CNI plugin {}", attachment.info.name(), plugin.type);
         const Result<std::string> output =
-            run(plugin, attachment, {"ADD", container, space, held, cancelled}, result.json);
+            run(plugin, attachment, {"ADD", container, space, held, cancelled}, attachment.result);
         if (!output) return fail_with(context, output.error());
         Result<CniResult> parsed = parse_result(*output);
         if (!parsed)
             return fail(Errc::corrupt, "{}: what it answered is no result ({}): {}", context,
                         parsed.error().text, plugin_error(*output, ""));
-        result = std::move(*parsed);
+        attachment.result = std::move(parsed->json);
     }
-    return result;
+    return {};
 }
 
 Result<void> Plugins::detach(const Attachment& attachment, const std::string& container,
@@ -109,8 +132,11 @@ Result<void> Plugins::detach(const Attachment& attachment, const std::string& co
     // Plugins are told the result only from 0.4.0 on.
     const std::string previous = attachment.version >= "0.4.0" ? attachment.result : "";
     for (const PluginPlan& plugin : std::ranges::reverse_view(attachment.plugins)) {
-        const Result<std::string> output =
-            run(plugin, attachment, {"DEL", container, space}, previous);
+        Result<std::string> output = run(plugin, attachment, {"DEL", container, space}, previous);
+        for (int tries = 1; !output && tries < k_detach_tries; ++tries) {
+            std::this_thread::sleep_for(k_detach_pause);
+            output = run(plugin, attachment, {"DEL", container, space}, previous);
+        }
         if (!output && first)
             first = fail_with(fmt::format("detaching from network '{}', CNI plugin {}",
                                           attachment.info.name(), plugin.type),

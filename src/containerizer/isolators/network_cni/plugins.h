@@ -15,8 +15,10 @@ namespace tepui::containerizer::cni {
 class Plugins {
 public:
     /// `directories`: absolute, searched in this order. `time_max`: of one run of one plugin.
-    explicit Plugins(std::vector<std::string> directories, Duration time_max = 60s)
-        : directories_(std::move(directories)), time_max_(time_max) {}
+    /// `patience`: how long one may still take that attaches for a launch which was cancelled.
+    explicit Plugins(std::vector<std::string> directories, Duration time_max = 60s,
+                     Duration patience = 5s)
+        : directories_(std::move(directories)), time_max_(time_max), patience_(patience) {}
 
     /// The program of that name. Fails with not_found, naming the folders.
     Result<std::string> find(const std::string& type) const;
@@ -25,14 +27,16 @@ public:
     std::string first_filled() const;
 
     /// Puts `container`, whose network namespace is at the path `space`, into a network: each
-    /// plugin of the chain in turn. Blocks. What had been made when one fails, detach() takes back.
-    /// Each has the descriptor `held` open while it works, and may outlive this process.
-    Result<CniResult> attach(const Attachment& attachment, const std::string& container,
-                             const std::string& space, int held,
-                             const std::atomic<bool>* cancelled) const;
+    /// plugin of the chain in turn. Blocks. `attachment.result` is what the last one that was done
+    /// said; what had been made when one fails, detach() takes back with it. Each has the
+    /// descriptor `held` open while it works, and may outlive this process.
+    Result<void> attach(Attachment& attachment, const std::string& container,
+                        const std::string& space, int held,
+                        const std::atomic<bool>* cancelled) const;
 
     /// Takes it out again, last plugin first; content with what is gone, and with a `space` that
-    /// is. Every plugin is called whatever the others say; the first error is told.
+    /// is. Every plugin is called whatever the others say, and again when it fails; the first error
+    /// is told.
     Result<void> detach(const Attachment& attachment, const std::string& container,
                         const std::string& space) const;
 
@@ -49,6 +53,7 @@ private:
 
     const std::vector<std::string> directories_;
     const Duration time_max_;
+    const Duration patience_;
 };
 
 }  // namespace tepui::containerizer::cni
