@@ -179,7 +179,8 @@ Result<LayerRecord> DiskStore::fetch_layer(Pull& pull, ImageSource& source, cons
     const std::string& digest = layer.blob.digest;
     Unpacking unpacking = TEPUI_TRY(
         Unpacking::start(options_.unlayer_path, scratch + "/fs",
-                         {options_.bytes_max, options_.files_max, options_.stall_timeout}));
+                         {unpacked_max(layer.blob.size, options_.bytes_max), options_.files_max,
+                          options_.stall_timeout, [&] { return stop || pull.cancelled; }}));
     Sha256 hash;
     const BlobSink sink = [&](std::string_view bytes) -> Result<void> {
         if (stop || pull.cancelled) return fail(Errc::cancelled, "the pull was cancelled");

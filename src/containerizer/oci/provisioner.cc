@@ -13,6 +13,7 @@
 #include "containerizer/beneath.h"
 #include "containerizer/cgroups/files.h"
 #include "containerizer/descriptor.h"
+#include "containerizer/oci/root_check.h"
 
 namespace tepui::containerizer::oci {
 namespace {
@@ -87,9 +88,11 @@ Result<std::string> Provisioner::provision(const std::string& name,
         TEPUI_CHECK_OK(make_directory(own + "/upper", 0755));
         TEPUI_CHECK_OK(make_directory(own + "/work", 0700));
         TEPUI_CHECK_OK(mount_overlay(layers, own + "/upper", own + "/work", rootfs));
+        TEPUI_CHECK_OK(check_root(rootfs));
         return rootfs;
     }
     for (const std::string& layer : layers) TEPUI_CHECK_OK(copy_layer(layer, rootfs));
+    TEPUI_CHECK_OK(check_root(rootfs));
     return rootfs;
 }
 
