@@ -87,6 +87,13 @@ SEEDS = {
     "changes": [event("call", UPDATE_FRAMEWORK, 0, 0, 0, 0, 1, 1, 0, 0, OWN), event("jump_wall", 1, HOURS), event("offers_owed", 1), passed(0)],
     "deactivated": [accept(task(0)), event("deactivate", 0, 0), HOLD, event("deactivate", 0, 1), event("deactivate", 0, 0), LET_GO, update(RUNNING), BACK],
     "weights": [event("weights", 2, 1, 1, 3, 3), HOLD, event("weights", 1, 1, 6), event("weights", 1, 1, 4), LET_GO, passed(SECOND), event("restart")],
+    "quotas": [event("quotas", 1, 1, 1, 0, 2, 1, 0, 3, 1, 0), event("quotas", 1, 3, 0, 1, 0, 1, 0, 2), HOLD, event("quotas", 1, 1, 0, 0, 1, 0), event("quotas", 1, 1, 0, 0, 0, 2),
+               LET_GO, event("whitelist", 0, 1, 0), passed(SECOND), event("restart"), BACK, event("whitelist", 1), passed(MINUTES)],
+    "maintenance": [event("schedule", 1, 0, 0, 1, 5, 1, 1, 0), accept(task(0)), HOLD, event("machines", 0, 0, 1, 0), LET_GO, BACK, event("machines", 0, 0, 1, 1), BACK],
+    "inverse_offers": [event("schedule", 1, 0, 0, 1, 5, 0, 0), accept(task(0)), event("call", 17, 0, 0, 0, 0, 1, 3, 0, OWN), passed(SECOND), other(REVIVE, 0), event("call", 18, 0, 0, 0, 0, 0, 0, OWN),
+                       event("schedule", 0, 0), passed(HOURS)],
+    "drain": [accept(task(0)), event("drain", 0, 0, 0, 0), update(KILLED), acknowledge(), event("deactivate", 0, 1), event("drain", 0, 1, 0, 1, 1, 0), event("restart"), BACK],
+    "drain_cancelled": [accept(task(0)), HOLD, event("drain", 0, 0, 0, 0), event("cancel_drain", 0), LET_GO, event("drain", 0, 0, 0, 0), event("close_link", 0), BACK, event("cancel_drain", 0)],
     "raw": [event("raw_call", 17, 0, *b"\x0a\x03\x0a\x01\x00\x10\x03\x22\x08\x0a\x03\x0a\x01\x00\x12\x01\x00", OWN),
             event("raw_frame", 9, 0, *b"\x0a\x01\x00\x42\x00\x0a\x01\x00\x78", 0, OWN)],
 }

@@ -4,7 +4,9 @@
 
 #include "base/overloaded.h"
 #include "master/core/agent_loss.h"
+#include "master/core/agent_review.h"
 #include "master/core/agents.h"
+#include "master/core/allocation_pause.h"
 #include "master/core/calls.h"
 #include "master/core/deactivation.h"
 #include "master/core/drain.h"
@@ -12,6 +14,7 @@
 #include "master/core/framework_end.h"
 #include "master/core/frameworks.h"
 #include "master/core/gone.h"
+#include "master/core/inverse_offers.h"
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
@@ -25,6 +28,7 @@
 #include "master/core/tasks.h"
 #include "master/core/turn.h"
 #include "master/core/weights.h"
+#include "master/core/whitelist.h"
 
 namespace tepui::master {
 
@@ -35,6 +39,8 @@ constexpr const char* counter_names[] = {
     "dropped_messages",
     "invalid_executor_to_framework_messages",
     "invalid_framework_to_executor_messages",
+    "invalid_operation_status_update_acknowledgements",
+    "invalid_operation_status_updates",
     "invalid_status_update_acknowledgements",
     "invalid_status_updates",
     "limits/attributes_refused",
@@ -50,6 +56,8 @@ constexpr const char* counter_names[] = {
     "messages_framework_to_executor",
     "messages_kill_task",
     "messages_launch_tasks",
+    "messages_operation_status_update",
+    "messages_operation_status_update_acknowledgement",
     "messages_reconcile_operations",
     "messages_reconcile_tasks",
     "messages_register_framework",
@@ -83,6 +91,8 @@ constexpr const char* counter_names[] = {
     "tasks_lost",
     "valid_executor_to_framework_messages",
     "valid_framework_to_executor_messages",
+    "valid_operation_status_update_acknowledgements",
+    "valid_operation_status_updates",
     "valid_status_update_acknowledgements",
     "valid_status_updates",
 };
@@ -108,6 +118,8 @@ void recover(Turn& turn, const Registry& registry) {
         if (record.phase() != registry::FrameworkRecord::ENDED) recover_framework(turn, record);
     }
     for (const auto& [id, record] : registry.agents) recover_agent(turn, record);
+    recover_whitelist(turn);
+    begin_allocation_pause(turn);
 }
 
 // What a bound agent says. Registrations are handled before.
@@ -217,6 +229,8 @@ void on_timer(Turn& turn, const TimerKey& key) {
         case TimerKey::Kind::removal: return on_removal_due(turn);
         case TimerKey::Kind::registry_gc: return on_registry_gc_due(turn);
         case TimerKey::Kind::offer: return on_offer_due(turn, OfferId{key.id});
+        case TimerKey::Kind::inverse_offers: return on_inverse_offers_due(turn, AgentId{key.id});
+        case TimerKey::Kind::allocation: return resume_allocation(turn);
     }
 }
 
@@ -257,6 +271,7 @@ void dispatch(Turn& turn, Event& event) {
                        if (refuse_early_request(turn, requested.request)) return;
                        on_requested(turn, requested);
                    },
+                   [&](const WhitelistChanged& changed) { on_whitelist(turn, changed); },
                    [&](Tick) { on_tick(turn); },
                },
                event);
@@ -297,6 +312,11 @@ Result<std::unique_ptr<Core>> Core::create(CoreConfig config, mesos::v1::MasterI
     options.filter_min = state->config.allocation_interval;
     options.min_allocatable = state->config.min_allocatable;
     options.filter_gpu_resources = state->config.filter_gpu_resources;
+    options.fair_sharing_excluded = state->config.fair_sharing_excluded;
+    if (state->info.has_domain()) options.master_domain = state->info.domain();
+    using allocator::Sorter;
+    options.role_sorter = state->config.random_role_sorter ? Sorter::random : Sorter::drf;
+    options.framework_sorter = state->config.random_framework_sorter ? Sorter::random : Sorter::drf;
     state->allocator = std::make_unique<allocator::Allocator>(std::move(options));
     Turn turn{*state, now};
     recover(turn, registry);
@@ -315,15 +335,19 @@ Effects Core::start(Now now) {
 Effects Core::step(Event event, Now now, Offers offers) {
     Turn turn{*state_, now};
     dispatch(turn, event);
+    consider_resuming(turn);
     if (offers == Offers::made && state_->recovered &&
         (state_->allocator->dirty() || state_->allocator->next_deadline() <= now.instant)) {
         make_offers(turn);
     }
+    if (offers == Offers::made && state_->recovered) review_agents(turn);
     if (turn.touched) state_->changes.version = ++state_->version;
     return std::move(turn.effects);
 }
 
-bool Core::owes_offers() const { return state_->recovered && state_->allocator->dirty(); }
+bool Core::owes_offers() const {
+    return state_->recovered && (state_->allocator->dirty() || !state_->agents_to_review.empty());
+}
 
 Instant Core::next_deadline() const {
     if (!state_->recovered) return Instant::max();

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,20 @@ struct CoreConfig {
     std::vector<Quantities> min_allocatable = {{{"cpus", Quantity{10}}},
                                                {{"mem", Quantity{32'000}}}};
     bool filter_gpu_resources = true;  // Agents with GPUs only to frameworks with GPU_RESOURCES.
+    /// Roles that frameworks may have, "*" included or not as it says; absent: any.
+    std::optional<std::set<std::string>> roles = {};
+    /// Hostnames of the agents that are offered, at the start; absent: all (WhitelistChanged).
+    std::optional<std::set<std::string>> whitelist = {};
+    std::set<std::string> fair_sharing_excluded = {};  // Resource names that shares leave out.
+    bool random_role_sorter = false;                   // Else roles share by DRF.
+    bool random_framework_sorter = false;              // The same within a role.
+    /// With quota set, nothing is offered after a failover before this share of the agents in the
+    /// registry is back, or this time is over.
+    double allocator_agent_recovery_factor = 0.8;
+    Duration allocator_recovery_timeout = std::chrono::minutes{10};
+    /// Of each expression in offer constraints.
+    std::int64_t constraint_regex_max_bytes = 4096;
+    int constraint_regex_max_program = 100;
 };
 
 struct State;

@@ -37,6 +37,13 @@ enum class Kind : std::uint8_t {
     restart,
     deactivate,
     weights,
+    quotas,
+    whitelist,
+    operation,
+    schedule,
+    machines,
+    drain,
+    cancel_drain,
     count,
 };
 
@@ -123,6 +130,26 @@ void take_event(FuzzWorld& world, FuzzInput& in) {
             return world.deactivate(agent, !in.flag());
         }
         case Kind::weights: return world.weights(messages.weights());
+        case Kind::quotas: {
+            auto configs = messages.quotas();
+            const bool force = in.flag();
+            return world.quotas(std::move(configs), force, in.below(3));
+        }
+        case Kind::whitelist: return world.whitelist(messages.whitelist());
+        case Kind::operation: {
+            const tepui::AgentId agent = messages.agent();
+            return world.operate(agent, messages.operation_on(agent));
+        }
+        case Kind::schedule: return world.schedule(messages.schedule());
+        case Kind::machines: {
+            auto machines = messages.machines();
+            return world.machines(std::move(machines), !in.flag());
+        }
+        case Kind::drain: {
+            const tepui::AgentId agent = messages.agent();
+            return world.drain(agent, messages.drain_config());
+        }
+        case Kind::cancel_drain: return world.cancel_drain(messages.agent());
         case Kind::count: return;
     }
 }

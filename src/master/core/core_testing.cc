@@ -190,6 +190,24 @@ RequestToken FakeShell::update_weights(const std::map<std::string, double>& weig
     return request;
 }
 
+RequestToken FakeShell::operate(const AgentId& agent, mesos::v1::Offer::Operation operation,
+                                std::optional<std::string> principal) {
+    const RequestToken request{next_request_++};
+    step(OperationRequested{request, agent, std::move(operation), std::move(principal)});
+    return request;
+}
+
+RequestToken FakeShell::update_quota(std::vector<mesos::v1::quota::QuotaConfig> configs, bool force,
+                                     QuotaUpdateRequested::Only only) {
+    const RequestToken request{next_request_++};
+    step(QuotaUpdateRequested{request, std::move(configs), force, only});
+    return request;
+}
+
+void FakeShell::whitelist(std::optional<std::set<std::string>> hostnames) {
+    step(WhitelistChanged{std::move(hostnames)});
+}
+
 const Result<void>* FakeShell::answer(RequestToken request) const {
     const auto it = answers_.find(request);
     return it == answers_.end() ? nullptr : &it->second;
@@ -335,6 +353,7 @@ void FakeAgent::reregister(const std::vector<mesos::v1::Task>& tasks,
     auto& reregister = *frame.mutable_reregister_agent();
     *reregister.mutable_agent() = info;
     reregister.set_version("1.12.0");
+    reregister.add_capabilities("AGENT_DRAINING");
     for (const auto& task : tasks) *reregister.add_tasks() = task;
     for (const auto& framework : frameworks) *reregister.add_frameworks() = framework;
     reregister.set_restarted(restarted);
@@ -436,6 +455,7 @@ FakeAgent register_agent(FakeShell& shell, const mesos::v1::AgentInfo& info) {
     link::ToMaster frame;
     *frame.mutable_register_agent()->mutable_agent() = info;
     frame.mutable_register_agent()->set_version("1.12.0");
+    frame.mutable_register_agent()->add_capabilities("AGENT_DRAINING");
     frame.set_agent_id("");
     shell.frame(agent.link, std::move(frame));
     for (const link::ToAgent& answer : agent.take(link::ToAgent::kAgentRegistered)) {

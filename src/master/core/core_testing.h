@@ -77,6 +77,20 @@ public:
     RequestToken deactivate(const AgentId& agent);
     RequestToken reactivate(const AgentId& agent);
     RequestToken update_weights(const std::map<std::string, double>& weights);
+    RequestToken update_quota(std::vector<mesos::v1::quota::QuotaConfig> configs,
+                              bool force = false,
+                              QuotaUpdateRequested::Only only = QuotaUpdateRequested::Only::any);
+    RequestToken operate(const AgentId& agent, mesos::v1::Offer::Operation operation,
+                         std::optional<std::string> principal = std::nullopt);
+    void whitelist(std::optional<std::set<std::string>> hostnames);
+    /// Any other request of an operator.
+    template <typename Requested>
+    RequestToken ask(Requested requested) {
+        const RequestToken request{next_request_++};
+        requested.request = request;
+        step(std::move(requested));
+        return request;
+    }
     /// Why the core wants the process to end, once it does.
     const std::optional<std::string>& ended() const { return ended_; }
     const Result<void>* answer(RequestToken request) const;

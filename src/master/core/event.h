@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -149,10 +150,22 @@ struct DrainRequested {
     mesos::v1::DrainConfig config;
 };
 
+/// An operator takes a drain back that is under way: what was not ended yet may go on, and the agent
+/// is used again. Answered when stored: conflict for an agent that is not draining.
+struct DrainCancelRequested {
+    RequestToken request;
+    AgentId agent;
+};
+
 /// An operator gives roles priority bands, all or none; 0 is what roles have by default.
 struct PrioritiesUpdateRequested {
     RequestToken request;
     std::map<std::string, std::int32_t> priorities;
+};
+
+/// The list of agents that are offered was read anew; absent: all are. Offers stay as they are.
+struct WhitelistChanged {
+    std::optional<std::set<std::string>> hostnames;
 };
 
 /// Time passed; sent when Core::next_deadline() is reached, and at the end of each batch of events,
@@ -164,6 +177,7 @@ using Event =
                  AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested,
                  MarkAgentGoneRequested, DeactivationRequested, WeightsUpdateRequested,
                  OperationRequested, QuotaUpdateRequested, MaintenanceScheduleRequested,
-                 MachinesRequested, DrainRequested, PrioritiesUpdateRequested, Tick>;
+                 MachinesRequested, DrainRequested, DrainCancelRequested, PrioritiesUpdateRequested, WhitelistChanged,
+                 Tick>;
 
 }  // namespace tepui::master

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "master/core/offer_wishes.h"
 #include "master/core/offers.h"
 #include "master/core/publish.h"
 #include "master/core/registry_codec.h"
@@ -30,8 +31,27 @@ void read_framework_info(Framework& framework, mesos::v1::FrameworkInfo info) {
     framework.info = std::make_shared<mesos::v1::FrameworkInfo>(std::move(info));
 }
 
-allocator::Client client_of(const Framework& framework) {
-    return {framework.id, framework.roles, framework.suppressed_roles, framework.capabilities};
+FrameworkRules framework_rules(const CoreConfig& config) {
+    return {.root_submissions = config.root_submissions,
+            .roles = config.roles,
+            .regex = {.memory_bytes_max = config.constraint_regex_max_bytes,
+                      .program_size_max = config.constraint_regex_max_program}};
+}
+
+allocator::Client client_of(const Framework& framework, const CoreConfig& config) {
+    allocator::Client client{.framework = framework.id,
+                             .roles = framework.roles,
+                             .suppressed_roles = framework.suppressed_roles,
+                             .capabilities = framework.capabilities};
+    // Only an info that an older master admitted can be wrong here: it has no such wishes then.
+    if (auto constraints = parse_offer_constraints(
+            *framework.info, framework.offer_constraints, framework_rules(config).regex)) {
+        client.constraints = std::move(*constraints);
+    }
+    if (auto filters = parse_offer_filters(*framework.info)) {
+        client.min_allocatable = std::move(*filters);
+    }
+    return client;
 }
 
 void update_agents(Turn& turn, const Framework& framework) {
@@ -55,8 +75,8 @@ Result<void> judge_framework_update(const State& state, const Framework& framewo
     mesos::v1::scheduler::Call::Subscribe subscribe;
     *subscribe.mutable_framework_info() = info;
     *subscribe.mutable_suppressed_roles() = update.suppressed_roles();
-    TEPUI_CHECK_OK(
-        validate_framework(subscribe, {.root_submissions = state.config.root_submissions}));
+    *subscribe.mutable_offer_constraints() = update.offer_constraints();
+    TEPUI_CHECK_OK(validate_framework(subscribe, framework_rules(state.config)));
     const auto fixed = [](std::string_view field) {
         return fail(Errc::invalid_argument, "Updating 'FrameworkInfo.{}' is not possible", field);
     };
@@ -80,7 +100,7 @@ void on_update_framework(Turn& turn, Framework& framework, UpdateFramework updat
             remove_offer(turn, id, /*rescind=*/true);
         }
     }
-    turn.state.allocator->update_framework(client_of(framework));
+    turn.state.allocator->update_framework(client_of(framework, turn.state.config));
     update_agents(turn, framework);
     turn.changed(framework.id);
     publish_framework_updated(turn, framework);

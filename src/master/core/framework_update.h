@@ -1,6 +1,7 @@
 #pragma once
 
 #include "master/core/turn.h"
+#include "master/core/validation.h"
 
 namespace tepui::master {
 
@@ -16,7 +17,10 @@ void on_update_framework(Turn& turn, Framework& framework,
 
 /// The framework takes over a new info: roles, capabilities.
 void read_framework_info(Framework& framework, mesos::v1::FrameworkInfo info);
-allocator::Client client_of(const Framework& framework);
+allocator::Client client_of(const Framework& framework, const CoreConfig& config);
+
+/// What SUBSCRIBE and UPDATE_FRAMEWORK are judged by.
+FrameworkRules framework_rules(const CoreConfig& config);
 /// Tells the agents that run its tasks what it looks like now.
 void update_agents(Turn& turn, const Framework& framework);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "master/core/agent_review.h"
 #include "master/core/framework_end.h"
 #include "master/core/framework_update.h"
 #include "master/core/limits.h"
@@ -38,7 +39,8 @@ Framework& add_framework(Turn& turn, mesos::v1::FrameworkInfo info, Framework::P
     framework.phase = phase;
     framework.registered_at = turn.now.wall;
     read_framework_info(framework, std::move(info));
-    turn.state.allocator->add_framework(client_of(framework), /*active=*/false);
+    turn.state.allocator->add_framework(client_of(framework, turn.state.config),
+                                         /*active=*/false);
     turn.changed(id);
     return framework;
 }
@@ -149,7 +151,7 @@ void connect(Turn& turn, Framework& framework, const StreamId& stream) {
     turn.changed(framework.id);
     turn.send(framework, subscribed_event(turn.state, framework.id));
     on_heartbeat_due(turn, framework.id);
-    turn.state.allocator->update_framework(client_of(framework));
+    turn.state.allocator->update_framework(client_of(framework, turn.state.config));
     turn.state.allocator->activate_framework(framework.id);
 }
 
@@ -166,8 +168,7 @@ void on_subscribe(Turn& turn, SchedulerSubscribed subscribed) {
     if (!info.has_principal() && subscribed.principal) info.set_principal(*subscribed.principal);
     const FrameworkId named{info.id().value()};
     turn.count(named.empty() ? "messages_register_framework" : "messages_reregister_framework");
-    if (const auto valid = validate_framework(subscribed.subscribe,
-                                              {.root_submissions = state.config.root_submissions});
+    if (const auto valid = validate_framework(subscribed.subscribe, framework_rules(state.config));
         !valid) {
         return refuse(turn, stream, valid.error().text);
     }
@@ -221,6 +222,7 @@ void on_subscription_stored(Turn& turn, const SubscriptionStored& stored) {
     turn.log(Severity::info, "Framework {} ({}) {}", framework->id, framework->info->name(),
              known ? "subscribed again" : "subscribed");
     connect(turn, *framework, stored.stream);
+    review_agents_of(turn, *framework);
     if (known) {
         publish_framework_updated(turn, *framework);
         update_agents(turn, *framework);

@@ -141,6 +141,28 @@ std::vector<mesos::v1::WeightInfo> FuzzMessages::weights() {
     return infos;
 }
 
+std::vector<mesos::v1::quota::QuotaConfig> FuzzMessages::quotas() {
+    static constexpr const char* resource_names[] = {"cpus", "mem", "gpus", ""};
+    std::vector<mesos::v1::quota::QuotaConfig> configs(in_.below(3));
+    for (auto& config : configs) {
+        config.set_role(role());
+        for (std::size_t i = in_.below(3); i > 0; --i) {
+            (*config.mutable_guarantees())[in_.of(resource_names)].set_value(number());
+        }
+        for (std::size_t i = in_.below(3); i > 0; --i) {
+            (*config.mutable_limits())[in_.of(resource_names)].set_value(number());
+        }
+    }
+    return configs;
+}
+
+std::optional<std::set<std::string>> FuzzMessages::whitelist() {
+    if (in_.flag()) return std::nullopt;
+    std::set<std::string> hostnames;
+    for (std::size_t i = in_.below(3); i > 0; --i) hostnames.insert(name("node"));
+    return hostnames;
+}
+
 std::optional<mesos::v1::KillPolicy> FuzzMessages::kill_policy() {
     if (!in_.rarely()) return std::nullopt;
     mesos::v1::KillPolicy policy;

@@ -25,6 +25,14 @@ public:
     std::optional<mesos::v1::KillPolicy> kill_policy();
     Duration span();
     std::vector<mesos::v1::WeightInfo> weights();
+    std::vector<mesos::v1::quota::QuotaConfig> quotas();
+    std::optional<std::set<std::string>> whitelist();
+    std::vector<mesos::v1::MachineID> machines();
+    mesos::v1::maintenance::Schedule schedule();
+    mesos::v1::DrainConfig drain_config();
+
+    /// What an operator may ask of the agent.
+    mesos::v1::Offer::Operation operation_on(const AgentId& agent);
 
     Call subscribe();
     /// A call in the name of some framework, of the kind that the first choice says.
@@ -57,7 +65,14 @@ private:
     mesos::v1::TaskStatus status(const AgentId& agent, const TaskId& task);
     void fill_accept(Call& call);
     void fill_launch(mesos::v1::Offer::Operation& operation, const AgentId& agent);
+    mesos::v1::Offer::Operation operation(const Resources& there);
+    void fill_operation(mesos::v1::Offer::Operation& operation, const OfferId& offer);
+    void fill_operation_update(link::ToMaster& frame, const AgentId& agent);
+    ResourceList checkpointed(const AgentId& agent);
+    void add_reported_operations(link::ReregisterAgent& reregister, const AgentId& agent);
     void fill_decline(Call& call);
+    void fill_inverse_answer(Call& call);
+    mesos::v1::MachineID machine();
     void fill_acknowledge(Call& call);
     void fill_reconcile(Call& call);
     void fill_other(Call& call);

@@ -45,6 +45,13 @@ void check_references(const State& state) {
             TEPUI_ASSERT(agent->second.tasks.contains(TaskKey{id, task_id}));
             TEPUI_ASSERT(!framework.unreachable_tasks.contains(task_id));
         }
+        for (const auto& [operation_id, key] : framework.operations) {
+            const auto agent = state.agents.find(key.agent);
+            TEPUI_ASSERT(agent != state.agents.end());
+            const auto operation = agent->second.operations.find(key.uuid);
+            TEPUI_ASSERT(operation != agent->second.operations.end());
+            TEPUI_ASSERT(operation->second.info->info().id().value() == operation_id);
+        }
         TEPUI_ASSERT(framework.unreachable_tasks.size() == framework.unreachable_order.size());
     }
     TEPUI_ASSERT(streams == state.streams.size());
@@ -54,6 +61,29 @@ void check_references(const State& state) {
         TEPUI_ASSERT(framework != state.frameworks.end() && framework->second.offers.contains(id));
         TEPUI_ASSERT(framework->second.active());
         TEPUI_ASSERT(agent != state.agents.end() && agent->second.offers.contains(id));
+    }
+}
+
+// One a framework and agent at most, and never where there is nothing to leave or to hear it.
+void check_inverse_offers(const State& state) {
+    std::set<std::pair<FrameworkId, AgentId>> asked;
+    for (const auto& [id, offer] : state.inverse_offers) {
+        TEPUI_ASSERT(asked.emplace(offer.framework, offer.agent).second);
+        const auto framework = state.frameworks.find(offer.framework);
+        const auto agent = state.agents.find(offer.agent);
+        TEPUI_ASSERT(framework != state.frameworks.end() && framework->second.connected());
+        TEPUI_ASSERT(framework->second.inverse_offers.contains(id));
+        TEPUI_ASSERT(agent != state.agents.end() && agent->second.active());
+        TEPUI_ASSERT(agent->second.unavailability && agent->second.inverse_offers.contains(id));
+    }
+}
+
+void check_drains(const State& state) {
+    for (const auto& [id, drain] : state.drains) {
+        TEPUI_ASSERT(state.deactivated_agents.contains(id));
+        const auto agent = state.agents.find(id);
+        if (agent == state.agents.end()) continue;
+        TEPUI_ASSERT(state.watched_agents.contains(id) && agent->second.offers.empty());
     }
 }
 
@@ -136,6 +166,8 @@ void FuzzWorld::check() const {
     const State& state = core_->state();
     TEPUI_ASSERT(ledger_balances(state));
     check_references(state);
+    check_inverse_offers(state);
+    check_drains(state);
     for (const auto& [id, agent] : state.agents) check_agent(state, agent);
 }
 
@@ -207,6 +239,36 @@ void FuzzWorld::deactivate(const AgentId& agent, bool deactivated) {
 
 void FuzzWorld::weights(std::vector<mesos::v1::WeightInfo> infos) {
     step(WeightsUpdateRequested{new_request(), std::move(infos)});
+}
+
+void FuzzWorld::schedule(mesos::v1::maintenance::Schedule schedule) {
+    step(MaintenanceScheduleRequested{new_request(), std::move(schedule)});
+}
+
+void FuzzWorld::machines(std::vector<mesos::v1::MachineID> machines, bool down) {
+    step(MachinesRequested{new_request(), std::move(machines), down});
+}
+
+void FuzzWorld::drain(const AgentId& agent, mesos::v1::DrainConfig config) {
+    step(DrainRequested{new_request(), agent, std::move(config)});
+}
+
+void FuzzWorld::cancel_drain(const AgentId& agent) {
+    step(DrainCancelRequested{new_request(), agent});
+}
+
+void FuzzWorld::operate(const AgentId& agent, mesos::v1::Offer::Operation operation) {
+    step(OperationRequested{new_request(), agent, std::move(operation), std::nullopt});
+}
+
+void FuzzWorld::quotas(std::vector<mesos::v1::quota::QuotaConfig> configs, bool force,
+                       std::size_t only) {
+    step(QuotaUpdateRequested{new_request(), std::move(configs), force,
+                              static_cast<QuotaUpdateRequested::Only>(only)});
+}
+
+void FuzzWorld::whitelist(std::optional<std::set<std::string>> hostnames) {
+    step(WhitelistChanged{std::move(hostnames)});
 }
 
 void FuzzWorld::take_what_readers_take() {

@@ -44,6 +44,14 @@ public:
     void mark_gone(const AgentId& agent);
     void deactivate(const AgentId& agent, bool deactivated);
     void weights(std::vector<mesos::v1::WeightInfo> infos);
+    /// `only`: the number of a QuotaUpdateRequested::Only.
+    void quotas(std::vector<mesos::v1::quota::QuotaConfig> configs, bool force, std::size_t only);
+    void whitelist(std::optional<std::set<std::string>> hostnames);
+    void schedule(mesos::v1::maintenance::Schedule schedule);
+    void machines(std::vector<mesos::v1::MachineID> machines, bool down);
+    void drain(const AgentId& agent, mesos::v1::DrainConfig config);
+    void cancel_drain(const AgentId& agent);
+    void operate(const AgentId& agent, mesos::v1::Offer::Operation operation);
     void publish(bool wanted) { core_->publish_events(wanted); }
     void take_what_readers_take();
 

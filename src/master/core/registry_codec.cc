@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "master/core/quota_config.h"
 #include "resources/resources.h"
 
 namespace tepui::master {
@@ -94,7 +95,7 @@ Result<Registry> decode_registry(const std::map<std::string, std::string>& store
             registry.weights.insert_or_assign(record.role(), record.weight());
         } else if (key.starts_with(quotas_prefix)) {
             registry::QuotaRecord record;
-            if (!parse(record, value) || !validate_role(record.config().role())) {
+            if (!parse(record, value) || !parse_quota_config(record.config())) {
                 return fail(Errc::corrupt, "registry key {}: not a quota record", key);
             }
             registry.quotas.insert_or_assign(record.config().role(), record.config());

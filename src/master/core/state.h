@@ -83,6 +83,8 @@ struct Framework {
     std::deque<std::shared_ptr<const mesos::v1::Task>> completed_tasks;
     std::set<OfferId> offers;
     std::set<OfferId> inverse_offers;
+    /// Until when it is not asked again to leave an agent.
+    std::map<AgentId, Instant> inverse_filters;
     /// Those that it gave an id.
     std::map<std::string, OperationKey> operations;
     /// Mutable: what is counted while a framework is told something is no part of what it is.
@@ -112,6 +114,12 @@ struct Executor {
     LinkId launched_on = {};  // Where its first task was sent; 0 for one that an agent reported.
 };
 
+/// An operation that an agent applies, or applied.
+struct SentOperation {
+    std::shared_ptr<const mesos::v1::Operation> info;
+    LinkId sent_on = {};  // Where ApplyOperation went; 0 for one that the agent reported.
+};
+
 /// An agent that is registered: durable, answered, and not counted as unreachable.
 struct Agent {
     AgentId id;
@@ -130,6 +138,10 @@ struct Agent {
     bool marking_unreachable = false;  // The registry write is under way.
     bool removing = false;             // The same, for its removal.
     bool deactivated = false;          // By an operator: nothing of it is offered.
+    /// Of the maintenance of its machine; null when there is none planned.
+    std::shared_ptr<const mesos::v1::Unavailability> unavailability;
+    /// When it was last told to drain.
+    std::optional<WallTime> drain_told_at;
 
     // The ledger (ledger.h is the only writer).
     Resources total;           // Without allocation roles.
@@ -140,7 +152,8 @@ struct Agent {
     std::set<OfferId> offers;
     std::set<TaskKey> tasks;
     /// Operations by uuid whose last status was not acknowledged yet.
-    std::map<std::string, std::shared_ptr<const mesos::v1::Operation>> operations;
+    /// In the order of the uuids, which is that in which they were sent.
+    std::map<std::string, SentOperation> operations;
     std::set<OfferId> inverse_offers;
     std::map<FrameworkId, std::map<ExecutorId, Executor>> executors;
     /// Kills the agent may not have got; sent again when it comes back.
@@ -178,6 +191,9 @@ struct InverseOffer {
     AgentId agent;
     std::shared_ptr<const mesos::v1::InverseOffer> info;
 };
+
+/// A machine's hostname, in lower case, and ip; one of them may be empty.
+using MachineKey = std::pair<std::string, std::string>;
 
 /// A machine in the maintenance schedule. Agents are on it by hostname, by ip, or both.
 struct Machine {
@@ -261,10 +277,14 @@ struct State {
     std::map<std::string, allocator::Quota> quotas;  // Of top-level roles.
     std::map<std::string, std::int32_t> priorities;  // Role to band; others have 0.
     mesos::v1::maintenance::Schedule maintenance_schedule;
-    std::vector<Machine> machines;  // Those of the schedule, in its order.
+    std::map<MachineKey, Machine> machines;  // Those of the schedule.
     std::map<OfferId, InverseOffer> inverse_offers;
     /// Registered, recovered or unreachable agents that an operator drains, or that are drained.
     std::map<AgentId, mesos::v1::DrainInfo> drains;
+    /// Those with a drain, and those on machines of the schedule: when something about one changes
+    /// it is looked at before the step ends (maintenance.h, drain.h).
+    std::set<AgentId> watched_agents;
+    std::set<AgentId> agents_to_review;
 
     std::uint64_t version = 0;  // Counts the steps that changed something.
     bool publishing = false;    // Somebody listens to what happens.
@@ -279,12 +299,14 @@ struct State {
     std::uint64_t next_framework = 0;
     std::uint64_t next_agent = 0;
     std::uint64_t next_offer = 0;
+    std::uint64_t next_operation = 0;
     std::unique_ptr<allocator::Allocator> allocator;
     Timers timers;
     RemovalQueue removals;
     std::size_t recovered_at_start = 0;  // Agents that the registry held as admitted.
     bool registry_gc_armed = false;
     bool weights_stored = false;  // In the registry, or on their way; else they are configured.
+    bool allocation_paused = false;  // Quotas wait for agents to come back (allocation_pause.h).
     PendingWrites pending;
 };
 

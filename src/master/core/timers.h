@@ -22,6 +22,8 @@ struct TimerKey {
         removal,             // The next failed agent may be marked unreachable.
         registry_gc,         // Old unreachable and gone agents are looked for.
         offer,               // Offer: its offer_timeout is over.
+        inverse_offers,      // Agent: a framework that refused an inverse offer is asked again.
+        allocation,          // Nothing was offered so far, for agents to come back first.
     };
     Kind kind;
     std::string id;

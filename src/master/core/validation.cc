@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "master/core/offer_wishes.h"
 #include "resources/id_validation.h"
 #include "resources/resources.h"
 
@@ -154,6 +155,14 @@ Result<void> validate_framework(const Call::Subscribe& subscribe, const Framewor
         return fail(Errc::invalid_argument, "User 'root' is not allowed to run frameworks");
     }
     const std::set<std::string> roles = framework_roles(info);
+    for (const std::string& role : roles) {
+        if (rules.roles && !rules.roles->contains(role)) {
+            return fail(Errc::invalid_argument, "Role '{}' is not among the master's --roles",
+                        role);
+        }
+    }
+    TEPUI_CHECK_OK(parse_offer_filters(info));
+    TEPUI_CHECK_OK(parse_offer_constraints(info, subscribe.offer_constraints(), rules.regex));
     for (const std::string& role : subscribe.suppressed_roles()) {
         if (!roles.contains(role)) {
             return fail(Errc::invalid_argument,

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "allocator/constraints.h"
 #include "base/result.h"
 #include "mesos/v1/mesos.pb.h"
 #include "mesos/v1/scheduler/scheduler.pb.h"
@@ -19,10 +20,12 @@ Result<void> validate_call(const mesos::v1::scheduler::Call& call,
 
 struct FrameworkRules {
     bool root_submissions = true;
+    std::optional<std::set<std::string>> roles = {};  // Those that there are; absent: any.
+    allocator::RegexLimits regex = {};
 };
 
 /// What SUBSCRIBE is refused for with an ERROR event: roles against capabilities, role names,
-/// failover_timeout, user, id, suppressed roles.
+/// failover_timeout, user, id, suppressed roles, offer filters and constraints.
 Result<void> validate_framework(const mesos::v1::scheduler::Call::Subscribe& subscribe,
                                 const FrameworkRules& rules);
 
