@@ -19,6 +19,8 @@ from harness.wait import wait_for
 PLUGINS = pathlib.Path("/usr/lib/cni")
 SUBNET = "10.198.7"
 BRIDGE = f"tpe{os.getpid()}"[:15]
+# The bridge without a configuration, of the subnet that this test's agent has for it.
+SUBNET_OURS, BRIDGE_OURS = "10.198.9.0/24", "tepui0ac6090024"
 SUBNET_V6 = "fd00:198:12:"
 BRIDGE_V6 = f"tpf{os.getpid()}"[:15]
 NOTHING = {"rules": [], "veths": [], "namespaces": [], "leases": []}
@@ -41,9 +43,10 @@ def veths():
     return sorted(str(path) for path in pathlib.Path(f"/sys/class/net/{BRIDGE}/brif").glob("*"))
 
 
-def namespaces():
-    """Network namespaces that agents keep."""
-    return sorted(line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if " nsfs " in line and line.split()[4].endswith("/net/ns"))
+def namespaces(runtime_dir):
+    """Network namespaces that an agent keeps."""
+    lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    return sorted(line.split()[4] for line in lines if " nsfs " in line and line.split()[4].startswith(f"{runtime_dir}/"))
 
 
 def leases(folder):
@@ -59,6 +62,8 @@ class Networks:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tepui-networks-"))
         self.configs = self.folder / "configs"
         self.configs.mkdir()
+        self.run = self.folder / "run"
+        self.foreign = set(rules())  # Of whoever else has containers here.
         bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": True, "hairpinMode": True,
                   "ipam": {"type": "host-local", "dataDir": str(self.folder / "leases"),
                            "subnet": f"{SUBNET}.0/24", "rangeEnd": f"{SUBNET}.127", "routes": [{"dst": "0.0.0.0/0"}]}}
@@ -81,7 +86,8 @@ class Networks:
         (self.configs / f"{name}.{suffix}").write_text(json.dumps(config))
 
     def left(self):
-        return {"rules": rules(), "veths": veths(), "namespaces": namespaces(), "leases": leases(self.folder)}
+        return {"rules": [line for line in rules() if line not in self.foreign], "veths": veths(),
+                "namespaces": namespaces(self.run), "leases": leases(self.folder)}
 
     def close(self):
         run("ip", "link", "del", BRIDGE)
@@ -107,10 +113,10 @@ def registry(tmp_path_factory):
 def cluster(networks, registry):
     dns = {"mesos": [{"network_mode": "CNI", "network_name": "front",
                       "dns": {"nameservers": [f"{SUBNET}.53"], "search": ["tepui.test"]}}]}
-    flags = {"isolation": "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux,docker/runtime,network/cni",
+    flags = {"runtime_dir": networks.run, "isolation": "cgroups/cpu,cgroups/mem,namespaces/pid,filesystem/linux,docker/runtime,network/cni",
              "image_providers": "docker", "docker_registry": f"http://{registry.host}",
              "network_cni_config_dir": networks.configs, "network_cni_plugins_dir": PLUGINS,
-             "default_container_dns": json.dumps(dns), "network_bridge_subnet": "10.198.9.0/24"}
+             "default_container_dns": json.dumps(dns), "network_bridge_subnet": SUBNET_OURS}
     with Cluster(agent_flags=flags) as running:
         yield running
     assert networks.left() == NOTHING
@@ -212,7 +218,7 @@ def test_the_loopback_of_the_host_is_not_the_containers(cluster, scheduler):
         assert output(cluster, scheduler, "prisoner", script, container("front")).split() == ["done"]
 
 
-def test_a_published_port_leads_to_the_container(cluster, scheduler):
+def test_a_published_port_leads_to_the_container(cluster, scheduler, networks):
     rules()  # Fails here, with the reason, where iptables does not work.
     for name, port in (("front", 31500), ("mapped", 31501)):
         mapping = [{"host_port": port, "container_port": 8080}]
@@ -221,11 +227,10 @@ def test_a_published_port_leads_to_the_container(cluster, scheduler):
         wait_for(lambda: answers(f"{SUBNET}.1", port, name), f"the page at the host's port {port}")
     assert answers("127.0.0.1", 31500, "front")
     end(scheduler, "at-front", "at-mapped")
-    assert not answers(f"{SUBNET}.1", 31500, "front") and rules() == []
+    assert not answers(f"{SUBNET}.1", 31500, "front") and networks.left()["rules"] == []
 
 
 def test_the_bridge_that_nobody_configured(cluster, scheduler, networks):
-    before = pathlib.Path("/sys/class/net/tepui0").exists()
     try:
         update = launch(scheduler, "default", SERVE.format(text="bridged", at=8080),
                         container("bridge", port_mappings=[{"host_port": 31510, "container_port": 8080}]), 31510)
@@ -233,10 +238,9 @@ def test_the_bridge_that_nobody_configured(cluster, scheduler, networks):
         wait_for(lambda: answers(address, 8080, "bridged"), "the page at the container's address")
         wait_for(lambda: answers("127.0.0.1", 31510, "bridged"), "the page at the published port")
         end(scheduler, "default")
-        assert not list(pathlib.Path("/sys/class/net/tepui0/brif").glob("*"))
+        assert not list(pathlib.Path(f"/sys/class/net/{BRIDGE_OURS}/brif").iterdir())
     finally:
-        if not before:
-            run("ip", "link", "del", "tepui0")
+        run("ip", "link", "del", BRIDGE_OURS)
 
 
 def test_several_networks(cluster, scheduler):
@@ -414,7 +418,7 @@ def test_an_agent_that_was_killed_knows_what_is_attached(cluster, scheduler, net
     # One that is being attached while its agent dies.
     offer = scheduler.wait_offer(cpus=0.1)
     scheduler.accept(offer, [scheduler.task(offer, "caught", "sleep 1000", container=container("front"))])
-    wait_for(lambda: len(namespaces()) == 2, "the namespace of the second one")
+    wait_for(lambda: len(namespaces(networks.run)) == 2, "the namespace of the second one")
     agent.kill9()
     assert answers(address, 8080, "still")
     agent.start()
@@ -448,7 +452,7 @@ def test_tepui_run_publishes_a_port(cluster):
 
 def test_a_local_cluster_has_a_bridge(tmp_path):
     """Without any configuration: what `tepui up` started takes --network bridge, and `tepui down` takes all of it back."""
-    before = pathlib.Path("/sys/class/net/tepui0").exists()
+    foreign = set(rules())
     port = free_ports(3)
     up = run(TEPUI, "up", "--detach", "--agents=2", f"--port={port}", f"--work-dir={tmp_path}")
     assert up.returncode == 0, up.stdout + up.stderr
@@ -459,13 +463,12 @@ def test_a_local_cluster_has_a_bridge(tmp_path):
                            env={**os.environ, "TEPUI_MASTER": f"127.0.0.1:{port}", "NO_COLOR": "1"})
     try:
         wait_for(lambda: answers("127.0.0.1", 31900, "local"), "the page at the published port")
-        assert len(namespaces()) == 1
+        agents = [json.loads(request(port + i, "GET", "/state")[2])["flags"]["runtime_dir"] for i in (1, 2)]
+        assert sum(len(namespaces(agent)) for agent in agents) == 1
     finally:
         down = run(TEPUI, "down", f"--work-dir={tmp_path}")
         box.kill()
         box.communicate()
         assert down.returncode == 0, down.stderr
-        assert namespaces() == [] and rules() == []
-        assert not list(pathlib.Path("/sys/class/net/tepui0/brif").glob("*"))
-        if not before:
-            run("ip", "link", "del", "tepui0")
+        assert not set(rules()) - foreign
+    assert not any(namespaces(agent) for agent in agents)

@@ -1,5 +1,6 @@
 #include "containerizer/isolators/network_cni/network_config.h"
 
+#include <arpa/inet.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <iterator>
 
 #include "containerizer/isolators/network_cni/json.h"
+#include "containerizer/network_options.h"
 
 namespace tepui::containerizer::cni {
 namespace {
@@ -182,14 +184,23 @@ NetworkCatalog read_catalog(const std::string& directory) {
     return catalog;
 }
 
+std::string bridge_device(const std::string& subnet) {
+    const std::size_t slash = subnet.find('/');
+    in_addr address{};
+    if (subnet == NetworkOptions{}.bridge_subnet || slash == std::string::npos ||
+        ::inet_pton(AF_INET, subnet.substr(0, slash).c_str(), &address) != 1)
+        return "tepui0";
+    // An interface's name has at most 15 characters: these are all.
+    return fmt::format("tepui{:08x}{}", ntohl(address.s_addr), subnet.substr(slash + 1));
+}
+
 NetworkConfig default_bridge(const BridgeNeeds& needs) {
-    // Addresses are given out where they are forgotten with what has them, at a reboot; agents that
-    // share a machine share its bridge.
+    // Addresses are given out where they are forgotten with what has them, at a reboot.
     const std::string bridge = fmt::format(
-        R"({{"type":"bridge","bridge":"tepui0","isGateway":true,"ipMasq":true,"hairpinMode":true,)"
+        R"({{"type":"bridge","bridge":"{}","isGateway":true,"ipMasq":true,"hairpinMode":true,)"
         R"("ipam":{{"type":"host-local","dataDir":"/run/tepui/networks",)"
         R"("ranges":[[{{"subnet":{}}}]],"routes":[{{"dst":"0.0.0.0/0"}}]}}}})",
-        json_text(needs.subnet));
+        bridge_device(needs.subnet), json_text(needs.subnet));
     NetworkConfig network{.name = "bridge", .version = "1.0.0", .plugins = {}};
     network.plugins.push_back({"bridge", bridge, {}});
     if (needs.firewall) network.plugins.push_back({"firewall", R"({"type":"firewall"})", {}});

@@ -57,6 +57,10 @@ struct BridgeNeeds {
     bool firewall = false;  // Rules by which a host that forwards nothing forwards this.
 };
 
+/// The interface of the bridge with these addresses. Agents that share a machine and a subnet share
+/// it, and only those can.
+std::string bridge_device(const std::string& subnet);
+
 /// The network "bridge" that is there without a configuration.
 NetworkConfig default_bridge(const BridgeNeeds& needs);
 

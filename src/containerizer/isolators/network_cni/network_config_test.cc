@@ -129,5 +129,12 @@ TEST(DefaultBridge, HasTheLinksThatAreNeeded) {
                 HasSubstr(R"("subnet":"10.1.0.0/16")"));
 }
 
+TEST(DefaultBridge, HasAnInterfaceForEachSubnet) {
+    EXPECT_EQ(bridge_device("10.87.0.0/16"), "tepui0");
+    EXPECT_EQ(bridge_device("10.198.9.0/24"), "tepui0ac6090024");
+    EXPECT_NE(bridge_device("10.198.9.0/25"), bridge_device("10.198.9.0/24"));
+    EXPECT_LE(bridge_device("192.168.255.128/28").size(), 15U);
+}
+
 }  // namespace
 }  // namespace tepui::containerizer::cni
