@@ -9,8 +9,6 @@ namespace tepui::cli {
 
 namespace {
 
-using Kind = OutputFormat::Kind;
-
 /// "agent" and "agents" are the same kind.
 Result<std::string> parse_kind(const Parsed& parsed) {
     const auto& kinds = get_kinds();
@@ -41,15 +39,8 @@ asio::awaitable<Outcome> show(MasterApi& master, const Console& console, GetQuer
     if (!view) co_return master_failure("get " + query.kind, master, view.error());
     const auto chosen = list_view(*view, query);
     if (!chosen) co_return give_up("get", chosen.error(), fmt::format("tepui get {}", query.kind));
-    const bool table = query.format.kind == Kind::table || query.format.kind == Kind::wide;
-    if (chosen->items.empty() && table) {
-        console.err(fmt::format("tepui: there are no {}\n", query.kind));
-        co_return 0;
-    }
-    const auto text = render_listing(*chosen, query.format, console.color);
-    if (!text) co_return give_up("get", text.error());
-    console.out(*text);
-    co_return 0;
+    co_return print_listing(console, *chosen, query.format, "get",
+                            fmt::format("there are no {}", query.kind));
 }
 
 Outcome run(const Console& console, const Parsed& parsed) {

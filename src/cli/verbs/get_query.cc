@@ -74,6 +74,19 @@ Result<std::string> render_listing(const Listing& listing, const OutputFormat& f
     return format_json(format, "[" + text + "]");
 }
 
+Outcome print_listing(const Console& console, const Listing& listing, const OutputFormat& format,
+                      const std::string& what, std::string_view none) {
+    const bool table = format.kind == Kind::table || format.kind == Kind::wide;
+    if (listing.items.empty() && table) {
+        console.err(fmt::format("tepui: {}\n", none));
+        return 0;
+    }
+    const auto text = render_listing(listing, format, console.color);
+    if (!text) return give_up(what, text.error());
+    console.out(*text);
+    return 0;
+}
+
 Result<Listing> WatchedRows::changed(const ClusterView& view) {
     GetQuery wide_query = query_;
     wide_query.all = true;

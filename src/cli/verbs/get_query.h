@@ -30,6 +30,10 @@ Result<Listing> list_view(const ClusterView& view, const GetQuery& query);
 /// The rows in the format asked for. In `json` an array.
 Result<std::string> render_listing(const Listing& listing, const OutputFormat& format, bool color);
 
+/// Prints them so; a table without rows says `none` on the error stream instead.
+Outcome print_listing(const Console& console, const Listing& listing, const OutputFormat& format,
+                      const std::string& what, std::string_view none);
+
 /// Which rows `get -w` prints: those that are new or changed since the last look. What has ended
 /// counts only once it was seen alive, unless the query wants all. Pure.
 class WatchedRows {

@@ -2,9 +2,9 @@
 
 #include "base/time.h"
 #include "cli/output/format.h"
-#include "cli/table.h"
 #include "cli/verbs/change.h"
 #include "cli/verbs/common.h"
+#include "cli/verbs/get_query.h"
 #include "cli/verbs/verbs.h"
 #include "cli/view/text.h"
 #include "wire/json.h"
@@ -14,7 +14,6 @@ namespace tepui::cli {
 namespace {
 
 using Call = mesos::v1::master::Call;
-using Kind = OutputFormat::Kind;
 using Response = mesos::v1::master::Response;
 using mesos::v1::MachineID;
 
@@ -49,35 +48,27 @@ asio::awaitable<Outcome> list(MasterApi& master, const Console& console, const P
     if (!format) co_return usage_failure("maintenance", format.error().text);
     auto schedule = co_await master.call(Call::GET_MAINTENANCE_SCHEDULE);
     if (!schedule) co_return master_failure("maintenance list", master, schedule.error());
-    const auto& planned = schedule->get_maintenance_schedule().schedule();
-    if (format->kind != Kind::table && format->kind != Kind::wide && format->kind != Kind::name) {
-        const auto text = format_json(*format, wire::message_to_json(planned));
-        if (!text) co_return give_up("maintenance list", text.error());
-        console.out(*text);
-        co_return 0;
-    }
     auto status = co_await master.call(Call::GET_MAINTENANCE_STATUS);
     if (!status) co_return master_failure("maintenance list", master, status.error());
-    Table table({{"MACHINE"}, {"STATE"}, {"FROM"}, {"FOR"}, {"FRAMEWORKS"}});
-    std::string names;
-    for (const auto& window : planned.windows()) {
+    Listing listing{{{"MACHINE"}, {"STATE"}, {"FROM"}, {"FOR"}, {"FRAMEWORKS"}}, {}};
+    for (const auto& window : schedule->get_maintenance_schedule().schedule().windows()) {
         const auto& away = window.unavailability();
+        const std::string length =
+            away.has_duration() ? format_duration(Duration{away.duration().nanoseconds()}) : "ever";
         for (const MachineID& machine : window.machine_ids()) {
-            table.add({machine_text(machine), state_cell(*status, machine),
-                       time_text(seconds_of(away.start())),
-                       away.has_duration()
-                           ? format_duration(Duration{away.duration().nanoseconds()})
-                           : "ever",
-                       answers_text(*status, machine)});
-            names += machine_text(machine) + '\n';
+            mesos::v1::maintenance::Window alone = window;
+            alone.clear_machine_ids();
+            *alone.add_machine_ids() = machine;
+            listing.items.push_back(
+                {machine_text(machine),
+                 "",
+                 {machine_text(machine), state_cell(*status, machine),
+                  time_text(seconds_of(away.start())), length, answers_text(*status, machine)},
+                 wire::message_to_json(alone)});
         }
     }
-    if (table.empty()) {
-        console.err("tepui: no maintenance is planned\n");
-        co_return 0;
-    }
-    console.out(format->kind == Kind::name ? names : table.render(console.color));
-    co_return 0;
+    co_return print_listing(console, listing, *format, "maintenance list",
+                            "no maintenance is planned");
 }
 
 std::vector<std::string> machines_of(const Parsed& parsed) {

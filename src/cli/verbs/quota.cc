@@ -1,8 +1,8 @@
 #include <fmt/core.h>
 
 #include "cli/output/format.h"
-#include "cli/table.h"
 #include "cli/verbs/change.h"
+#include "cli/verbs/get_query.h"
 #include "cli/verbs/verbs.h"
 #include "cli/view/text.h"
 #include "wire/json.h"
@@ -12,16 +12,6 @@ namespace tepui::cli {
 namespace {
 
 using Call = mesos::v1::master::Call;
-using Kind = OutputFormat::Kind;
-
-template <typename Scalars>
-Quantities amounts_of(const Scalars& scalars) {
-    Quantities amounts;
-    for (const auto& [name, scalar] : scalars) {
-        amounts[name] = Quantity::from_double(scalar.value());
-    }
-    return amounts;
-}
 
 std::string used_text(const mesos::v1::master::Response& roles, const std::string& name) {
     for (const auto& role : roles.get_roles().roles()) {
@@ -35,27 +25,18 @@ asio::awaitable<Outcome> list(MasterApi& master, const Console& console, const P
     if (!format) co_return usage_failure("quota", format.error().text);
     auto answer = co_await master.call(Call::GET_QUOTA);
     if (!answer) co_return master_failure("quota list", master, answer.error());
-    if (format->kind != Kind::table && format->kind != Kind::wide && format->kind != Kind::name) {
-        const auto text = format_json(*format, wire::message_to_json(answer->get_quota().status()));
-        if (!text) co_return give_up("quota list", text.error());
-        console.out(*text);
-        co_return 0;
-    }
     auto roles = co_await master.call(Call::GET_ROLES);
     if (!roles) co_return master_failure("quota list", master, roles.error());
-    Table table({{"ROLE"}, {"GUARANTEE"}, {"LIMIT"}, {"ALLOCATED"}});
-    std::string names;
+    Listing listing{{{"ROLE"}, {"GUARANTEE"}, {"LIMIT"}, {"ALLOCATED"}}, {}};
     for (const auto& config : answer->get_quota().status().configs()) {
-        table.add({config.role(), amounts_text(amounts_of(config.guarantees())),
-                   amounts_text(amounts_of(config.limits())), used_text(*roles, config.role())});
-        names += config.role() + '\n';
+        listing.items.push_back(
+            {config.role(),
+             "",
+             {config.role(), amounts_text(amounts_of(config.guarantees())),
+              amounts_text(amounts_of(config.limits())), used_text(*roles, config.role())},
+             wire::message_to_json(config)});
     }
-    if (table.empty()) {
-        console.err("tepui: no role has a quota\n");
-        co_return 0;
-    }
-    console.out(format->kind == Kind::name ? names : table.render(console.color));
-    co_return 0;
+    co_return print_listing(console, listing, *format, "quota list", "no role has a quota");
 }
 
 Result<QuotaWish> wish_of(const Parsed& parsed) {

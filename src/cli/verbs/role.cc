@@ -25,15 +25,6 @@ const mesos::v1::Role* find_role(const Response& roles, const std::string& name)
     return nullptr;
 }
 
-template <typename Scalars>
-Quantities amounts_of(const Scalars& scalars) {
-    Quantities amounts;
-    for (const auto& [name, scalar] : scalars) {
-        amounts[name] = Quantity::from_double(scalar.value());
-    }
-    return amounts;
-}
-
 std::string page_of(const mesos::v1::Role& role, const Response& frameworks, const Response& quotas,
                     bool color) {
     Page page;
@@ -97,10 +88,7 @@ asio::awaitable<Outcome> list(MasterApi& master, const Console& console, OutputF
     if (!view) co_return master_failure("role", master, view.error());
     const auto listing = list_view(*view, query);
     if (!listing) co_return give_up("role", listing.error());
-    const auto text = render_listing(*listing, query.format, console.color);
-    if (!text) co_return give_up("role", text.error());
-    console.out(*text);
-    co_return 0;
+    co_return print_listing(console, *listing, query.format, "role", "there are no roles");
 }
 
 Outcome run(const Console& console, const Parsed& parsed) {

@@ -1,9 +1,9 @@
 #include <fmt/core.h>
 
 #include "cli/output/format.h"
-#include "cli/table.h"
 #include "cli/verbs/change.h"
 #include "cli/verbs/common.h"
+#include "cli/verbs/get_query.h"
 #include "cli/verbs/verbs.h"
 #include "cli/view/text.h"
 #include "resources/entry.h"
@@ -14,7 +14,6 @@ namespace tepui::cli {
 namespace {
 
 using Call = mesos::v1::master::Call;
-using Kind = OutputFormat::Kind;
 using mesos::v1::Resource;
 
 // How many tasks of the agent have the volume among their resources.
@@ -37,42 +36,33 @@ asio::awaitable<Outcome> list(MasterApi& master, const Console& console, const P
     if (!agents) co_return master_failure("volume list", master, agents.error());
     auto tasks = co_await master.call(Call::GET_TASKS);
     if (!tasks) co_return master_failure("volume list", master, tasks.error());
-    Table table({{"ID"},
-                 {"ROLE"},
-                 {"AGENT"},
-                 {"SIZE", Table::Align::right},
-                 {"PATH"},
-                 {"SHARED"},
-                 {"TASKS", Table::Align::right}});
-    std::string names;
-    std::string json;
+    Listing listing{{{"ID"},
+                     {"ROLE"},
+                     {"AGENT"},
+                     {"SIZE", Table::Align::right},
+                     {"PATH"},
+                     {"SHARED"},
+                     {"TASKS", Table::Align::right}},
+                    {}};
     for (const auto& agent : agents->get_agents().agents()) {
         const auto total = Resources::parse(agent.total_resources());
         if (!total) co_return give_up("volume list", total.error());
         for (const Resources::Entry& entry : total->persistent_volumes().entries()) {
             const std::string& id = entry.disk()->persistence().id();
-            table.add({id, std::string(entry.reservation_role()), agent.agent_info().hostname(),
-                       format_megabytes(entry.scalar().to_double()),
-                       entry.disk()->volume().container_path(), entry.shared ? "yes" : "no",
-                       std::to_string(users_of(*tasks, agent.agent_info().id().value(), id))});
-            names += id + '\n';
             Resource volume;
             write_entry(entry, volume);
-            json += (json.empty() ? "" : ",\n ") + wire::message_to_json(volume);
+            listing.items.push_back(
+                {id,
+                 "",
+                 {id, std::string(entry.reservation_role()), agent.agent_info().hostname(),
+                  format_megabytes(entry.scalar().to_double()),
+                  entry.disk()->volume().container_path(), entry.shared ? "yes" : "no",
+                  std::to_string(users_of(*tasks, agent.agent_info().id().value(), id))},
+                 wire::message_to_json(volume)});
         }
     }
-    if (format->kind != Kind::table && format->kind != Kind::wide && format->kind != Kind::name) {
-        const auto text = format_json(*format, "[" + json + "]");
-        if (!text) co_return give_up("volume list", text.error());
-        console.out(*text);
-        co_return 0;
-    }
-    if (table.empty()) {
-        console.err("tepui: there are no persistent volumes\n");
-        co_return 0;
-    }
-    console.out(format->kind == Kind::name ? names : table.render(console.color));
-    co_return 0;
+    co_return print_listing(console, listing, *format, "volume list",
+                            "there are no persistent volumes");
 }
 
 Result<Quantity> size_of(const Parsed& parsed) {

@@ -1,8 +1,8 @@
 #include <fmt/core.h>
 
 #include "cli/output/format.h"
-#include "cli/table.h"
 #include "cli/verbs/change.h"
+#include "cli/verbs/get_query.h"
 #include "cli/verbs/verbs.h"
 #include "cli/view/text.h"
 #include "wire/json.h"
@@ -12,31 +12,20 @@ namespace tepui::cli {
 namespace {
 
 using Call = mesos::v1::master::Call;
-using Kind = OutputFormat::Kind;
 
 asio::awaitable<Outcome> list(MasterApi& master, const Console& console, const Parsed& parsed) {
     const auto format = OutputFormat::parse(parsed.value("output"));
     if (!format) co_return usage_failure("weight", format.error().text);
     auto answer = co_await master.call(Call::GET_WEIGHTS);
     if (!answer) co_return master_failure("weight list", master, answer.error());
-    if (format->kind != Kind::table && format->kind != Kind::wide && format->kind != Kind::name) {
-        const auto text = format_json(*format, wire::message_to_json(answer->get_weights()));
-        if (!text) co_return give_up("weight list", text.error());
-        console.out(*text);
-        co_return 0;
-    }
-    Table table({{"ROLE"}, {"WEIGHT", Table::Align::right}});
-    std::string names;
+    Listing listing{{{"ROLE"}, {"WEIGHT", Table::Align::right}}, {}};
     for (const auto& info : answer->get_weights().weight_infos()) {
-        table.add({info.role(), number_text(info.weight())});
-        names += info.role() + '\n';
+        listing.items.push_back({info.role(),
+                                 "",
+                                 {info.role(), number_text(info.weight())},
+                                 wire::message_to_json(info)});
     }
-    if (table.empty()) {
-        console.err("tepui: every role has weight 1\n");
-        co_return 0;
-    }
-    console.out(format->kind == Kind::name ? names : table.render(console.color));
-    co_return 0;
+    co_return print_listing(console, listing, *format, "weight list", "every role has weight 1");
 }
 
 asio::awaitable<Outcome> set(MasterApi& master, const Console& console, const Parsed& parsed) {

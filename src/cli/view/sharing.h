@@ -21,6 +21,9 @@ struct Change {
 
 /// "cpus:4;mem:1024" (or Mesos' JSON) as amounts; fails on what is no scalar.
 Result<Quantities> parse_amounts(const std::string& text);
+using ScalarMap = google::protobuf::Map<std::string, mesos::v1::Value::Scalar>;
+/// Without zeros.
+Quantities amounts_of(const ScalarMap& scalars);
 /// "cpus 4, mem 1GB"; "none" when empty.
 std::string amounts_text(const Quantities& amounts);
 

@@ -14,18 +14,8 @@ namespace {
 
 using Response = mesos::v1::master::Response;
 using QuotaConfig = mesos::v1::quota::QuotaConfig;
-using Scalars = google::protobuf::Map<std::string, mesos::v1::Value::Scalar>;
 
-Quantities amounts_of(const Scalars& scalars) {
-    Quantities amounts;
-    for (const auto& [name, scalar] : scalars) {
-        const Quantity value = Quantity::from_double(scalar.value());
-        if (value.milli != 0) amounts[name] = value;
-    }
-    return amounts;
-}
-
-void write_amounts(const Quantities& amounts, Scalars& scalars) {
+void write_amounts(const Quantities& amounts, ScalarMap& scalars) {
     for (const auto& [name, value] : amounts) scalars[name].set_value(value.to_double());
 }
 
@@ -78,6 +68,15 @@ Result<Quantities> parse_amounts(const std::string& text) {
         }
     }
     return resources.scalars();
+}
+
+Quantities amounts_of(const ScalarMap& scalars) {
+    Quantities amounts;
+    for (const auto& [name, scalar] : scalars) {
+        const Quantity value = Quantity::from_double(scalar.value());
+        if (value.milli != 0) amounts[name] = value;
+    }
+    return amounts;
 }
 
 std::string amounts_text(const Quantities& amounts) {
