@@ -19,8 +19,9 @@ struct Row {
     bool woven_in = false;          // The launch itself does it, also where `apply` is nothing.
 };
 
-// Every name that Mesos has, in its groups; docs/reference/isolators.md is made of it. What an isolator of its own folder does, its maker in
-// isolators/make_isolators.cc tells; `apply` is for those that are woven into the launch itself.
+// Every name that Mesos has, in its groups; docs/reference/isolators.md is made of it. What an
+// isolator of its own folder does, its maker in isolators/make_isolators.cc tells; `apply` is for
+// those that are woven into the launch itself.
 constexpr std::array k_rows{
     Row{.name = "cgroups/all",
         .gives = "all of cgroups/* that the machine has",
