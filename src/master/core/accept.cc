@@ -6,6 +6,7 @@
 #include "master/core/launch.h"
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
+#include "master/core/operation_apply.h"
 #include "master/core/tasks.h"
 
 namespace tepui::master {
@@ -48,22 +49,6 @@ Result<void> judge_offers(const State& state, const Framework& framework, const 
     return {};
 }
 
-// Operations with an id are answered; others only leave a line in the log.
-void refuse_operation(Turn& turn, const Framework& framework, const Operation& operation,
-                      const AgentId& agent, std::string message) {
-    turn.log(Severity::info, "Skipping {} of framework {}: {}",
-             Operation::Type_Name(operation.type()), framework.id, message);
-    if (!operation.has_id()) return;
-    mesos::v1::scheduler::Event event;
-    event.set_type(mesos::v1::scheduler::Event::UPDATE_OPERATION_STATUS);
-    auto& status = *event.mutable_update_operation_status()->mutable_status();
-    *status.mutable_operation_id() = operation.id();
-    status.set_state(mesos::v1::OPERATION_ERROR);
-    status.set_message(std::move(message));
-    if (!agent.empty()) status.mutable_agent_id()->set_value(agent.value);
-    turn.send(framework, std::move(event));
-}
-
 void refuse_all(Turn& turn, const Framework& framework,
                 const mesos::v1::scheduler::Call::Accept& accept, const std::string& why) {
     const mesos::v1::TaskState state = lost_state(framework, mesos::v1::TASK_DROPPED);
@@ -77,7 +62,7 @@ void refuse_all(Turn& turn, const Framework& framework,
         } else if (operation.type() == Operation::LAUNCH_GROUP) {
             for (const TaskInfo& task : operation.launch_group().task_group().tasks()) refuse(task);
         } else {
-            refuse_operation(turn, framework, operation, {},
+            refuse_operation(turn, framework, operation,
                              "Operation attempted with invalid offers: " + why);
         }
     }
@@ -88,9 +73,7 @@ void run_operation(Turn& turn, Pool& pool, Operation& operation) {
     if (operation.type() == Operation::LAUNCH_GROUP) {
         return run_launch_group(turn, pool, operation);
     }
-    refuse_operation(turn, pool.framework, operation, pool.agent.id,
-                     fmt::format("Operation {} is not supported by this master yet",
-                                 Operation::Type_Name(operation.type())));
+    run_conversion(turn, pool, operation);
 }
 
 }  // namespace
@@ -114,6 +97,7 @@ void on_accept(Turn& turn, Framework& framework, mesos::v1::scheduler::Call::Acc
     for (const mesos::v1::OfferID& named : accept.offer_ids()) {
         pool.remaining += take_offer(turn, OfferId{named.value()}).resources;
     }
+    const Resources offered = pool.remaining;
     FrameworkTally& tally = framework.tally;
     if (accept.operations().empty()) {
         turn.count("messages_decline_offers");
@@ -125,7 +109,10 @@ void on_accept(Turn& turn, Framework& framework, mesos::v1::scheduler::Call::Acc
         tally.operations.add(operation.type());
         run_operation(turn, pool, operation);
     }
-    release_offered(turn, pool.agent, framework.id, pool.remaining,
+    // What operations made of the offers is not refused by leaving it: it is offered again at once.
+    const Resources made = pool.remaining - offered;
+    release_offered(turn, pool.agent, framework.id, made + pool.set_aside, std::nullopt);
+    release_offered(turn, pool.agent, framework.id, pool.remaining - made,
                     refusal(accept.has_filters() ? &accept.filters() : nullptr));
 }
 

@@ -411,7 +411,7 @@ TEST(Accept, AnotherFrameworksOfferIsNotTouched) {
     EXPECT_EQ(cluster.agent.take(link::ToAgent::kRunTask).size(), 1u);
 }
 
-TEST(Accept, OtherOperationsAreSkippedAndAnsweredWhenTheyHaveAnId) {
+TEST(Accept, WrongOperationsAreSkippedAndAnsweredWhenTheyHaveAnId) {
     Cluster cluster;
     const mesos::v1::Offer offer = cluster.scheduler.offer();
     Operation operation;
@@ -431,7 +431,7 @@ TEST(Accept, OtherOperationsAreSkippedAndAnsweredWhenTheyHaveAnId) {
     const auto& status = events[0].update_operation_status().status();
     EXPECT_EQ(status.operation_id().value(), "op1");
     EXPECT_EQ(status.state(), mesos::v1::OPERATION_ERROR);
-    EXPECT_THAT(status.message(), HasSubstr("RESERVE"));
+    EXPECT_THAT(status.message(), HasSubstr("not dynamically reserved"));
     EXPECT_FALSE(status.has_uuid());
     EXPECT_EQ(cluster.agent.take(link::ToAgent::kRunTask).size(), 1u);
 }

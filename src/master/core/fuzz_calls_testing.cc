@@ -55,13 +55,11 @@ void FuzzMessages::fill_accept(Call& call) {
     for (std::size_t i = 0, more = in_.below(3); i <= more; ++i) {
         Operation& operation = *accept.add_operations();
         if (in_.rarely()) operation.mutable_id()->set_value(name("o"));
-        if (!in_.rarely()) {
+        if (in_.flag()) {
             fill_launch(operation, agent);
             continue;
         }
-        operation.set_type(Operation::RESERVE);
-        *operation.mutable_reserve()->mutable_resources() = resources();
-        twist(operation);
+        fill_operation(operation, OfferId{accept.offer_ids(0).value()});
     }
     if (in_.flag()) accept.mutable_filters()->set_refuse_seconds(number());
 }
@@ -140,7 +138,34 @@ void FuzzMessages::fill_other(Call& call) {
             return;
         }
         case Call::REQUEST: call.mutable_request(); return;
-        case Call::RECONCILE_OPERATIONS: call.mutable_reconcile_operations(); return;
+        case Call::RECONCILE_OPERATIONS: {
+            auto& reconcile = *call.mutable_reconcile_operations();
+            if (in_.flag()) return;
+            auto& asked = *reconcile.add_operations();
+            asked.mutable_operation_id()->set_value(name("o"));
+            if (in_.flag()) asked.mutable_agent_id()->set_value(agent().value);
+            return;
+        }
+        case Call::ACKNOWLEDGE_OPERATION_STATUS: {
+            auto& acknowledge = *call.mutable_acknowledge_operation_status();
+            acknowledge.mutable_operation_id()->set_value(name("o"));
+            acknowledge.set_uuid(std::string(16, static_cast<char>('a' + in_.below(8))));
+            if (in_.flag()) acknowledge.mutable_agent_id()->set_value(agent().value);
+            const auto found =
+                world_.state().frameworks.find(FrameworkId{call.framework_id().value()});
+            if (found == world_.state().frameworks.end() || found->second.operations.empty())
+                return;
+            const auto& [id, key] = *found->second.operations.begin();
+            acknowledge.mutable_operation_id()->set_value(id);
+            acknowledge.mutable_agent_id()->set_value(key.agent.value);
+            acknowledge.set_uuid(world_.state()
+                                     .agents.at(key.agent)
+                                     .operations.at(key.uuid)
+                                     .info->latest_status()
+                                     .uuid()
+                                     .value());
+            return;
+        }
         default: return;
     }
 }
@@ -153,7 +178,10 @@ Call FuzzMessages::call() {
                                            Call::RECONCILE,   Call::MESSAGE,
                                            Call::SHUTDOWN,    Call::ACCEPT,
                                            Call::REQUEST,     Call::UPDATE_FRAMEWORK,
-                                           Call::TEARDOWN,    Call::RECONCILE_OPERATIONS};
+                                           Call::TEARDOWN,    Call::RECONCILE_OPERATIONS,
+                                           Call::ACKNOWLEDGE_OPERATION_STATUS,
+                                           Call::ACCEPT_INVERSE_OFFERS,
+                                           Call::DECLINE_INVERSE_OFFERS};
     Call call;
     call.set_type(in_.of(types));
     call.mutable_framework_id()->set_value(framework().value);
@@ -162,6 +190,8 @@ Call FuzzMessages::call() {
         case Call::DECLINE: fill_decline(call); break;
         case Call::ACKNOWLEDGE: fill_acknowledge(call); break;
         case Call::RECONCILE: fill_reconcile(call); break;
+        case Call::ACCEPT_INVERSE_OFFERS:
+        case Call::DECLINE_INVERSE_OFFERS: fill_inverse_answer(call); break;
         default: fill_other(call); break;
     }
     twist(call);

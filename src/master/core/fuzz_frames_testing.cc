@@ -75,6 +75,7 @@ link::ToMaster FuzzMessages::reregister_agent() {
     reregister.set_version("1.12.0");
     reregister.set_restarted(in_.flag());
     add_reported(reregister, id);
+    add_reported_operations(reregister, id);
     twist(frame);
     return frame;
 }
@@ -98,7 +99,7 @@ link::ToMaster FuzzMessages::frame() {
     const AgentId agent = this->agent();
     link::ToMaster frame;
     frame.set_agent_id(agent.value);
-    switch (in_.below(8)) {
+    switch (in_.below(11)) {
         case 0:
         case 1:
         case 2: fill_status_update(frame, agent); break;
@@ -118,6 +119,11 @@ link::ToMaster FuzzMessages::frame() {
             break;
         }
         case 6: frame.mutable_pong(); break;
+        case 7:
+        case 8: fill_operation_update(frame, agent); break;
+        case 9:
+            *frame.mutable_checkpointed_resources()->mutable_resources() = checkpointed(agent);
+            break;
         default:
             if (in_.rarely()) frame.mutable_unregister_agent();
             break;

@@ -78,7 +78,7 @@ Result<void> judge_fit(const Pool& pool, const std::vector<Resources>& pieces,
     for (const Resources& piece : pieces) {
         total += piece;
         fits = fits && left.contains(piece);
-        left -= piece;
+        left -= piece.nonshared();  // All may use what is shared.
     }
     if (fits) return {};
     if (pool.remaining.contains(total)) {
@@ -123,6 +123,14 @@ std::shared_ptr<const mesos::v1::Task> describe(const Framework& framework, cons
     return info;
 }
 
+// Takes resources out of the pool for a task or executor. Of what is shared the pool keeps a copy
+// for others.
+void charge(Turn& turn, Pool& pool, const Resources& needed) {
+    share_offered(turn, pool.agent, pool.framework.id, needed.shared());
+    pool.remaining -= needed.nonshared();
+    use_offered(turn, pool.agent, pool.framework.id, needed);
+}
+
 // Takes the executor's share of the pool, if it is new, and makes its info the one form that is
 // kept, compared and sent.
 void charge_executor(Turn& turn, Pool& pool, ExecutorInfo& executor, ExecutorPlan plan) {
@@ -131,8 +139,7 @@ void charge_executor(Turn& turn, Pool& pool, ExecutorInfo& executor, ExecutorPla
         executor = *find_executor(pool.agent, pool.framework.id, id)->info;
         return;
     }
-    pool.remaining -= plan.resources;
-    use_offered(turn, pool.agent, pool.framework.id, plan.resources);
+    charge(turn, pool, plan.resources);
     *executor.mutable_resources() = plan.resources.to_proto();
     // Kept and shown without its secrets, which the agent alone needs.
     auto kept = std::make_shared<ExecutorInfo>(executor);
@@ -146,8 +153,7 @@ void charge_executor(Turn& turn, Pool& pool, ExecutorInfo& executor, ExecutorPla
 void charge_task(Turn& turn, Pool& pool, const TaskInfo& task, const ExecutorInfo* executor,
                  Resources needed) {
     TEPUI_ASSERT(pool.agent.connected());
-    pool.remaining -= needed;
-    use_offered(turn, pool.agent, pool.framework.id, needed);
+    charge(turn, pool, needed);
     auto info = describe(pool.framework, task, executor, needed);
     add_task(turn, pool.framework, pool.agent,
              Task{.info = std::move(info),

@@ -7,12 +7,14 @@
 // The two operations of ACCEPT that start something: LAUNCH and LAUNCH_GROUP.
 namespace tepui::master {
 
-/// The offers of one ACCEPT while its operations run. `remaining` is still offered in the ledger.
+/// The offers of one ACCEPT while its operations run. `remaining` and `set_aside` are still offered
+/// in the ledger.
 struct Pool {
     Framework& framework;
     Agent& agent;
     std::string role;
     Resources remaining;
+    Resources set_aside = {};  // Not for the operations that follow.
 };
 
 /// Tells the framework that a task was not launched; nothing is kept of it.

@@ -61,6 +61,31 @@ void use_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
     turn.changed(agent.id);
 }
 
+void convert_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
+                     const Conversion& conversion) {
+    take(agent.offered, framework, conversion.consumed);
+    add(agent.offered, framework, conversion.converted);
+    turn.state.allocator->recover(framework, agent.id, conversion.consumed, std::nullopt,
+                                  turn.now.instant);
+    convert_free(turn, agent,
+                 {conversion.consumed.unallocated(), conversion.converted.unallocated()});
+    turn.state.allocator->track(framework, agent.id, conversion.converted);
+}
+
+void convert_free(Turn& turn, Agent& agent, const Conversion& conversion) {
+    auto total = convert(agent.total, conversion);
+    TEPUI_ASSERT_WHY(total.has_value(), "what an operation takes is there");
+    set_total(turn, agent, std::move(*total));
+    turn.changed(agent.id);
+}
+
+void share_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
+                   const Resources& resources) {
+    if (resources.empty()) return;
+    add(agent.offered, framework, resources);
+    turn.state.allocator->track(framework, agent.id, resources);
+}
+
 void use_reported(Turn& turn, Agent& agent, const FrameworkId& framework,
                   const Resources& resources, bool in_allocator) {
     add(agent.used, framework, resources);

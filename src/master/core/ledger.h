@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "master/core/turn.h"
+#include "resources/conversion.h"
 
 // The one place where resources move between free, offered and used, on an agent's record and in
 // the allocator alike. For the allocator offered and used are both "allocated".
@@ -29,6 +30,15 @@ void release_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
 /// Offered -> used, for a task that is launched.
 void use_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
                  const Resources& resources);
+/// Turns offered resources into others, on the agent's total too. What the conversion takes is
+/// offered to the framework and part of the total (operation_validation.h judges that before).
+void convert_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
+                     const Conversion& conversion);
+/// The same with what is free.
+void convert_free(Turn& turn, Agent& agent, const Conversion& conversion);
+/// One more copy of shared resources that are offered already: each task takes one.
+void share_offered(Turn& turn, Agent& agent, const FrameworkId& framework,
+                   const Resources& resources);
 /// Free -> used, for what an agent reports. With `in_allocator` false the account is not open yet.
 void use_reported(Turn& turn, Agent& agent, const FrameworkId& framework,
                   const Resources& resources, bool in_allocator = true);

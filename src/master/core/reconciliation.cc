@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "master/core/operation_table.h"
 #include "master/core/tasks.h"
 #include "resources/task_state.h"
 
@@ -47,6 +48,31 @@ const mesos::v1::Task* ended_task(const Framework& framework, const TaskId& task
                is_terminal(each->status_update_state());
     });
     return it == completed.rend() ? nullptr : it->get();
+}
+
+// What there is to say of an operation that is not in the tables. Messages as recorded in
+// sharing.json.
+std::pair<mesos::v1::OperationState, const char*> unknown_operation(
+    const State& state, const mesos::v1::scheduler::Call::ReconcileOperations::Operation& asked) {
+    if (!asked.has_agent_id()) {
+        return {mesos::v1::OPERATION_UNKNOWN,
+                "Reconciliation: Operation is unknown and no 'agent_id' was provided"};
+    }
+    const AgentId agent{asked.agent_id().value()};
+    if (state.recovered_agents.contains(agent)) {
+        return {mesos::v1::OPERATION_RECOVERING,
+                "Reconciliation: The agent has not come back since this master began"};
+    }
+    if (state.unreachable_agents.contains(agent)) {
+        return {mesos::v1::OPERATION_UNREACHABLE, "Reconciliation: The agent is unreachable"};
+    }
+    if (state.gone_agents.contains(agent)) {
+        return {mesos::v1::OPERATION_GONE_BY_OPERATOR, "Reconciliation: The agent is gone"};
+    }
+    if (state.agents.contains(agent)) {
+        return {mesos::v1::OPERATION_UNKNOWN, "Reconciliation: Operation is unknown"};
+    }
+    return {mesos::v1::OPERATION_UNKNOWN, "Reconciliation: Operation and agent are unknown"};
 }
 
 }  // namespace
@@ -113,22 +139,33 @@ void on_reconcile(Turn& turn, const Framework& framework,
 void on_reconcile_operations(Turn& turn, const Framework& framework,
                              const mesos::v1::scheduler::Call::ReconcileOperations& reconcile) {
     turn.count("messages_reconcile_operations");
-    for (const auto& operation : reconcile.operations()) {
-        const AgentId agent{operation.agent_id().value()};
-        mesos::v1::scheduler::Event event;
-        event.set_type(mesos::v1::scheduler::Event::UPDATE_OPERATION_STATUS);
-        auto& status = *event.mutable_update_operation_status()->mutable_status();
-        *status.mutable_operation_id() = operation.operation_id();
-        status.set_state(
-            turn.state.recovered_agents.contains(agent)     ? mesos::v1::OPERATION_RECOVERING
-            : turn.state.unreachable_agents.contains(agent) ? mesos::v1::OPERATION_UNREACHABLE
-            : turn.state.gone_agents.contains(agent)        ? mesos::v1::OPERATION_GONE_BY_OPERATOR
-                                                            : mesos::v1::OPERATION_UNKNOWN);
-        if (operation.has_agent_id()) *status.mutable_agent_id() = operation.agent_id();
-        if (operation.has_resource_provider_id()) {
-            *status.mutable_resource_provider_id() = operation.resource_provider_id();
+    const auto tell_known = [&](const OperationKey& key) {
+        const Agent& agent = turn.state.agents.at(key.agent);
+        mesos::v1::OperationStatus status = agent.operations.at(key.uuid).info->latest_status();
+        status.clear_uuid();  // Its own update is what has to be acknowledged.
+        tell_operation(turn, framework, std::move(status));
+    };
+    if (reconcile.operations().empty()) {
+        for (const auto& [id, key] : framework.operations) tell_known(key);
+        return;
+    }
+    for (const auto& asked : reconcile.operations()) {
+        const auto known = framework.operations.find(asked.operation_id().value());
+        if (known != framework.operations.end() &&
+            (!asked.has_agent_id() || asked.agent_id().value() == known->second.agent.value)) {
+            tell_known(known->second);
+            continue;
         }
-        turn.send(framework, std::move(event));
+        mesos::v1::OperationStatus status;
+        *status.mutable_operation_id() = asked.operation_id();
+        const auto [state, message] = unknown_operation(turn.state, asked);
+        status.set_state(state);
+        status.set_message(message);
+        if (asked.has_agent_id()) *status.mutable_agent_id() = asked.agent_id();
+        if (asked.has_resource_provider_id()) {
+            *status.mutable_resource_provider_id() = asked.resource_provider_id();
+        }
+        tell_operation(turn, framework, std::move(status));
     }
 }
 
