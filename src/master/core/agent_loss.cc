@@ -1,10 +1,14 @@
 #include "master/core/agent_loss.h"
 
+#include "base/assert.h"
+#include "master/core/agent_review.h"
 #include "master/core/agents.h"
 #include "master/core/deactivation.h"
 #include "master/core/executors.h"
+#include "master/core/inverse_offers.h"
 #include "master/core/ledger.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/publish.h"
 #include "master/core/registry_codec.h"
 #include "master/core/registry_gc.h"
@@ -53,7 +57,10 @@ void dissolve(Turn& turn, Agent& agent, const std::function<MasterStatus(const F
     while (!agent.executors.empty()) {
         remove_executors(turn, agent, FrameworkId{agent.executors.begin()->first});
     }
+    TEPUI_ASSERT_WHY(agent.operations.empty(), "operations are lost before their agent goes");
     rescind_offers_on(turn, agent);
+    rescind_inverse_offers_on(turn, agent);
+    if (agent.unavailability) forget_inverse_filters(turn, agent.id);
     close_account(turn, agent);
     unbind_agent(turn, agent);
     turn.state.timers.cancel({TimerKey::Kind::ping, agent.id.value});
@@ -65,6 +72,7 @@ void dissolve(Turn& turn, Agent& agent, const std::function<MasterStatus(const F
     const AgentId id = agent.id;
     turn.state.agents.erase(id);
     turn.changed(id);
+    update_watch(turn.state, id);
     publish_agent_removed(turn, id);
     tell_failure(turn, id);
 }
@@ -89,6 +97,7 @@ void disconnect_agent(Turn& turn, Agent& agent) {
     unbind_agent(turn, agent);
     turn.state.allocator->deactivate_agent(agent.id);
     rescind_offers_on(turn, agent);
+    rescind_inverse_offers_on(turn, agent);
     // Without checkpointing nothing of the framework survives the agent: lost for partition-aware
     // ones too, at once and without FAILURE (recorded in situations.json).
     const std::set<TaskKey> tasks = agent.tasks;
@@ -118,8 +127,8 @@ void begin_unreachable(Turn& turn, Agent& agent, std::string message) {
     turn.log(Severity::warning, "Marking agent {} ({}) unreachable: {}", agent.id,
              agent.info->hostname(), message);
     turn.persist({{agent_key(agent.id),
-                   encode_agent(*agent.info, agent.version, agent.registered_at, turn.now.wall,
-                                recorded_deactivated(turn.state, agent.id))}},
+                   encode_agent_in_use(turn.state, *agent.info, agent.version,
+                                       agent.registered_at, turn.now.wall)}},
                  UnreachableStored{agent.id, std::move(message), turn.now.wall});
 }
 
@@ -147,6 +156,7 @@ void on_unreachable_stored(Turn& turn, const UnreachableStored& stored) {
     state.unreachable_agents.insert_or_assign(agent->id,
                                               UnreachableAgent{agent->info, stored.since});
     arm_registry_gc(turn);
+    lose_operations(turn, *agent, mesos::v1::OPERATION_UNREACHABLE, stored.message);
     dissolve(turn, *agent, [&](const Framework& framework) {
         return MasterStatus{.task = {},
                             .state = lost_state(framework, mesos::v1::TASK_UNREACHABLE),
@@ -175,13 +185,14 @@ void on_agent_removal_stored(Turn& turn, const AgentRemovalStored& stored) {
     Agent* agent = turn.find_agent(stored.agent);
     if (agent == nullptr) return;  // It became unreachable at the same time.
     turn.count("slave_removals");
-    turn.count(stored.counter);
+    if (!stored.counter.empty()) turn.count(stored.counter);
     remember_removed(turn.state, stored.agent);
     if (agent->connected()) {
         link::ToAgent frame;
         frame.mutable_shutdown_agent()->set_message(stored.message);
         turn.send(*agent, std::move(frame));
     }
+    lose_operations(turn, *agent, mesos::v1::OPERATION_UNKNOWN, stored.message);
     dissolve(turn, *agent, [&](const Framework&) {
         return MasterStatus{.task = {},
                             .state = mesos::v1::TASK_LOST,  // For partition-aware ones too.
@@ -198,8 +209,8 @@ void begin_unreachable_recovered(Turn& turn, const AgentId& id, std::string mess
              "Marking agent {} ({}) unreachable: not back since this master began", id,
              it->second.info->hostname());
     turn.persist({{agent_key(id),
-                   encode_agent(*it->second.info, it->second.version, it->second.registered_at,
-                                turn.now.wall, recorded_deactivated(turn.state, id))}},
+                   encode_agent_in_use(turn.state, *it->second.info, it->second.version,
+                                       it->second.registered_at, turn.now.wall)}},
                  UnreachableStored{id, std::move(message), turn.now.wall});
 }
 

@@ -22,7 +22,7 @@ void begin_unreachable(Turn& turn, Agent& agent, std::string message);
 void begin_unreachable_recovered(Turn& turn, const AgentId& id, std::string message);
 void on_unreachable_stored(Turn& turn, const UnreachableStored& stored);
 
-/// `counter`: the metric that tells why.
+/// `counter`: the metric that tells why; may be empty.
 void begin_removal(Turn& turn, Agent& agent, std::string message, std::string counter);
 void on_agent_removal_stored(Turn& turn, const AgentRemovalStored& stored);
 

@@ -1,10 +1,13 @@
 #include "master/core/agents.h"
 
 #include "master/core/agent_loss.h"
+#include "master/core/agent_review.h"
 #include "master/core/deactivation.h"
 #include "master/core/ledger.h"
 #include "master/core/limits.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/publish.h"
 #include "master/core/readmission.h"
 #include "master/core/registry_gc.h"
@@ -95,8 +98,8 @@ void answer_reregistered(Turn& turn, const AgentStored& stored) {
 void store(Turn& turn, AgentStored stored, WallTime registered_at) {
     const AgentId id = stored.agent;
     const LinkId link = stored.link;
-    std::string record = encode_agent(stored.info, stored.version, registered_at, std::nullopt,
-                                      recorded_deactivated(turn.state, id));
+    std::string record = encode_agent_in_use(turn.state, stored.info, stored.version,
+                                             registered_at, std::nullopt);
     const PersistToken token =
         turn.persist({{agent_key(id), std::move(record)}}, std::move(stored));
     turn.state.links[link].registering.insert(token);
@@ -170,6 +173,13 @@ void describe(Turn& turn, Agent& agent, AgentStored& stored) {
     turn.changed(agent.id);
 }
 
+Resources reported_total(const AgentStored& stored) {
+    const auto total = total_of(stored.info, stored.reregister
+                                                 ? stored.reregister->checkpointed_resources()
+                                                 : ResourceList{});
+    return total.value_or(Resources{});  // It was judged when it came.
+}
+
 // The agent was not registered with this master: its account is opened with what it brings.
 void enter(Turn& turn, AgentStored stored) {
     State& state = turn.state;
@@ -184,23 +194,28 @@ void enter(Turn& turn, AgentStored stored) {
     agent.registered_at = since;
     agent.deactivated = state.deactivated_agents.contains(agent.id);
     const auto reregister = stored.reregister;
-    agent.total = Resources::parse(stored.info.resources()).value_or(Resources{});
+    agent.total = reported_total(stored);
     bind(turn, agent, stored);
     describe(turn, agent, stored);
     if (reregister) agent.reregistered_at = turn.now.wall;
     publish_agent_added(turn, agent);  // Before the tasks that it brings.
     if (reregister) {
         readmit(turn, agent, *reregister, {.was_registered = false, .was_lost = was_lost});
+        readmit_operations(turn, agent, *reregister);
     }
     open_account(turn, agent);
     if (agent.deactivated) state.allocator->deactivate_agent(agent.id);
     take_address(turn, agent);
+    place_on_machine(turn, agent);
+    update_watch(state, agent.id);
 }
 
 // The agent was registered all along: its connection was new, or it restarted.
 void reenter(Turn& turn, Agent& agent, AgentStored stored) {
     const auto reregister = stored.reregister;
-    Resources total = Resources::parse(stored.info.resources()).value_or(Resources{});
+    Resources total = reported_total(stored);
+    // While the connection lasts this master knows better: what it sends is not in the report.
+    const bool same_link = agent.link == stored.link;
     bind(turn, agent, stored);
     const std::string old_address = agent_address(*agent.info);
     describe(turn, agent, stored);
@@ -210,13 +225,15 @@ void reenter(Turn& turn, Agent& agent, AgentStored stored) {
     agent.reregistered_at = turn.now.wall;
     // What it said of revocable resources holds until it says otherwise.
     total += agent.oversubscribed;
-    if (!(total == agent.total)) {
+    if (!same_link && !(total == agent.total)) {
         rescind_offers_on(turn, agent);
         set_total(turn, agent, std::move(total));
     }
     readmit(turn, agent, *reregister, {.was_registered = true, .was_lost = false});
+    if (!same_link) readmit_operations(turn, agent, *reregister);
     if (agent.active()) turn.state.allocator->activate_agent(agent.id);
     take_address(turn, agent);
+    place_on_machine(turn, agent);
 }
 
 void admit(Turn& turn, AgentStored stored) {
@@ -263,11 +280,15 @@ void on_register_agent(Turn& turn, LinkId link, Channel channel, link::RegisterA
         turn.count(over->counter);
         return refuse_agent(turn, link, channel, {}, over->error.text);
     }
+    const std::string ip = told_ip(frame.ip(), peer_ip);
+    if (const auto why = machine_obstacle(state, frame.agent().hostname(), ip)) {
+        return refuse_agent(turn, link, channel, {}, *why);
+    }
     const AgentId id{fmt::format("{}-S{}", state.info.id(), state.next_agent++)};
     AgentStored stored{link,
                        channel,
                        id,
-                       told_ip(frame.ip(), peer_ip),
+                       ip,
                        std::move(*frame.mutable_agent()),
                        frame.version(),
                        {frame.capabilities().begin(), frame.capabilities().end()},
@@ -295,6 +316,10 @@ void on_reregister_agent(Turn& turn, LinkId link, Channel channel, AgentId id,
         turn.log(Severity::warning, "Ignoring agent {}: {}", id, valid.error().text);
         return;
     }
+    if (const auto total = total_of(frame.agent(), frame.checkpointed_resources()); !total) {
+        turn.log(Severity::warning, "Ignoring agent {}: {}", id, total.error().text);
+        return;
+    }
     if (const auto over = over_attribute_limit(state.config.limits, frame.agent())) {
         // Not shut down, for its tasks' sake: it comes again, until one of the two is changed.
         turn.count(over->counter);
@@ -306,6 +331,9 @@ void on_reregister_agent(Turn& turn, LinkId link, Channel channel, AgentId id,
     }
     if (state.pending.gone_requests.contains(id)) return;  // It is refused once that is stored.
     const std::string ip = told_ip(frame.ip(), peer_ip);
+    if (const auto why = machine_obstacle(state, frame.agent().hostname(), ip)) {
+        return refuse_agent(turn, link, channel, id, *why);
+    }
     if (const Agent* known = turn.find_agent(id)) {
         const bool moved = agent_address(*known->info) != agent_address(frame.agent()) ||
                            (!known->ip.empty() && !ip.empty() && known->ip != ip);
@@ -371,6 +399,7 @@ void on_ping_due(Turn& turn, const AgentId& id) {
     } else {
         ++agent->missed_pongs;
     }
+    adopt_orphans(turn, *agent);
     if (agent->connected()) {
         link::ToAgent frame;
         frame.mutable_ping()->set_connected(true);
@@ -415,6 +444,7 @@ void recover_agent(Turn& turn, const registry::AgentRecord& record) {
         return;
     }
     if (record.deactivated()) state.deactivated_agents.insert(id);
+    if (record.has_drain()) state.drains.insert_or_assign(id, record.drain());
     if (record.has_unreachable_since_nanoseconds()) {
         state.unreachable_agents.emplace(
             id, UnreachableAgent{std::move(info),

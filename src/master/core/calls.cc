@@ -4,7 +4,9 @@
 #include "master/core/executors.h"
 #include "master/core/framework_end.h"
 #include "master/core/framework_update.h"
+#include "master/core/inverse_offers.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/reconciliation.h"
 #include "master/core/tasks.h"
 #include "master/core/validation.h"
@@ -74,6 +76,7 @@ void on_revive(Turn& turn, Framework& framework, const Call::Revive& revive) {
     if (!roles) return;
     for (const std::string& role : *roles) framework.suppressed_roles.erase(role);
     turn.state.allocator->revive(framework.id, *roles);
+    revive_inverse_offers(turn, framework);
     turn.changed(framework.id);
 }
 
@@ -107,13 +110,12 @@ void dispatch(Turn& turn, Framework& framework, Call& call) {
                                        std::move(*call.mutable_update_framework()));
         case Call::REQUEST:  // Accepted and without effect, as with Mesos' built-in allocator.
             return turn.count("messages_resource_request");
-        case Call::ACCEPT_INVERSE_OFFERS:
-        case Call::DECLINE_INVERSE_OFFERS:
         case Call::ACKNOWLEDGE_OPERATION_STATUS:
-            // This master has sent none, so they can only be about another master's.
-            turn.log(Severity::info, "Ignoring {} of framework {}: nothing of this id is known",
-                     Call::Type_Name(call.type()), framework.id);
-            return;
+            return on_acknowledge_operation(turn, framework, call.acknowledge_operation_status());
+        case Call::ACCEPT_INVERSE_OFFERS:
+            return on_accept_inverse_offers(turn, framework, call.accept_inverse_offers());
+        case Call::DECLINE_INVERSE_OFFERS:
+            return on_decline_inverse_offers(turn, framework, call.decline_inverse_offers());
         case Call::SUBSCRIBE:
         case Call::UNKNOWN:
             turn.log(Severity::error, "Ignoring {} of framework {}: not a call of a subscriber",

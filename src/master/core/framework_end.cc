@@ -3,7 +3,9 @@
 #include <set>
 
 #include "master/core/executors.h"
+#include "master/core/inverse_offers.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/publish.h"
 #include "master/core/registry_codec.h"
 #include "master/core/tasks.h"
@@ -116,7 +118,9 @@ void on_framework_end_stored(Turn& turn, const FrameworkEndStored& stored) {
     tell_agents(turn, *framework);
     end_tasks(turn, *framework);
     end_executors(turn, framework->id);
+    adopt_operations(turn, framework->id);
     turn.state.allocator->remove_framework(framework->id);
+    forget_inverse_answers(turn, framework->id);
     if (framework->stream) turn.effects.emplace_back(CloseScheduler{*framework->stream});
     archive(turn, *framework);
     publish_framework_removed(turn, *framework);

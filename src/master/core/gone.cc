@@ -2,6 +2,7 @@
 
 #include "master/core/agent_loss.h"
 #include "master/core/deactivation.h"
+#include "master/core/operations.h"
 #include "master/core/registry_codec.h"
 #include "master/core/registry_gc.h"
 #include "master/core/removals.h"
@@ -78,6 +79,7 @@ void leave_tables(Turn& turn, const AgentId& id) {
             frame.mutable_shutdown_agent()->set_message(gone_message);
             turn.send(*agent, std::move(frame));
         }
+        lose_operations(turn, *agent, mesos::v1::OPERATION_GONE_BY_OPERATOR, gone_message);
         dissolve(turn, *agent, [&](const Framework& f) { return gone_status(f, id); });
         return;
     }
@@ -109,10 +111,14 @@ void on_requested(Turn& turn, const MarkAgentGoneRequested& requested) {
         turn.effects.emplace_back(AnswerRequest{requested.request, std::unexpected(*error)});
         return;
     }
-    const mesos::v1::AgentInfo& info = info_of(state, id);
+    begin_gone(turn, id, requested.request);
+}
+
+void begin_gone(Turn& turn, const AgentId& id, std::optional<RequestToken> request) {
+    const mesos::v1::AgentInfo& info = info_of(turn.state, id);
     turn.log(Severity::warning, "Marking agent {} ({}) gone, as an operator wishes", id,
              info.hostname());
-    requests.emplace(id, requested.request);
+    turn.state.pending.gone_requests.emplace(id, request);
     turn.persist({{agent_key(id), encode_gone_agent(info, turn.now.wall)}},
                  GoneStored{id, turn.now.wall});
 }
@@ -126,7 +132,7 @@ void on_gone_stored(Turn& turn, const GoneStored& stored) {
     arm_registry_gc(turn);
     const auto [first, last] = state.pending.gone_requests.equal_range(stored.agent);
     for (auto it = first; it != last; ++it) {
-        turn.effects.emplace_back(AnswerRequest{it->second, {}});
+        if (it->second) turn.effects.emplace_back(AnswerRequest{*it->second, {}});
     }
     state.pending.gone_requests.erase(first, last);
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "master/core/inverse_offers.h"
 #include "master/core/ledger.h"
 
 namespace tepui::master {
@@ -23,12 +24,8 @@ mesos::v1::Offer describe(const OfferId& id, const Agent& agent,
     offer.mutable_framework_id()->set_value(allocation.framework.value);
     offer.mutable_agent_id()->set_value(agent.id.value);
     offer.set_hostname(agent.info->hostname());
-    mesos::v1::URL& url = *offer.mutable_url();
-    url.set_scheme("http");
-    url.mutable_address()->set_hostname(agent.info->hostname());
-    if (!agent.ip.empty()) url.mutable_address()->set_ip(agent.ip);
-    url.mutable_address()->set_port(agent.info->port());
-    url.set_path("/slave(1)");  // Where agents have always served; clients append to it.
+    *offer.mutable_url() = agent_url(agent);
+    if (agent.unavailability) *offer.mutable_unavailability() = *agent.unavailability;
     if (agent.info->has_domain()) *offer.mutable_domain() = agent.info->domain();
     *offer.mutable_resources() = allocation.resources.to_proto();
     *offer.mutable_attributes() = agent.info->attributes();
@@ -79,6 +76,16 @@ OfferId add_offer(Turn& turn, Framework& framework, Agent& agent,
 
 }  // namespace
 
+mesos::v1::URL agent_url(const Agent& agent) {
+    mesos::v1::URL url;
+    url.set_scheme("http");
+    url.mutable_address()->set_hostname(agent.info->hostname());
+    if (!agent.ip.empty()) url.mutable_address()->set_ip(agent.ip);
+    url.mutable_address()->set_port(agent.info->port());
+    url.set_path("/slave(1)");  // Where agents have always served; clients append to it.
+    return url;
+}
+
 void make_offers(Turn& turn) {
     std::map<FrameworkId, mesos::v1::scheduler::Event> events;
     for (allocator::Allocation& allocation : turn.state.allocator->allocate(turn.now.instant)) {
@@ -127,6 +134,7 @@ void remove_offer(Turn& turn, const OfferId& id, bool rescind, std::optional<Dur
 void remove_offers_of(Turn& turn, Framework& framework) {
     const std::set<OfferId> offers = framework.offers;
     for (const OfferId& id : offers) remove_offer(turn, id, /*rescind=*/false);
+    remove_inverse_offers_of(turn, framework);
 }
 
 void rescind_offers_on(Turn& turn, Agent& agent) {

@@ -9,6 +9,9 @@ namespace tepui::master {
 /// Allocates what is dirty and sends the new offers, one OFFERS event a framework.
 void make_offers(Turn& turn);
 
+/// Where clients find the agent, as offers tell it.
+mesos::v1::URL agent_url(const Agent& agent);
+
 /// Takes an offer out of all tables without moving its resources: the caller settles the ledger.
 Offer take_offer(Turn& turn, const OfferId& id);
 
@@ -16,8 +19,8 @@ Offer take_offer(Turn& turn, const OfferId& id);
 void remove_offer(Turn& turn, const OfferId& id, bool rescind,
                   std::optional<Duration> refuse = std::nullopt);
 
-/// Ends every offer of a framework (nobody is told: it is gone or begins anew) or on an agent (they
-/// are rescinded).
+/// Ends every offer of a framework, inverse ones too (nobody is told: it is gone or begins anew), or
+/// on an agent (they are rescinded).
 void remove_offers_of(Turn& turn, Framework& framework);
 void rescind_offers_on(Turn& turn, Agent& agent);
 

@@ -125,9 +125,11 @@ struct PendingSubscription {
     bool is_new = false;  // No client knows the id yet.
 };
 
-/// What an agent's newest record under way says of its deactivation, and how many such there are.
+/// What an agent's newest record under way says of its deactivation and draining, and how many such
+/// there are.
 struct PendingDeactivation {
     bool deactivated = false;
+    std::optional<mesos::v1::DrainInfo> drain;
     std::size_t writes = 0;
 };
 
@@ -143,7 +145,8 @@ struct PendingWrites {
     /// Operator requests that wait for a framework's end.
     std::multimap<FrameworkId, RequestToken> teardown_requests;
     /// Operator requests that wait for an agent to be stored as gone.
-    std::multimap<AgentId, RequestToken> gone_requests;
+    /// (Nobody asked when it is drained and was to be gone then.)
+    std::multimap<AgentId, std::optional<RequestToken>> gone_requests;
     std::map<AgentId, PendingDeactivation> deactivations;
 };
 

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "master/core/drain.h"
 #include "master/core/executors.h"
 #include "master/core/frameworks.h"
 #include "master/core/ledger.h"
@@ -263,6 +264,7 @@ void catch_up(Turn& turn, Agent& agent, const link::ReregisterAgent& frame) {
         turn.send(agent, std::move(update));
     }
     for (const auto& [key, kill] : agent.pending_kills) turn.send(agent, kill);
+    repeat_drain(turn, agent);
 }
 
 }  // namespace tepui::master

@@ -24,7 +24,12 @@ void Turn::note(Set& set, const Key& key) {
 }
 
 void Turn::changed(const FrameworkId& framework) { note(state.changes.frameworks, framework); }
-void Turn::changed(const AgentId& agent) { note(state.changes.agents, agent); }
+void Turn::changed(const AgentId& agent) {
+    note(state.changes.agents, agent);
+    if (!state.watched_agents.empty() && state.watched_agents.contains(agent)) {
+        state.agents_to_review.insert(agent);
+    }
+}
 void Turn::changed(const TaskKey& task) { note(state.changes.tasks, task); }
 void Turn::changed(const OfferId& offer) { note(state.changes.offers, offer); }
 void Turn::completed_framework_changed() {
