@@ -83,6 +83,13 @@ Result<std::string> variable_value(const mesos::v1::Environment::Variable& varia
 
 }  // namespace
 
+Owner owner_outside(const LaunchPlan& plan) {
+    Owner owner;
+    if (plan.user) owner = {plan.user->uid, plan.user->gid};
+    if (!plan.user_namespace) return owner;
+    return {owner.uid + plan.user_namespace->ids().uid, owner.gid + plan.user_namespace->ids().gid};
+}
+
 Result<std::vector<std::string>> plan_argv(const mesos::v1::CommandInfo& command) {
     std::vector<std::string> argv;
     if (!command.has_value() || command.value().empty())

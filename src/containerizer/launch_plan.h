@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "base/result.h"
 #include "containerizer/containerizer.h"
 #include "containerizer/isolation.h"
+#include "containerizer/oci/user_namespace.h"
 #include "containerizer/user.h"
 #include "shim/protocol.h"
 
@@ -78,6 +80,9 @@ struct LaunchPlan {
 
     std::vector<MountPlan> mounts;
     std::optional<RootPlan> root;
+    /// Of a container that has a root; null: none. `user` and owners in the work directory are ids
+    /// in it: what of that is mounted is shown by its ids.
+    std::shared_ptr<const oci::UserNamespace> user_namespace;
     std::string runtime;  // Of the OCI: the program that makes the container; empty: the shim does.
     std::string bundle;   // Its directory of this container, made by the shim.
     std::string config;   // The bundle's config.json: may hold secrets, so it is never on disk.
@@ -97,6 +102,13 @@ struct LaunchPlan {
     std::uint16_t terminal_columns = 0;
     bool keep_stdin = false;  // Whoever attaches can write to the task's stdin.
 };
+
+/// Who the task's user is to the host, outside the container's user namespace.
+struct Owner {
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+Owner owner_outside(const LaunchPlan& plan);
 
 /// The program and its arguments: /bin/sh -c for a shell command, else `value` found in the task's
 /// PATH with `arguments` as its argv, argv[0] included. The first of the answer is the program.

@@ -13,7 +13,8 @@ namespace tepui::containerizer {
 Result<void> LinuxContainerizer::finish_plan(const Container& container, LaunchPlan& plan) const {
     if (!plan.root) return {};
     const oci::Provisioner provisioner(provisioner_dir(options_), oci::Backend::overlay);
-    TEPUI_CHECK_OK(provisioner.hold_sources(container.name, options_.work_dir, plan.mounts));
+    TEPUI_CHECK_OK(provisioner.hold_sources(container.name, options_.work_dir, plan.mounts,
+                                            plan.user_namespace.get()));
     const std::string cgroups_path = "/" + options_.cgroups_root + "/" + container.cgroup;
     plan.bundle = runtime_path(container.name) + "/oci";
     plan.config = TEPUI_TRY(oci::make_config(plan, cgroups_path));

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +18,13 @@ static bool is_own(int namespace_fd, const char* name) {
     struct stat other;
     return stat(path, &own) == 0 && fstat(namespace_fd, &other) == 0 &&
            own.st_ino == other.st_ino && own.st_dev == other.st_dev;
+}
+
+// In a user namespace who comes from outside has all its rights, and is nobody until it says who:
+// what it makes would belong to nobody. Forgets that its parent's death is its own.
+static int become_root(void) {
+    if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) return errno;
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ? errno : 0;
 }
 
 int join_namespaces(pid_t of, bool* pid_changed) {
@@ -44,6 +53,7 @@ int join_namespaces(pid_t of, bool* pid_changed) {
         if (fds[i] < 0) continue;
         if (error == 0 && setns(fds[i], kinds[i].flag) != 0) error = errno;
         if (error == 0 && kinds[i].flag == CLONE_NEWPID) *pid_changed = true;
+        if (error == 0 && kinds[i].flag == CLONE_NEWUSER) error = become_root();
         close(fds[i]);
     }
     return error;

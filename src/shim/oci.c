@@ -201,6 +201,26 @@ static int begin(const struct plan* plan, struct paths* paths, pid_t task) {
     return begun ? 0 : ECHILD;
 }
 
+// In a user namespace the pipes of its stdio would be somebody else's to the task, which could not
+// open /dev/stdout. Its first process waits, and its namespace tells the id.
+static void give_stdio(const struct plan* plan, const struct wiring* wiring, pid_t task) {
+    char path[64];
+    char text[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/uid_map", (int)task);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)!read(fd, text, sizeof text - 1);
+    close(fd);
+    unsigned inside = 0;
+    unsigned outside = 0;
+    if (sscanf(text, "%u %u", &inside, &outside) != 2 || inside != 0 || outside == 0) return;
+    const bool named = (plan->head->flags & SHIM_SWITCH_USER) != 0;
+    const uid_t owner = outside + (named ? plan->head->uid : 0);
+    const int ends[] = {wiring->input > 0 ? wiring->input : -1, wiring->out[1], wiring->err[1]};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; ++i)
+        if (ends[i] >= 0) (void)!fchown(ends[i], owner, (gid_t)-1);
+}
+
 void oci_start(struct shim* shim) {
     static struct paths paths;
     make_paths(&shim->plan, &paths);
@@ -208,6 +228,8 @@ void oci_start(struct shim* shim) {
     if (error == 0) error = create(&shim->plan, &shim->wiring, &paths);
     const pid_t task = error == 0 ? read_pid(paths.pid) : -1;
     if (error == 0 && task < 0) error = ESRCH;
+    if (error == 0 && (shim->plan.head->flags & SHIM_TERMINAL) == 0)
+        give_stdio(&shim->plan, &shim->wiring, task);
     if (error == 0) error = begin(&shim->plan, &paths, task);
     if (error != 0) {
         if (task > 0) kill(task, SIGKILL);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -190,6 +191,7 @@ static int plan_beside(const struct plan* task, const struct plan* wanted, struc
     if ((head->flags & SHIM_OCI) != 0) {
         // Its cgroups were joined from outside; the directory is one of its own root.
         head->cgroups_count = 0;
+        head->flags &= ~(uint32_t)SHIM_SET_OOM_SCORE;
         const int directory = open(task->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (directory >= 0) head->sandbox_fd = directory;
     }
@@ -206,8 +208,23 @@ static int plan_beside(const struct plan* task, const struct plan* wanted, struc
     return plan->env == NULL ? ENOMEM : 0;
 }
 
-// Within a root of its own no cgroup can be seen. Nor does v2 need a process to be born in one.
+// In a user namespace nobody may have more than the hard limit that he came with.
+static void raise_limits(const struct plan* task) {
+    for (uint32_t i = 0; i < task->head->rlimits_count; ++i) {
+        const struct shim_rlimit* wanted = &task->rlimits[i];
+        struct rlimit limit;
+        if (getrlimit((int)wanted->resource, &limit) != 0 || limit.rlim_max >= wanted->hard)
+            continue;
+        limit.rlim_max = wanted->hard;
+        setrlimit((int)wanted->resource, &limit);
+    }
+}
+
+// Within a root of its own no cgroup can be seen. Nor does v2 need a process to be born in one. What
+// takes this machine's rights is done here as well.
 static int join_from_outside(const struct plan* task) {
+    raise_limits(task);
+    if (oom_score_set(task) != 0) return -1;
     struct shim_config head = *task->head;
     struct plan plan = *task;
     head.flags &= ~(uint32_t)SHIM_CGROUP_V2;

@@ -77,6 +77,10 @@ std::vector<Flag> image_flags() {
                     "When images are removed by themselves: {\"image_disk_headroom\": 0.1, "
                     "\"image_disk_watch_interval\": \"1hrs\", \"excluded_images\": [\"busybox\"]}. "
                     "Without it: only when an operator prunes."));
+    add(daemon_flag("Images", "userns_remap", "USER|UID:COUNT", "",
+                    "Containers with an image get a user namespace: their root is the first of "
+                    "these ids outside. USER is one of /etc/subuid and /etc/subgid. Without it: "
+                    "their root is this machine's."));
     add(daemon_switch("Images", "docker_ignore_runtime", "false",
                       "Take nothing of an image but its files: no user, working directory, "
                       "environment or command."));
@@ -105,6 +109,7 @@ Result<void> read_image_flags(const Parsed& parsed, containerizer::Options& opti
         options.images.gc =
             TEPUI_TRY(containerizer::images::parse_image_gc(parsed.value("image_gc_config")));
     options.oci.backend = parsed.value("image_provisioner_backend");
+    options.oci.userns_remap = parsed.value("userns_remap");
     options.oci.ignore_image_config = parsed.enabled("docker_ignore_runtime");
     options.oci.sandbox_directory = parsed.value("sandbox_directory");
     options.oci.runtime = parsed.value("oci_runtime");

@@ -98,6 +98,10 @@ constexpr std::array k_masked{
     "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
     "/proc/timer_stats", "/proc/sched_debug",   "/proc/scsi",
     "/sys/firmware",     "/sys/fs/selinux",     "/sys/devices/virtual/powercap"};
+/// What is mounted in the host's /sys.
+constexpr std::array k_masked_of_host{"/sys/fs/cgroup",      "/sys/fs/bpf",
+                                      "/sys/fs/pstore",      "/sys/kernel/debug",
+                                      "/sys/kernel/tracing", "/sys/kernel/security"};
 constexpr std::array k_read_only{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                  "/proc/sysrq-trigger"};
 
@@ -208,6 +212,19 @@ void write_mount(JsonWriter& json, const std::string& target, const std::string&
     json.end_object();
 }
 
+/// Only who owns a network namespace may mount its /sys, and only who owns an IPC namespace its
+/// message queues. A user namespace owns those that are made with it and no others: it is shown the
+/// host's /sys, in which it may change nothing, and goes without the queues of others.
+bool write_unowned(JsonWriter& json, const LaunchPlan& plan, std::string_view target) {
+    if (!plan.user_namespace) return false;
+    if (target == "/sys") {
+        write_mount(json, "/sys", "bind", "/sys",
+                    {"rbind", "rslave", "nosuid", "noexec", "nodev", "ro"});
+        return true;
+    }
+    return target == "/dev/mqueue" && !plan.ipc_namespace.empty();
+}
+
 void write_mounts(JsonWriter& json, const LaunchPlan& plan) {
     json.begin_array();
     for (const DefaultMount& mount : k_mounts) {
@@ -215,6 +232,7 @@ void write_mounts(JsonWriter& json, const LaunchPlan& plan) {
             plan.mounts, [&](const MountPlan& each) { return each.target == mount.target; });
         // /dev is ours in any case; what is asked for in its place comes on top of it.
         if (replaced && std::string_view(mount.target) != "/dev") continue;
+        if (write_unowned(json, plan, mount.target)) continue;
         write_mount(json, mount.target, mount.type, mount.source, split(mount.options));
     }
     for (const MountPlan& mount : plan.mounts)
@@ -236,7 +254,35 @@ void write_namespaces(JsonWriter& json, const LaunchPlan& plan) {
     if (!plan.pid_namespace.empty() || (plan.flags & SHIM_NEW_PID_NS) != 0)
         add("pid", plan.pid_namespace);
     if (!plan.network_namespace.empty()) add("network", plan.network_namespace);
+    if (plan.user_namespace) add("user", "");
     json.end_array();
+}
+
+void write_id_maps(JsonWriter& json, const IdMap& ids) {
+    const auto write = [&](const char* name, std::uint32_t outside) {
+        json.key(name).begin_array().begin_object().key("containerID").value(0);
+        json.key("hostID").value(static_cast<std::uint64_t>(outside));
+        json.key("size").value(static_cast<std::uint64_t>(ids.count)).end_object().end_array();
+    };
+    write("uidMappings", ids.uid);
+    write("gidMappings", ids.gid);
+}
+
+/// Why there can be no such container.
+Result<void> check_user_namespace(const LaunchPlan& plan) {
+    if (!plan.user_namespace) return {};
+    if (!plan.pid_namespace.empty() || (plan.flags & SHIM_NEW_PID_NS) == 0)
+        return fail(Errc::unsupported,
+                    "a container with a user namespace (--userns_remap of the agent) has a pid "
+                    "namespace of its own: it can't share one, and needs namespaces/pid in "
+                    "--isolation");
+    const std::uint32_t count = plan.user_namespace->ids().count;
+    const User user = plan.user.value_or(User{});
+    if (user.uid >= count || user.gid >= count)
+        return fail(Errc::invalid_argument,
+                    "the user '{}' ({}:{}) is none of the {} ids of --userns_remap of the agent",
+                    user.name, user.uid, user.gid, count);
+    return {};
 }
 
 void write_devices(JsonWriter& json, const LaunchPlan& plan) {
@@ -282,6 +328,7 @@ Result<std::string> make_config(const LaunchPlan& plan, const std::string& cgrou
     if (!plan.root || plan.argv.empty())
         return fail(Errc::invalid_argument, "container '{}' has no root filesystem",
                     plan.container);
+    TEPUI_CHECK_OK(check_user_namespace(plan));
     std::string text;
     JsonWriter json(text);
     json.begin_object().key("ociVersion").value("1.0.2");
@@ -295,6 +342,7 @@ Result<std::string> make_config(const LaunchPlan& plan, const std::string& cgrou
     json.key("linux").begin_object();
     json.key("namespaces");
     write_namespaces(json, plan);
+    if (plan.user_namespace) write_id_maps(json, plan.user_namespace->ids());
     write_devices(json, plan);
     json.key("cgroupsPath").value(cgroups_path);
     const bool shared = std::ranges::any_of(
@@ -302,7 +350,9 @@ Result<std::string> make_config(const LaunchPlan& plan, const std::string& cgrou
     json.key("rootfsPropagation").value(shared ? "rshared" : "rslave");
     if (!plan.seccomp.empty()) json.key("seccomp").raw(plan.seccomp);
     json.key("maskedPaths");
-    write_strings(json, k_masked);
+    std::vector<std::string> masked(k_masked.begin(), k_masked.end());
+    if (plan.user_namespace) masked.insert(masked.end(), k_masked_of_host.begin(), k_masked_of_host.end());
+    write_strings(json, masked);
     json.key("readonlyPaths");
     write_strings(json, k_read_only);
     json.end_object().end_object();

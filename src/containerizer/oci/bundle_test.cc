@@ -185,5 +185,61 @@ TEST(OciBundle, TheLastErrorOfALogIsWhatTheRuntimeSays) {
     EXPECT_EQ(last_error(""), "");
 }
 
+LaunchPlan in_user_namespace() {
+    LaunchPlan plan = plain();
+    auto made = UserNamespace::make({700'000, 800'000, 65'536});
+    EXPECT_TRUE(made) << made.error().text;
+    if (made) plan.user_namespace = *made;
+    return plan;
+}
+
+TEST(OciBundle, AUserNamespaceHasItsIdsAndIsShownTheHostsSys) {
+    LaunchPlan plan = in_user_namespace();
+    plan.ipc_namespace = "/run/ipc";
+    const std::string config = config_of(plan);
+    EXPECT_EQ(at(config, "/linux/uidMappings"),
+              R"([{"containerID":0,"hostID":700000,"size":65536}])");
+    EXPECT_EQ(at(config, "/linux/gidMappings"),
+              R"([{"containerID":0,"hostID":800000,"size":65536}])");
+    EXPECT_THAT(at(config, "/linux/namespaces"), HasSubstr(R"({"type":"user"})"));
+    EXPECT_THAT(at(config, "/linux/maskedPaths"), HasSubstr("/sys/fs/cgroup"));
+    const std::vector<std::string> mounts = mounts_of(config);
+    EXPECT_THAT(mounts, testing::Contains("/sys /sys bind rbind rslave nosuid noexec nodev ro"));
+    // The queues of an IPC namespace that is another's can't be mounted.
+    EXPECT_THAT(mounts, Not(testing::Contains(HasSubstr("mqueue"))));
+    plan.ipc_namespace.clear();
+    EXPECT_THAT(mounts_of(config_of(plan)), testing::Contains(HasSubstr("mqueue")));
+}
+
+TEST(OciBundle, WithoutAUserNamespaceThereAreNoIds) {
+    const std::string config = config_of(plain());
+    EXPECT_EQ(at(config, "/linux/uidMappings"), "nothing");
+    EXPECT_THAT(at(config, "/linux/namespaces"), Not(HasSubstr("user")));
+    EXPECT_THAT(at(config, "/linux/maskedPaths"), Not(HasSubstr("/sys/fs/cgroup")));
+}
+
+TEST(OciBundle, WhatAUserNamespaceCannotHaveIsRefused) {
+    LaunchPlan plan = in_user_namespace();
+    plan.user = User{"far", 65'536, 0, {}};
+    EXPECT_THAT(make_config(plan, "/x").error().text, HasSubstr("the user 'far' (65536:0)"));
+    plan.user = User{"near", 65'535, 65'535, {}};
+    EXPECT_TRUE(make_config(plan, "/x"));
+    plan.pid_namespace = "/proc/1/ns/pid";
+    EXPECT_THAT(make_config(plan, "/x").error().text, HasSubstr("can't share one"));
+    plan.pid_namespace.clear();
+    plan.flags = 0;
+    EXPECT_THAT(make_config(plan, "/x").error().text, HasSubstr("namespaces/pid"));
+}
+
+TEST(OciBundle, OwnersOutsideAreTheIdsOfTheNamespace) {
+    LaunchPlan plan = in_user_namespace();
+    EXPECT_EQ(owner_outside(plan).uid, 700'000u);
+    plan.user = User{"app", 1000, 1001, {}};
+    EXPECT_EQ(owner_outside(plan).uid, 701'000u);
+    EXPECT_EQ(owner_outside(plan).gid, 801'001u);
+    plan.user_namespace.reset();
+    EXPECT_EQ(owner_outside(plan).uid, 1000u);
+}
+
 }  // namespace
 }  // namespace tepui::containerizer::oci

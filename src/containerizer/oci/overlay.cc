@@ -43,7 +43,8 @@ Result<void> mount_overlay(const std::vector<std::string>& layers, const std::st
     return {};
 }
 
-Result<Backend> choose_backend(const std::string& name, const std::string& scratch) {
+Result<Backend> choose_backend(const std::string& name, const std::string& scratch,
+                               const UserNamespace* ids) {
     if (name == "copy") return Backend::copy;
     if (!name.empty() && name != "overlay")
         return fail(Errc::invalid_argument,
@@ -53,7 +54,7 @@ Result<Backend> choose_backend(const std::string& name, const std::string& scrat
     TEPUI_CHECK_OK(make_trusted_directory(scratch + "/layers/2", 0755));
     const Provisioner probe(scratch, Backend::overlay);
     const Result<std::string> mounted =
-        probe.provision("probe", {scratch + "/layers/1", scratch + "/layers/2"});
+        probe.provision("probe", {scratch + "/layers/1", scratch + "/layers/2"}, ids);
     (void)probe.remove("probe");
     std::error_code ignored;
     std::filesystem::remove_all(scratch, ignored);

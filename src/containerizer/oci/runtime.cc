@@ -38,9 +38,14 @@ Result<void> write_text(const std::string& path, const std::string& text) {
 
 /// A container as small as can be.
 Result<void> try_runtime(const std::string& runtime, const std::string& program,
-                         const std::string& scratch, const std::string& cgroups_path) {
-    TEPUI_CHECK_OK(make_trusted_directory(scratch + "/rootfs", 0755));
+                         const std::string& scratch, const std::string& cgroups_path,
+                         const std::shared_ptr<const UserNamespace>& ids) {
+    const Descriptor root = TEPUI_TRY(make_trusted_directory(scratch + "/rootfs", 0755));
     LaunchPlan plan;
+    plan.user_namespace = ids;
+    if (ids && ::fchown(root.get(), ids->ids().uid, ids->ids().gid) != 0)
+        return fail(Errc::io, "cannot give '{}/rootfs' to its container: {}", scratch,
+                    errno_text());
     plan.container = "the trial";
     plan.argv = {"/trial", "/trial"};
     plan.environment = {k_path};
@@ -71,7 +76,8 @@ std::string find_program(const std::string& name) {
 }
 
 Result<Runtime> find_runtime(const std::string& wanted, const std::string& program,
-                             const std::string& scratch, const std::string& cgroups_path) {
+                             const std::string& scratch, const std::string& cgroups_path,
+                             std::shared_ptr<const UserNamespace> ids) {
     std::vector<std::string> names{wanted};
     if (wanted.empty()) names = {"crun", "runc"};
     std::string reasons;
@@ -82,7 +88,7 @@ Result<Runtime> find_runtime(const std::string& wanted, const std::string& progr
             reasons += fmt::format("there is no {}", name);
             continue;
         }
-        const Result<void> works = try_runtime(path, program, scratch, cgroups_path);
+        const Result<void> works = try_runtime(path, program, scratch, cgroups_path, ids);
         std::error_code ignored;
         fs::remove_all(scratch, ignored);
         if (!works) {

@@ -46,6 +46,7 @@ public:
     void sweep(const std::vector<Isolated>& living) override;
 
 private:
+    Result<void> make_user_namespace(const std::string& directory);
     Result<images::StoredImage> find_image(const Isolated& isolated, const LaunchSpec& spec);
     Result<void> apply(const images::ImageConfig& image, const LaunchSpec& spec, LaunchPlan& plan);
     Result<void> apply_user(const std::string& user, const Isolated& isolated,
@@ -60,18 +61,38 @@ private:
     const cgroups::Groups& groups_;
     images::ImageStore* const images_;
     std::optional<oci::Provisioner> provisioner_;
+    std::shared_ptr<const oci::UserNamespace> ids_;  // Null: containers have none of their own.
     Descriptor sealed_;    // A copy of the runtime.
     std::string runtime_;  // Its path.
     std::vector<std::string> warnings_;
     std::string refusal_;  // Why there can be no such container here; empty: there can.
 };
 
+/// Whether containers can have one here: said at the start, and not to each task.
+Result<void> DockerRuntime::make_user_namespace(const std::string& directory) {
+    const std::string& wanted = options_.oci.userns_remap;
+    if (wanted.empty()) return {};
+    const oci::IdMap ids = TEPUI_TRY(oci::read_id_map(wanted));
+    Result<std::shared_ptr<const oci::UserNamespace>> made = oci::UserNamespace::make(ids);
+    const std::string flag = "--userns_remap=" + wanted;
+    if (!made) return fail_with(flag, made.error());
+    ids_ = std::move(*made);
+    const oci::Provisioner provisioner(directory, oci::Backend::overlay);
+    TEPUI_CHECK_OK(provisioner.prepare(true));
+    if (Result<void> passable = oci::check_passable(directory); !passable)
+        return fail_with(flag, passable.error());
+    if (Result<void> mapped = oci::check_id_mapping(directory, *ids_); !mapped)
+        return fail_with(flag, mapped.error());
+    return {};
+}
+
 Result<void> DockerRuntime::prepare_machine() {
     const std::string directory = provisioner_dir(options_);
-    const oci::Backend backend =
-        TEPUI_TRY(oci::choose_backend(options_.oci.backend, directory + "/.overlay"));
+    TEPUI_CHECK_OK(make_user_namespace(directory));
+    const oci::Backend backend = TEPUI_TRY(
+        oci::choose_backend(options_.oci.backend, directory + "/.overlay", ids_.get()));
     provisioner_.emplace(directory, backend);
-    TEPUI_CHECK_OK(provisioner_->prepare());
+    TEPUI_CHECK_OK(provisioner_->prepare(ids_ != nullptr));
     if (backend == oci::Backend::copy)
         say("root filesystems are copies of their images' layers: no overlay here");
     if (images_ == nullptr) {
@@ -79,7 +100,7 @@ Result<void> DockerRuntime::prepare_machine() {
         return {};
     }
     Result<oci::Runtime> runtime = oci::find_runtime(options_.oci.runtime, options_.shim_path,
-                                                     directory + "/.trial", cgroups_path("trial"));
+                                                     directory + "/.trial", cgroups_path("trial"), ids_);
     if (!runtime) {
         refusal_ = runtime.error().text;
         say("tasks with images are refused: " + refusal_);
@@ -121,12 +142,17 @@ Result<void> DockerRuntime::prepare(const Isolated& isolated, const LaunchSpec& 
     if (!refusal_.empty()) return fail(Errc::unavailable, "{}", refusal_);
     const images::StoredImage image = TEPUI_TRY(find_image(isolated, spec));
     plan.root =
-        RootPlan{TEPUI_TRY(provisioner_->provision(isolated.name, image.layers)), {}, false};
+        RootPlan{TEPUI_TRY(provisioner_->provision(isolated.name, image.layers, ids_.get())),
+                 {},
+                 false};
+    plan.user_namespace = ids_;
     plan.runtime = runtime_;
     const images::ImageConfig config =
         options_.oci.ignore_image_config ? images::ImageConfig{} : image.config;
     TEPUI_CHECK_OK(apply(config, spec, plan));
     TEPUI_CHECK_OK(apply_user(config.user, isolated, spec, plan));
+    // What runs beside the task comes from outside: it has to become root of the inside.
+    if (ids_ && !plan.user) plan.user = User{"root", 0, 0, {0}};
     add_mounts(isolated, spec, plan);
     return {};
 }

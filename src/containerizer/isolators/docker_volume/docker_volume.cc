@@ -122,8 +122,9 @@ private:
             users_[external].insert(isolated.name);
             mounted.source = TEPUI_TRY(drivers_->mount(external, options, isolated.name));
         }
-        if (chown_ && plan.user &&
-            ::lchown(mounted.source.c_str(), plan.user->uid, plan.user->gid) != 0)
+        const Owner owner = owner_outside(plan);
+        if (chown_ && (plan.user || plan.user_namespace) &&
+            ::lchown(mounted.source.c_str(), owner.uid, owner.gid) != 0)
             return fail(Errc::io, "'{}': {}", mounted.source, errno_text());
         mounted.container_path = volume.container_path();
         mounted.read_only = volume.mode() == Volume::RO;

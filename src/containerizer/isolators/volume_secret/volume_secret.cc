@@ -89,8 +89,10 @@ private:
         if (!file ||
             ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
             return fail(Errc::io, "cannot write it to memory: {}", errno_text());
-        if (plan.user && ::fchown(file.get(), plan.user->uid, plan.user->gid) != 0)
-            return fail(Errc::io, "cannot give it to '{}': {}", plan.user->name, errno_text());
+        const Owner owner = owner_outside(plan);
+        if ((plan.user || plan.user_namespace) &&
+            ::fchown(file.get(), owner.uid, owner.gid) != 0)
+            return fail(Errc::io, "cannot give it to the user {}: {}", owner.uid, errno_text());
         return {};
     }
 
