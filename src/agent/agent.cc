@@ -74,6 +74,7 @@ std::vector<FoundContainer> to_core(std::vector<containerizer::Found> found) {
         container.container_status = std::move(each.status);
         if (each.exited) {
             container.status = each.exited->status;
+        container.data = std::move(each.data);
             container.limitation = to_limitation(each.exited->limit);
         }
         list.push_back(std::move(container));

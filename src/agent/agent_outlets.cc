@@ -129,7 +129,8 @@ void AgentOutlets::on_started(
     const ContainerId& container,
     std::expected<containerizer::Started, containerizer::LaunchError> started) {
     if (started) {
-        loop_->post(ContainerStarted{container, started->pid, std::move(started->status)});
+        loop_->post(ContainerStarted{container, started->pid, std::move(started->status),
+                                        std::move(started->data)});
     } else {
         loop_->post(ContainerLaunchFailed{container, started.error().error,
                                           started.error().sandbox_failed});

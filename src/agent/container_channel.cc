@@ -41,6 +41,7 @@ std::shared_ptr<ContainerIo::Channel> ContainerIo::Channel::make_session(
     asio::io_context& context, containerizer::SessionPipes pipes) {
     auto channel = std::make_shared<Channel>(context);
     channel->terminal_ = pipes.terminal;
+    channel->resize_ = std::move(pipes.resize);
     const std::pair<File*, containerizer::Descriptor*> files[] = {
         {&channel->input_, &pipes.input},
         {&channel->output_, &pipes.output},
@@ -210,6 +211,10 @@ asio::awaitable<Result<void>> ContainerIo::Channel::resize(std::uint16_t rows,
         packet.append(reinterpret_cast<const char*>(&columns), sizeof columns);
         auto sent = co_await send_packet(std::move(packet));
         co_return sent;
+    }
+    if (resize_ && input_.is_open()) {
+        resize_(rows, columns);
+        co_return Result<void>{};
     }
     if (terminal_ && input_.is_open() && rows > 0 && columns > 0) {
         const winsize size{rows, columns, 0, 0};

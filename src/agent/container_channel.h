@@ -59,6 +59,7 @@ private:
     asio::io_context& context_;
     bool attachment_ = false;
     bool terminal_ = false;
+    std::function<void(std::uint16_t, std::uint16_t)> resize_;  // Of a terminal elsewhere.
     File input_;  // Of an attachment the same socket as output_.
     File output_;
     File errors_;

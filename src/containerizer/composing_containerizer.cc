@@ -52,6 +52,13 @@ void ComposingContainerizer::launch(LaunchSpec spec, OnStarted started, OnExited
                                 docker ? "DOCKER" : "MESOS", missing)};
         return started(std::unexpected(LaunchError{std::move(error), false}));
     }
+    if (!docker && spec.parent && docker_ && &of(*spec.parent) == docker_.get()) {
+        Error error{Errc::unsupported,
+                    fmt::format("container '{}' is the Docker Engine's: only commands of a session "
+                                "can be launched in it",
+                                *spec.parent)};
+        return started(std::unexpected(LaunchError{std::move(error), false}));
+    }
     if (!docker) return own_->launch(std::move(spec), std::move(started), std::move(exited));
     const ContainerId id = spec.container;
     remember(id);
@@ -138,7 +145,20 @@ std::vector<double> ComposingContainerizer::docker_pulls_ms() const {
 
 void ComposingContainerizer::open_session(SessionSpec spec, OnSession opened, OnExited exited) {
     Containerizer& whose = of(spec.parent);
-    whose.open_session(std::move(spec), std::move(opened), std::move(exited));
+    if (&whose != docker_.get())
+        return whose.open_session(std::move(spec), std::move(opened), std::move(exited));
+    const ContainerId id = spec.session;
+    remember(id);
+    docker_->open_session(
+        std::move(spec),
+        [this, id, opened = std::move(opened)](Result<SessionPipes> pipes) {
+            if (!pipes && pipes.error().code != Errc::conflict) drop(id);
+            opened(std::move(pipes));
+        },
+        [this, id, exited = std::move(exited)](Exited end) {
+            drop(id);
+            exited(std::move(end));
+        });
 }
 
 Result<Descriptor> ComposingContainerizer::attach(const ContainerId& container) {

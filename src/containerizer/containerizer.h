@@ -119,6 +119,7 @@ struct LimitHit {
     mesos::v1::TaskStatus::Reason reason;
     std::string message;
     mesos::v1::TaskResourceLimitation resources;
+    std::string data;  // TaskStatus.data of TASK_RUNNING: what Docker says of it, as JSON.
 };
 
 struct Exited {
@@ -140,6 +141,7 @@ struct LaunchError {
     Error error;
     bool sandbox_failed = false;
 };
+    std::string data = {};              // As in Started.
 
 /// A command to run beside a container's task, with everything that the task has.
 struct ProbeSpec {

@@ -32,6 +32,8 @@ struct SessionPipes {
     Descriptor output;
     Descriptor errors;
     bool terminal = false;
+    /// Of a terminal that is not here: gives it another size. Empty: `input` is the terminal.
+    std::function<void(std::uint16_t rows, std::uint16_t columns)> resize = {};
 };
 
 using OnSession = std::function<void(Result<SessionPipes>)>;

@@ -63,6 +63,7 @@ struct FoundContainer {
     std::optional<std::int32_t> status;  // Of one that ended while the agent was away.
     std::optional<Limitation> limitation;
     mesos::v1::ContainerStatus container_status = {};  // As in ContainerStarted.
+    std::string data = {};                             // The same.
 };
 
 struct State;

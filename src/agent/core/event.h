@@ -41,6 +41,7 @@ struct ContainerStarted {
     std::int64_t pid = 0;  // In the agent's pid namespace.
     /// What its containerizer tells of it: addresses of its own, cgroup handles.
     mesos::v1::ContainerStatus status = {};
+    std::string data = {};  // For TaskStatus.data of TASK_RUNNING.
 };
 /// It never ran; the error's text is for people. What had been made for it is gone again.
 struct ContainerLaunchFailed {

@@ -146,7 +146,8 @@ void on_container_started(Context& context, const ContainerStarted& started) {
     if (task->state == v1::TASK_STAGING) {
         news.push_back({.state = v1::TASK_STARTING, .source = Status::SOURCE_EXECUTOR});
     }
-    news.push_back({.state = v1::TASK_RUNNING, .source = Status::SOURCE_EXECUTOR});
+    news.push_back(
+        {.state = v1::TASK_RUNNING, .source = Status::SOURCE_EXECUTOR, .data = started.data});
     report(context, *task, news);
     start_completion_timer(context, *task);
     start_checks(context, *task);

@@ -47,6 +47,23 @@ TEST(Tasks, StartingThenRunningAsTheExecutorSaysIt) {
     EXPECT_NE(updates[0].uuid(), updates[1].uuid());
 }
 
+TEST(Tasks, WhatDockerSaysIsDataOfRunningAlone) {
+    Started world;
+    world.containers_start = false;
+    world.run_task("t");
+    ContainerStarted started{world.container_of("t"), 7, {}, R"([{"Id":"abc"}])"};
+    started.status.add_network_infos()->add_ip_addresses()->set_ip_address("172.17.0.2");
+    world.feed(started);
+    const auto updates = world.updates("t");
+    ASSERT_EQ(updates.size(), 2U);
+    EXPECT_FALSE(updates[0].has_data());
+    EXPECT_EQ(updates[0].labels().labels_size(), 0);
+    EXPECT_EQ(updates[1].data(), R"([{"Id":"abc"}])");
+    ASSERT_EQ(updates[1].labels().labels_size(), 1);
+    EXPECT_EQ(updates[1].labels().labels(0).key(), "Docker.NetworkSettings.IPAddress");
+    EXPECT_EQ(updates[1].labels().labels(0).value(), "172.17.0.2");
+}
+
 TEST(Tasks, AContainerWithANetworkOfItsOwnIsToldWithItsAddress) {
     Started world;
     world.containers_start = false;

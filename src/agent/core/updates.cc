@@ -65,6 +65,21 @@ void add_container_status(State& state, const TaskRun& task, v1::TaskStatus& sta
 
 /// Keeps one status of each run of equal states.
 void remember_status(TaskRun& task, v1::TaskStatus status) {
+/// What frameworks for Docker tasks look at: what the Engine says, and the address as a label.
+/// Source: Apache Mesos 1.12-dev, the Docker executor.
+void add_docker_data(const UpdateSpec& spec, v1::TaskStatus& status) {
+    if (spec.data.empty()) return;
+    status.set_data(spec.data);
+    for (const v1::NetworkInfo& network : status.container_status().network_infos()) {
+        for (const v1::NetworkInfo::IPAddress& address : network.ip_addresses()) {
+            v1::Label& label = *status.mutable_labels()->add_labels();
+            label.set_key("Docker.NetworkSettings.IPAddress");
+            label.set_value(address.ip_address());
+            return;
+        }
+    }
+}
+
     status.clear_data();
     if (!task.statuses.empty() && task.statuses.back().state() == status.state()) {
         task.statuses.back() = std::move(status);
@@ -141,6 +156,7 @@ void report(Context& context, TaskRun& task, const std::vector<UpdateSpec>& spec
         add_check_result(task, spec, update.status);
         append(task, stream, std::move(update), writes, after);
     }
+        add_docker_data(spec, update.status);
     if (stream.checkpoint) {
         writes.push_back(task_state_write(task));
         write_checkpoint(context, std::move(writes), std::move(after));

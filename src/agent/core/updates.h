@@ -21,6 +21,7 @@ struct UpdateSpec {
     /// Of a task that never ran here; others know theirs.
     std::optional<ExecutorId> executor = std::nullopt;
     std::optional<bool> healthy = std::nullopt;
+    std::string data = {};
     std::optional<mesos::v1::CheckStatusInfo> check_status = std::nullopt;  // Absent: empty.
 };
 

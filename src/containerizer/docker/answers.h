@@ -32,6 +32,7 @@ struct Inspected {
     std::string finished_at;  // RFC 3339; year 1 when it has not.
     std::map<std::string, std::string> labels;
     std::vector<Address> addresses;
+    std::string json;         // The whole answer.
     std::string stop_signal;  // That the image wants in place of SIGTERM; empty: none.
 
     /// It was started and runs no more, or could not be started and will not be.

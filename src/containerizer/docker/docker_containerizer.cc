@@ -32,6 +32,12 @@ mesos::v1::ContainerStatus status_of(const Inspected& inspected) {
     return status;
 }
 
+std::string data_of(const Inspected& inspected) {
+    constexpr std::size_t bytes_max = std::size_t{256} << 10;
+    if (inspected.json.empty() || inspected.json.size() > bytes_max) return {};
+    return "[" + inspected.json + "]";
+}
+
 Exited exit_of(const Inspected& inspected, std::optional<double> mem_mb) {
     Exited exited;
     exited.status = W_EXITCODE(inspected.exit_code & 0xff, 0);
@@ -79,6 +85,7 @@ DockerContainerizer::~DockerContainerizer() {
     work_.reset();
     io_.stop();
     thread_.join();
+    end_sessions();
     for (const auto& [id, container] : containers_) container->cancelled = true;
     blocking_.stop();
     blocking_.join();
@@ -184,6 +191,7 @@ void DockerContainerizer::signal(const ContainerId& container, int signal) {
 
 void DockerContainerizer::destroy(const ContainerId& id) {
     post([this, id] {
+        if (signal_session_here(id, SIGKILL)) return;
         const Shared container = find(id);
         if (!container) return;
         if (options_.docker.stop_timeout > 0s && container->phase == Phase::running)

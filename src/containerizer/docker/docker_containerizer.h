@@ -48,6 +48,7 @@ public:
     void probe(const ContainerId& container, ProbeSpec spec, OnProbed done) override;
     void cancel_probes(const ContainerId& container) override;
     Result<mesos::v1::ResourceStatistics> usage(const ContainerId& container) override;
+    void open_session(SessionSpec spec, OnSession opened, OnExited exited) override;
     std::vector<std::string> warnings() const override;
     Stats stats() const override;
     std::vector<double> docker_pulls_ms() const override;
@@ -87,6 +88,16 @@ private:
         std::unique_ptr<LogFiles> logs;
     };
     using Shared = std::shared_ptr<Container>;
+    /// A command within a container that somebody talks to. Of the docker thread.
+    struct Session {
+        Shared container;
+        std::string exec;      // The Engine's id of it; empty: not made yet.
+        std::int64_t pid = 0;  // As the host sees it; 0: not known.
+        std::vector<int> signals_waiting;
+        StopPtr over = std::make_shared<Stop>();  // It ended, was killed, or its container is gone.
+        bool ended = false;
+    };
+    using SharedSession = std::shared_ptr<Session>;
     using Launched = std::expected<void, LaunchError>;
 
     explicit DockerContainerizer(Options options);
@@ -142,6 +153,18 @@ private:
     asio::awaitable<Result<void>> update_here(ContainerId id, ContainerResources resources,
                                               std::uint64_t sequence);
 
+    // Sessions (docker_session.cc).
+    asio::awaitable<void> run_session(SharedSession session, SessionSpec spec, OnSession opened,
+                                      OnExited exited);
+    asio::awaitable<Result<std::shared_ptr<Upgraded>>> begin_session(SharedSession session,
+                                                                     const SessionSpec& spec);
+    asio::awaitable<void> resize_session(SharedSession session, std::uint16_t rows,
+                                         std::uint16_t columns);
+    asio::awaitable<std::optional<std::int32_t>> await_session(SharedSession session);
+    asio::awaitable<void> signal_session(SharedSession session, int signal);
+    bool signal_session_here(const ContainerId& id, int signal);
+    void end_sessions();
+
     Shared find(const ContainerId& id) const;
 
     asio::io_context io_{1};  // First: the last to go, and what is suspended on it with it.
@@ -149,6 +172,7 @@ private:
     Engine engine_;
     const StopPtr stop_ = std::make_shared<Stop>();
     std::map<ContainerId, Shared> containers_;
+    std::map<ContainerId, SharedSession> sessions_;
     std::set<ContainerId> kept_;      // Ended, not forgotten.
     std::deque<ContainerId> ended_;   // The same and forgotten ones, oldest first.
     std::set<std::string> removing_;  // Ids and names that remove_surely() sees to.
@@ -170,6 +194,10 @@ private:
 
 /// What TaskStatus.container_status tells of it.
 mesos::v1::ContainerStatus status_of(const Inspected& inspected);
+
+/// What TaskStatus.data tells of it: the Engine's words, in an array as `docker inspect` prints
+/// them. Empty when they are too many.
+std::string data_of(const Inspected& inspected);
 
 /// How it ended. `mem_mb`: its limit, for the text.
 Exited exit_of(const Inspected& inspected, std::optional<double> mem_mb);

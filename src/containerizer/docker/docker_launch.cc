@@ -216,7 +216,7 @@ void DockerContainerizer::begin_running(const Shared& container, const Inspected
     container->phase = Phase::running;
     container->stop_signal = inspected.stop_signal;
     set_pid(container, inspected.pid);
-    Started started{inspected.pid, status_of(inspected)};
+    Started started{inspected.pid, status_of(inspected), data_of(inspected)};
     std::exchange(container->started, nullptr)(std::move(started));
     spawn(follow(container));
     for (const int signal : std::exchange(container->signals_waiting, {}))

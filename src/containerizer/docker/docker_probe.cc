@@ -1,58 +1,22 @@
 // Commands of checks, by the Engine's exec; and other limits for what runs.
 
-#include <signal.h>
 #include <sys/wait.h>
 
 #include <chrono>
 #include <future>
-#include <sstream>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
-#include "containerizer/cgroups/files.h"
 #include "containerizer/docker/docker_containerizer.h"
-#include "wire/json_writer.h"
+#include "containerizer/docker/exec.h"
 
 namespace tepui::containerizer::docker {
 namespace {
 
 constexpr Duration k_poll = 20ms;
 constexpr Duration k_update_timeout = 10s;
-constexpr int k_tree_depth_max = 64;
-
-/// The body of containers/ID/exec.
-std::string exec_body(const mesos::v1::CommandInfo& command) {
-    std::string out;
-    wire::JsonWriter json(out);
-    json.begin_object().key("AttachStdout").value(true).key("AttachStderr").value(true);
-    json.key("Cmd").begin_array();
-    if (command.shell()) {
-        json.value("/bin/sh").value("-c").value(command.value());
-    } else {
-        json.value(command.value());
-        for (int i = 1; i < command.arguments_size(); ++i) json.value(command.arguments(i));
-    }
-    json.end_array().key("Env").begin_array();
-    for (const auto& variable : command.environment().variables())
-        json.value(variable.name() + "=" + variable.value());
-    json.end_array().end_object();
-    return out;
-}
-
-/// The process and what it started, children first. `container`: the Engine's id, which its cgroup
-/// is named after; a process of another is left alone.
-void kill_tree(std::int64_t pid, const std::string& container, int depth = 0) {
-    if (pid <= 1 || depth > k_tree_depth_max) return;
-    const std::string cgroup = cgroups::read_file(fmt::format("/proc/{}/cgroup", pid));
-    if (cgroup.find(container) == std::string::npos) return;
-    ::kill(static_cast<pid_t>(pid), SIGSTOP);  // So that it starts no more.
-    std::istringstream children(
-        cgroups::read_file(fmt::format("/proc/{}/task/{}/children", pid, pid)));
-    for (std::int64_t child = 0; children >> child;) kill_tree(child, container, depth + 1);
-    ::kill(static_cast<pid_t>(pid), SIGKILL);
-}
 
 }  // namespace
 
@@ -98,7 +62,7 @@ asio::awaitable<Result<std::int32_t>> DockerContainerizer::try_probe(Shared cont
         if (!error) hurry->request();
     });
     const Result<std::string> exec =
-        co_await engine_.exec_create(container->engine_id, exec_body(spec.command), hurry);
+        co_await engine_.exec_create(container->engine_id, exec_body(spec.command, {}), hurry);
     Result<void> ran;
     Result<ExecInspected> now = ExecInspected{};
     if (exec) ran = co_await engine_.exec_start(*exec, spec.timeout, hurry);

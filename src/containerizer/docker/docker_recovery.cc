@@ -119,6 +119,7 @@ Found DockerContainerizer::recognise(const Shared& container, const Result<Inspe
     if (inspected->running) set_pid(container, inspected->pid);
     found.pid = inspected->pid;
     found.status = status_of(*inspected);
+    found.data = data_of(*inspected);
     return found;
 }
 

@@ -94,6 +94,8 @@ TEST_F(DockerTest, ATaskFromItsStartToItsEnd) {
     ASSERT_TRUE(started) << started.error().error.text;
     EXPECT_EQ(started->pid, 4242);
     EXPECT_EQ(started->status.network_infos(0).ip_addresses(0).ip_address(), "172.17.0.9");
+    EXPECT_THAT(started->data, testing::StartsWith(R"([{"Id":"abc","State":{"Status":"running")"));
+    EXPECT_THAT(started->data, testing::EndsWith("}]"));
     EXPECT_TRUE(containerizer_->knows(spec_.container));
     engine_.end(3);
     const Exited end = get(task.exited);

@@ -142,6 +142,7 @@ void DockerContainerizer::keep_end(const ContainerId& container) {
 }
 
 void DockerContainerizer::signal_here(const ContainerId& id, int signal) {
+    if (signal_session_here(id, signal)) return;
     const Shared container = find(id);
     if (!container) return;
     if (container->phase == Phase::launching) {

@@ -174,7 +174,9 @@ asio::awaitable<Result<Inspected>> Engine::inspect(std::string id, StopPtr stop)
     const Result<Answer> answer = co_await send("GET", path, {}, std::move(stop));
     const Result<void> done = to_done(answer);
     if (!done) co_return std::unexpected(done.error());
-    co_return parse_inspect(answer->body);
+    Result<Inspected> inspected = parse_inspect(answer->body);
+    if (inspected) inspected->json = answer->body;
+    co_return inspected;
 }
 
 asio::awaitable<Result<std::vector<Listed>>> Engine::list(std::string label, std::string value,
@@ -269,6 +271,32 @@ asio::awaitable<Result<void>> Engine::exec_start(std::string exec, Duration time
     const Sink nowhere = [](std::string_view) -> Result<void> { return {}; };
     const Result<Answer> answer =
         co_await send(std::move(request), patience, nowhere, std::move(stop));
+    co_return to_done(answer);
+}
+
+asio::awaitable<Result<std::shared_ptr<Upgraded>>> Engine::exec_attach(std::string exec,
+                                                                       bool terminal,
+                                                                       StopPtr stop) {
+    const Result<void> agreed = co_await agree(stop);
+    if (!agreed) co_return std::unexpected(agreed.error());
+    Request request{"POST", version_ + "/exec/" + url_encode(exec) + "/start",
+                    fmt::format(R"({{"Detach":false,"Tty":{}}})", terminal)};
+    const Result<Transport::UpgradeAnswer> given =
+        co_await transport_.upgrade(std::move(request), call_timeout_, std::move(stop));
+    if (!given) {
+        if (given.error().code != Errc::cancelled) version_.clear();
+        const auto context = fmt::format("the Docker Engine at {}", transport_.socket_path());
+        co_return fail_with(context, given.error());
+    }
+    if (!given->stream) co_return std::unexpected(refusal(given->answer));
+    co_return given->stream;
+}
+
+asio::awaitable<Result<void>> Engine::exec_resize(std::string exec, std::uint16_t rows,
+                                                  std::uint16_t columns, StopPtr stop) {
+    const std::string path =
+        fmt::format("/exec/{}/resize?h={}&w={}", url_encode(exec), rows, columns);
+    const Result<Answer> answer = co_await send("POST", path, {}, std::move(stop));
     co_return to_done(answer);
 }
 

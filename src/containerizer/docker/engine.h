@@ -62,6 +62,12 @@ public:
                                                      StopPtr stop);
     /// Runs until the command closed its output.
     asio::awaitable<Result<void>> exec_start(std::string exec, Duration timeout, StopPtr stop);
+    /// Starts the command and gives the stream of its stdio: with a terminal as it is, else what it
+    /// writes in frames (FrameCutter without times).
+    asio::awaitable<Result<std::shared_ptr<Upgraded>>> exec_attach(std::string exec, bool terminal,
+                                                                   StopPtr stop);
+    asio::awaitable<Result<void>> exec_resize(std::string exec, std::uint16_t rows,
+                                              std::uint16_t columns, StopPtr stop);
     asio::awaitable<Result<ExecInspected>> exec_inspect(std::string exec, StopPtr stop);
 
 private:

@@ -170,6 +170,12 @@ std::string FakeEngine::usual(const Call& call, int connection) {
     if (has("/images/")) return answer(200, "{}");
     if (has("/logs")) return stream_logs(connection), "";
     if (has("/events")) return stream_events(connection), "";
+    if (has("/exec/")) {
+        const bool terminal = call.body.find("\"Tty\":true") != std::string::npos;
+        if (has("/start")) return stream_exec(connection, terminal), "";
+        return answer(200, R"({"Running":false,"ExitCode":7,"Pid":0})");
+    }
+    if (has("/exec")) return answer(201, R"({"Id":"ex"})");
     std::unique_lock lock(mutex_);
     if (has("/containers/create")) {
         const std::size_t labels = call.body.find("\"Labels\":");
@@ -220,6 +226,25 @@ void FakeEngine::stream_logs(int connection) {
     send_all(connection, chunk(frame.substr(5)));
     wait([this] { return status_ != "running"; });
     send_all(connection, "0\r\n\r\n");
+}
+
+void FakeEngine::stream_exec(int connection, bool terminal) {
+    const auto frame = [&](char stream, const std::string& bytes) {
+        if (terminal) return bytes;
+        return std::string{stream, 0, 0, 0, 0, 0, 0, static_cast<char>(bytes.size())} + bytes;
+    };
+    // With the head, as an Engine that is quick may.
+    send_all(connection, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n" +
+                             frame(1, "ready\n"));
+    char buffer[100];
+    for (;;) {
+        const ssize_t got = ::recv(connection, buffer, sizeof buffer, 0);
+        if (got <= 0) break;
+        const std::string bytes(buffer, static_cast<std::size_t>(got));
+        if (terminal && bytes == "q") break;
+        send_all(connection, frame(1, bytes));
+    }
+    send_all(connection, frame(2, "bye\n"));
 }
 
 void FakeEngine::stream_events(int connection) {

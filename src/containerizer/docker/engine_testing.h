@@ -12,7 +12,9 @@
 namespace tepui::containerizer::docker {
 
 /// A Docker Engine for tests: answers on a unix socket, a thread for each connection. It has one
-/// container after another; tests say how calls go wrong.
+/// container after another; tests say how calls go wrong. A command in it says what it is told, in a
+/// terminal until a "q" comes, else until the end of its input, and then "bye" on stderr; it ends
+/// with status 7.
 class FakeEngine {
 public:
     struct Call {
@@ -49,6 +51,7 @@ private:
     std::string inspect() const;
     void stream_logs(int connection);
     void stream_events(int connection);
+    void stream_exec(int connection, bool terminal);
     template <typename Condition>
     void wait(Condition&& condition);
 

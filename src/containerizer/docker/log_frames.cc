@@ -33,6 +33,11 @@ Result<void> FrameCutter::feed(std::string_view bytes,
         if (rest.size() < k_head_bytes + length) break;
         const std::string_view frame = rest.substr(k_head_bytes, length);
         if (rest[0] == 3) return fail(Errc::io, "the Docker Engine's logs: {}", frame);
+        if (!timed_) {
+            told({rest[0] == 2, {}, frame});
+            begin += k_head_bytes + length;
+            continue;
+        }
         const std::size_t space = frame.find(' ');
         if (space == std::string_view::npos)
             return fail(Errc::io, "a line of the Docker Engine's logs has no time");

@@ -22,10 +22,15 @@ class FrameCutter {
 public:
     static constexpr std::size_t frame_bytes_max = std::size_t{4} << 20;
 
+    /// `timed`: each frame begins with its time, as in logs; else frames have none.
+    explicit FrameCutter(bool timed) : timed_(timed) {}
+    FrameCutter() = default;
+
     /// Tells each frame that is whole now. Fails with io on bytes that are no frames.
     Result<void> feed(std::string_view bytes, const std::function<void(const LogFrame&)>& told);
 
 private:
+    bool timed_ = true;
     std::string pending_;
 };
 

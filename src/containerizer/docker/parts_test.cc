@@ -5,6 +5,7 @@
 
 #include "containerizer/docker/create_plan.h"
 #include "containerizer/docker/engine.h"
+#include "containerizer/docker/exec.h"
 #include "containerizer/docker/log_frames.h"
 #include "containerizer/docker/registry_auth.h"
 #include "containerizer/docker/response_reader.h"
@@ -396,6 +397,41 @@ TEST(LogFrames, HoweverTheyAreCut) {
     EXPECT_EQ(since_text("2026-11-23T02:28:59.490822276Z", 0), "1795400939.490822276");
     EXPECT_EQ(since_text("2026-11-23T02:28:59.490822276Z", 10), "1795400929.490822276");
     EXPECT_EQ(since_text("nonsense", 0), "0");
+}
+
+TEST(LogFrames, FramesOfACommandHaveNoTimes) {
+    const std::string bytes = std::string{1, 0, 0, 0, 0, 0, 0, 3} + "one" +
+                              std::string{2, 0, 0, 0, 0, 0, 0, 9} + "two words";
+    for (std::size_t cut = 1; cut <= bytes.size(); ++cut) {
+        FrameCutter cutter(false);
+        std::string got;
+        for (std::size_t at = 0; at < bytes.size(); at += cut)
+            ASSERT_TRUE(
+                cutter.feed(std::string_view(bytes).substr(at, cut), [&](const LogFrame& frame) {
+                    got += frame.is_stderr ? "E" : "O";
+                    got += frame.bytes;
+                }));
+        EXPECT_EQ(got, "OoneEtwo words");
+    }
+}
+
+TEST(Exec, SaysWhatIsWished) {
+    mesos::v1::CommandInfo command;
+    command.set_value("echo $A");
+    auto* variable = command.mutable_environment()->add_variables();
+    variable->set_name("A");
+    variable->set_value("b \"c\"");
+    EXPECT_EQ(exec_body(command, {}),
+              R"({"AttachStdout":true,"AttachStderr":true,"Cmd":["/bin/sh","-c","echo $A"],)"
+              R"("Env":["A=b \"c\""]})");
+    command.Clear();
+    command.set_shell(false);
+    command.set_value("ls");
+    command.add_arguments("list");
+    command.add_arguments("-l");
+    EXPECT_EQ(exec_body(command, {true, true, "app"}),
+              R"({"AttachStdout":true,"AttachStderr":true,"AttachStdin":true,"Tty":true,)"
+              R"("User":"app","Cmd":["ls","-l"],"Env":[]})");
 }
 
 TEST(Usage, FindsTheCgroupOfAController) {

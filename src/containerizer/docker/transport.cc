@@ -1,6 +1,7 @@
 #include "containerizer/docker/transport.h"
 
 #include <array>
+#include <charconv>
 #include <chrono>
 
 #include <boost/asio/as_tuple.hpp>
@@ -82,8 +83,10 @@ private:
 };
 
 std::string head_of(const Request& request) {
-    std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n",
-                                   request.method, request.path);
+    std::string text =
+        fmt::format("{} {} HTTP/1.1\r\nHost: docker\r\n{}", request.method, request.path,
+                    request.upgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n"
+                                    : "Connection: close\r\n");
     for (const auto& [name, value] : request.headers)
         text += fmt::format("{}: {}\r\n", name, value);
     if (!request.body.empty()) text += "Content-Type: application/json\r\n";
@@ -131,6 +134,49 @@ asio::awaitable<Result<Answer>> read_answer(std::shared_ptr<Connection> connecti
     co_return answer;
 }
 
+/// Connects and sends; on failure the connection has ended.
+asio::awaitable<Result<void>> send_request(std::shared_ptr<Connection> connection,
+                                           std::string socket_path, std::string text) {
+    const asio::local::stream_protocol::endpoint endpoint(socket_path);
+    auto [refused] = co_await connection->socket.async_connect(endpoint, use_tuple);
+    if (refused) {
+        const Error error = connection->error("connecting", refused);
+        connection->end();
+        if (error.code != Errc::io) co_return std::unexpected(error);
+        co_return fail(Errc::unavailable, "{}", refused.message());
+    }
+    const auto bytes = asio::buffer(text);
+    auto [unsent, count] = co_await asio::async_write(connection->socket, bytes, use_tuple);
+    // One who answers before it has read all may close: its answer is still there to be read.
+    const bool broken = unsent && unsent != asio::error::broken_pipe;
+    if (!broken) co_return Result<void>{};
+    const Error error = connection->error("writing", unsent);
+    connection->end();
+    co_return std::unexpected(error);
+}
+
+/// Reads until the head of the answer is whole. What came of the rest is in `left`.
+asio::awaitable<Result<int>> read_head(std::shared_ptr<Connection> connection, std::string& left) {
+    std::array<char, 4096> buffer;
+    std::size_t end = std::string::npos;
+    while ((end = left.find("\r\n\r\n")) == std::string::npos) {
+        if (left.size() > ResponseReader::head_bytes_max)
+            co_return fail(Errc::too_large, "the head of the answer has no end");
+        const auto room = asio::buffer(buffer);
+        auto [error, count] = co_await connection->socket.async_read_some(room, use_tuple);
+        if (error) co_return std::unexpected(connection->error("reading", error));
+        left.append(buffer.data(), count);
+    }
+    const std::size_t space = left.find(' ');
+    int status = 0;
+    if (left.starts_with("HTTP/1.") && space != std::string::npos)
+        std::from_chars(left.data() + space + 1, left.data() + end, status);
+    if (status < 100 || status > 599) co_return fail(Errc::io, "the answer is no HTTP");
+    const bool stream = status == 101 || status == 200;
+    if (stream) left.erase(0, end + 4);
+    co_return status;
+}
+
 }  // namespace
 
 void Stop::request() {
@@ -145,6 +191,47 @@ void Stop::on_request(std::weak_ptr<void> alive, std::function<void()> end) {
     ends_.emplace_back(std::move(alive), std::move(end));
 }
 
+asio::awaitable<Result<Transport::UpgradeAnswer>> Transport::upgrade(Request request,
+                                                                     Duration timeout,
+                                                                     StopPtr stop) {
+    if (stop && stop->requested()) co_return fail(Errc::cancelled, "it was cancelled");
+    request.upgrade = true;
+    const auto connection = std::make_shared<Connection>(io_, stop);
+    connection->watch_stop();
+    connection->allow(timeout);
+    const Result<void> sent = co_await send_request(connection, socket_path_, head_of(request));
+    if (!sent) co_return std::unexpected(sent.error());
+    std::string left;
+    const Result<int> status = co_await read_head(connection, left);
+    UpgradeAnswer given;
+    if (!status) {
+        connection->end();
+        co_return std::unexpected(status.error());
+    }
+    given.answer.status = *status;
+    if (*status == 101 || *status == 200) {
+        given.stream = std::make_shared<Upgraded>(
+            Upgraded{std::move(connection->socket), std::move(left)});
+        connection->end();
+        co_return given;
+    }
+    // A refusal, with its reason in the body.
+    ResponseReader reader;
+    Result<void> fed = reader.feed(left);
+    std::array<char, 4096> buffer;
+    while (fed && !reader.done()) {
+        const auto room = asio::buffer(buffer);
+        auto [error, count] = co_await connection->socket.async_read_some(room, use_tuple);
+        if (error) break;
+        fed = reader.feed(std::string_view(buffer.data(), count));
+        if (fed && given.answer.body.size() < ResponseReader::head_bytes_max)
+            given.answer.body += reader.take_body();
+    }
+    given.answer.body += reader.take_body();
+    connection->end();
+    co_return given;
+}
+
 asio::awaitable<Result<Answer>> Transport::exchange(Request request, Patience patience, Sink sink,
                                                     StopPtr stop) {
     if (stop && stop->requested()) co_return fail(Errc::cancelled, "it was cancelled");
@@ -152,24 +239,8 @@ asio::awaitable<Result<Answer>> Transport::exchange(Request request, Patience pa
     connection->watch_stop();
     connection->set_total(patience.total);
     connection->allow(patience.head);
-    const asio::local::stream_protocol::endpoint endpoint(socket_path_);
-    auto [refused] = co_await connection->socket.async_connect(endpoint, use_tuple);
-    if (refused) {
-        const Error error = connection->error("connecting", refused);
-        connection->end();
-        if (error.code != Errc::io) co_return std::unexpected(error);
-        co_return fail(Errc::unavailable, "{}", refused.message());
-    }
-    const std::string text = head_of(request);
-    const auto bytes = asio::buffer(text);
-    auto [unsent, count] = co_await asio::async_write(connection->socket, bytes, use_tuple);
-    // One who answers before it has read all may close: its answer is still there to be read.
-    const bool broken = unsent && unsent != asio::error::broken_pipe;
-    if (broken) {
-        const Error error = connection->error("writing", unsent);
-        connection->end();
-        co_return std::unexpected(error);
-    }
+    const Result<void> sent = co_await send_request(connection, socket_path_, head_of(request));
+    if (!sent) co_return std::unexpected(sent.error());
     Result<Answer> answer = co_await read_answer(connection, patience, sink);
     connection->end();
     co_return answer;

@@ -9,6 +9,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -22,6 +23,7 @@ struct Request {
     std::string path;  // With its query, encoded.
     std::string body = {};
     std::vector<std::pair<std::string, std::string>> headers = {};
+    bool upgrade = false;  // To a stream of bytes.
 };
 
 struct Answer {
@@ -29,6 +31,12 @@ struct Answer {
     std::string api_version;  // The header Api-Version; empty: it had none.
     std::string body;         // What no sink took.
     bool ok() const { return status >= 200 && status < 300; }
+};
+
+/// A connection that became a stream of bytes in both directions.
+struct Upgraded {
+    asio::local::stream_protocol::socket socket;
+    std::string first;  // What came of it with the head of the answer.
 };
 
 /// Takes parts of a body as they come; an error ends the exchange with it.
@@ -71,6 +79,15 @@ public:
     /// `request` and `sink` live until the end.
     asio::awaitable<Result<Answer>> exchange(Request request, Patience patience, Sink sink,
                                              StopPtr stop);
+
+    /// Sends `request` and gives the connection away once the head of a success is here, within
+    /// `timeout`; `stop` ends it until then. Another answer comes with its body and without a
+    /// stream. Errors as of exchange().
+    struct UpgradeAnswer {
+        Answer answer;
+        std::shared_ptr<Upgraded> stream;
+    };
+    asio::awaitable<Result<UpgradeAnswer>> upgrade(Request request, Duration timeout, StopPtr stop);
 
     const std::string& socket_path() const { return socket_path_; }
 
