@@ -169,6 +169,10 @@ Result<void> ComposingContainerizer::prune_images(const std::vector<std::string>
     return own_ ? own_->prune_images(excluded) : Containerizer::prune_images(excluded);
 }
 
+Result<std::string> ComposingContainerizer::pull_image(const std::string& name) {
+    return own_ ? own_->pull_image(name) : Containerizer::pull_image(name);
+}
+
 ImageReport ComposingContainerizer::images() const { return own_ ? own_->images() : ImageReport{}; }
 
 ImageStats ComposingContainerizer::image_stats() const {

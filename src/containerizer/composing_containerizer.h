@@ -36,6 +36,7 @@ public:
     void open_session(SessionSpec spec, OnSession opened, OnExited exited) override;
     Result<Descriptor> attach(const ContainerId& container) override;
     Result<void> prune_images(const std::vector<std::string>& excluded) override;
+    Result<std::string> pull_image(const std::string& name) override;
     ImageReport images() const override;
     ImageStats image_stats() const override;
     void log_to(std::function<void(const std::string&)> log) override;

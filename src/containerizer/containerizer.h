@@ -229,6 +229,14 @@ public:
     /// it, until the containerizer is destroyed.
     virtual void log_to(std::function<void(const std::string&)> log) { (void)log; }
     /// Milliseconds that the newest pulls of images by the Docker Engine took; any thread.
+    /// Begins to pull an image, whether it is here or not: its registry tells what it is now. How
+    /// far it is, and why it failed, images() says. Returns its canonical name.
+    virtual Result<std::string> pull_image(const std::string& name) {
+        return fail(Errc::unsupported,
+                    "cannot pull '{}': this agent has no images; start it with "
+                    "--image_providers=docker",
+                    name);
+    }
     virtual std::vector<double> docker_pulls_ms() const { return {}; }
 };
 

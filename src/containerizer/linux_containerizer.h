@@ -53,6 +53,7 @@ public:
     std::vector<std::string> warnings() const override;
     Stats stats() const override;
     Result<void> prune_images(const std::vector<std::string>& excluded) override;
+    Result<std::string> pull_image(const std::string& name) override;
     ImageReport images() const override;
     ImageStats image_stats() const override;
     void log_to(std::function<void(const std::string&)> log) override;

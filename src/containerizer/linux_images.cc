@@ -24,6 +24,10 @@ Result<void> LinuxContainerizer::prune_images(const std::vector<std::string>& ex
     return images_ ? images_->prune(excluded) : Containerizer::prune_images(excluded);
 }
 
+Result<std::string> LinuxContainerizer::pull_image(const std::string& name) {
+    return images_ ? images_->prefetch(name) : Containerizer::pull_image(name);
+}
+
 ImageReport LinuxContainerizer::images() const { return images_ ? images_->list() : ImageReport{}; }
 
 ImageStats LinuxContainerizer::image_stats() const {

@@ -14,11 +14,17 @@ std::string report_json(const containerizer::ImageReport& report) {
     json.begin_object().key("bytes").value(report.bytes).key("images").begin_array();
     for (const containerizer::ImageSummary& image : report.images) {
         json.begin_object().key("name").value(image.name);
-        json.key("state").value(image.pulling ? "PULLING" : "STORED");
+        const bool failed = !image.error.empty();
+        json.key("state").value(failed ? "FAILED" : image.pulling ? "PULLING" : "STORED");
+        if (failed) json.key("error").value(image.error);
         if (!image.digest.empty()) json.key("digest").value(image.digest);
         json.key("layers").value(image.layers).key("layers_ready").value(image.layers_ready);
+        json.key("layers_shared").value(image.layers_shared);
         json.key("bytes").value(image.bytes).key("bytes_done").value(image.bytes_done);
-        if (!image.pulling) json.key("pulled_at").value(image.pulled_at);
+        if (!image.pulling && !failed) {
+            json.key("pulled_at").value(image.pulled_at);
+            json.key("used_at").value(image.used_at);
+        }
         json.key("used_by").begin_array();
         for (const std::string& container : image.used_by) json.value(container);
         json.end_array().end_object();
@@ -35,6 +41,26 @@ asio::awaitable<http::Response> serve_images(std::shared_ptr<Backend> backend,
     auto body = co_await daemon::on_worker(backend->workers(), std::move(work));
     if (!body) co_return http::Response::error(body.error());
     co_return daemon::json_response(request, std::move(*body));
+}
+
+/// Answers when it has begun: pulls may take long. What became of it, /images tells.
+asio::awaitable<http::Response> serve_pull(std::shared_ptr<Backend> backend,
+                                           http::Request request) {
+    const auto name = request.query_value("name");
+    if (!name || name->empty())
+        co_return http::Response::error(
+            {Errc::invalid_argument, "/images/pull: name the image (?name=registry/app:1)"});
+    std::function<Result<std::string>()> work = [backend, name = std::string(*name)]() -> Result<std::string> {
+        const std::string known_as = TEPUI_TRY(backend->containerizer().pull_image(name));
+        std::string out;
+        wire::JsonWriter(out).begin_object().key("name").value(known_as).end_object();
+        return out;
+    };
+    auto body = co_await daemon::on_worker(backend->workers(), std::move(work));
+    if (!body) co_return http::Response::error(body.error());
+    auto response = daemon::json_response(request, std::move(*body));
+    response.status = 202;
+    co_return response;
 }
 
 }  // namespace
@@ -59,6 +85,9 @@ asio::awaitable<Result<void>> prune_images(std::shared_ptr<Backend> backend,
 void add_image_route(http::Router& router, std::shared_ptr<Backend> backend) {
     router.add("/images", {"GET", "POST"}, [backend](http::Request request) {
         return serve_images(backend, std::move(request));
+    });
+    router.add("/images/pull", {"POST"}, [backend](http::Request request) {
+        return serve_pull(backend, std::move(request));
     });
 }
 

@@ -1,6 +1,6 @@
 #include <fmt/core.h>
 
-#include "cli/client/find_task.h"
+#include "cli/client/agent_round.h"
 #include "cli/flags/checks.h"
 #include "cli/verbs/common.h"
 #include "cli/verbs/verbs.h"
@@ -12,60 +12,16 @@ namespace {
 
 using Call = mesos::v1::master::Call;
 
-/// Asks all agents for what their containers use, some at once.
-class UsageRound {
-public:
-    UsageRound(http::Client& client, const mesos::v1::master::Response& agents) : client_(client) {
-        for (const auto& agent : agents.get_agents().agents()) {
-            const std::string& id = agent.agent_info().id().value();
-            const auto address = agent_address(agents, id);
-            if (address && agent.active()) waiting_.emplace_back(id, *address);
-        }
-    }
-
-    asio::awaitable<std::map<std::string, AgentUsage>> run() {
-        constexpr std::size_t at_once = 16;
-        const auto executor = co_await asio::this_coro::executor;
-        done_ = std::make_unique<asio::steady_timer>(executor);
-        done_->expires_at(asio::steady_timer::time_point::max());
-        running_ = std::min(at_once, waiting_.size());
-        for (std::size_t i = running_; i > 0; --i) {
-            asio::co_spawn(executor, work(), asio::detached);
-        }
-        boost::system::error_code ignored;
-        while (running_ > 0) {
-            co_await done_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        }
-        co_return std::move(usage_);
-    }
-
-private:
-    asio::awaitable<void> work() {
-        while (!waiting_.empty()) {
-            const auto [id, address] = waiting_.back();
-            waiting_.pop_back();
-            AgentFiles agent(client_, address);
-            auto answer = co_await agent.get("/monitor/statistics");
-            // An agent that does not answer shows '?' for what it uses.
-            if (answer) usage_[id] = read_usage(*answer);
-        }
-        if (--running_ == 0) done_->cancel();
-    }
-
-    http::Client& client_;
-    std::vector<std::pair<std::string, std::string>> waiting_;
-    std::map<std::string, AgentUsage> usage_;
-    std::size_t running_ = 0;
-    std::unique_ptr<asio::steady_timer> done_;
-};
-
 asio::awaitable<Result<void>> look(http::Client& client, MasterApi& master, TopView& view) {
     TEPUI_CO_ASSIGN(view.agents, co_await master.call(Call::GET_AGENTS));
     TEPUI_CO_ASSIGN(view.frameworks, co_await master.call(Call::GET_FRAMEWORKS));
     TEPUI_CO_ASSIGN(view.tasks, co_await master.call(Call::GET_TASKS));
-    UsageRound round(client, view.agents);
-    view.before = std::move(view.now);
-    view.now = co_await round.run();
+    const auto answers = co_await ask_agents(client, view.agents, "/monitor/statistics");
+    view.before = std::exchange(view.now, {});
+    // An agent that does not answer shows '?' for what it uses.
+    for (const auto& [id, agent] : answers) {
+        if (agent.answer) view.now[id] = read_usage(*agent.answer);
+    }
     co_return Result<void>{};
 }
 

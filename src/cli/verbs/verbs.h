@@ -19,6 +19,7 @@ Verb events_verb();
 Verb wait_verb();
 Verb top_verb();
 Verb files_verb();
+Verb images_verb();
 Verb teardown_verb();
 Verb gone_verb();
 Verb role_verb();

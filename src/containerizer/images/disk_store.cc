@@ -13,6 +13,7 @@ namespace tepui::containerizer::images {
 namespace {
 
 constexpr std::size_t k_pullers = 4;
+constexpr std::size_t k_pulls_max = 64;  // That one more may be asked for ahead.
 constexpr std::chrono::milliseconds k_look_again{50};  // For a cancellation, which tells nobody.
 
 }  // namespace
@@ -114,11 +115,35 @@ Result<StoredImage> DiskStore::get(const ImageRequest& request, const std::atomi
         if (request.cached)
             if (std::optional<StoredImage> image = find(known_as, request)) {
                 if (!request.holder.empty()) pins_[request.holder].insert(image->digest);
+                if (!request.holder.empty()) use(image->digest);
                 return *std::move(image);
             }
         pull = join_pull(known_as + "\n" + request.config, name, known_as, request);
     }
     return await_pull(pull, request, cancelled, progress);
+}
+
+/// With mutex_ held: a container has it, or had it until now.
+void DiskStore::use(const std::string& digest) {
+    const auto found = images_.find(digest);
+    if (found == images_.end()) return;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    found->second.used_at = std::chrono::duration<double>(now).count();
+    shelf_.touch_image(digest);
+}
+
+Result<std::string> DiskStore::prefetch(const std::string& wanted) {
+    const ImageName name = TEPUI_TRY(parse_image_name(wanted, defaults_));
+    const std::string known_as = canonical(name);
+    ImageRequest request;
+    request.name = wanted;
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return fail(Errc::cancelled, "the agent ends");
+    if (pulls_.size() >= k_pulls_max)
+        return fail(Errc::unavailable, "{} images are being pulled already", pulls_.size());
+    join_pull(known_as + "\n", name, known_as, request)->ahead = true;
+    failures_.erase(known_as);
+    return known_as;
 }
 
 /// With mutex_ held.
@@ -174,7 +199,10 @@ Result<StoredImage> DiskStore::pin(const std::string& digest, const std::string&
 
 void DiskStore::unpin(const std::string& holder) {
     const std::lock_guard lock(mutex_);
-    pins_.erase(holder);
+    const auto held = pins_.find(holder);
+    if (held == pins_.end()) return;
+    for (const std::string& digest : held->second) use(digest);
+    pins_.erase(held);
 }
 
 void DiskStore::recovered() {
@@ -233,11 +261,18 @@ ImageReport DiskStore::list() {
     const std::lock_guard lock(mutex_);
     ImageReport report;
     for (const auto& [digest, layer] : layers_) report.bytes += layer.bytes;
+    std::map<std::string, std::size_t> owners;
+    for (const auto& [digest, image] : images_)
+        for (const std::string& layer : std::set(image.layers.begin(), image.layers.end()))
+            ++owners[layer];
     for (const auto& [digest, image] : images_) {
         ImageSummary summary;
         summary.digest = digest;
         summary.layers = image.layers.size();
         summary.pulled_at = image.pulled_at;
+        summary.used_at = image.used_at;
+        for (const std::string& layer : image.layers)
+            if (owners[layer] > 1) ++summary.layers_shared;
         for (const std::string& layer : image.layers)
             if (const auto found = layers_.find(layer); found != layers_.end()) {
                 ++summary.layers_ready;
@@ -263,6 +298,12 @@ ImageReport DiskStore::list() {
         summary.bytes = pull->bytes;
         summary.bytes_done = pull->bytes_done;
         summary.pulling = true;
+        report.images.push_back(std::move(summary));
+    }
+    for (const auto& [name, error] : failures_) {
+        ImageSummary summary;
+        summary.name = name;
+        summary.error = error;
         report.images.push_back(std::move(summary));
     }
     return report;

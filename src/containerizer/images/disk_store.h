@@ -24,6 +24,7 @@ public:
 
     Result<StoredImage> get(const ImageRequest& request, const std::atomic<bool>& cancelled,
                             const OnProgress& progress) override;
+    Result<std::string> prefetch(const std::string& name) override;
     Result<StoredImage> pin(const std::string& digest, const std::string& holder) override;
     void unpin(const std::string& holder) override;
     void recovered() override;
@@ -45,6 +46,7 @@ private:
         std::atomic<std::uint64_t> bytes_done = 0;
         // With mutex_ held:
         std::size_t waiting = 0;
+        bool ahead = false;  // Somebody asked for it without waiting: it counts as waiting too.
         std::multiset<std::string> holders;  // Of those who wait.
         std::set<std::string> leased;        // Layers that prune() leaves alone.
         std::optional<Result<StoredImage>> result;
@@ -60,6 +62,7 @@ private:
     DiskStore(ImageOptions options, Shelf shelf, DefaultRegistry defaults, RegistryLogins logins,
               Platform platform);
 
+    void use(const std::string& digest);
     std::optional<StoredImage> find(const std::string& name, const ImageRequest& request);
     std::optional<StoredImage> stored(const std::string& digest, const std::string& name);
     SharedPull join_pull(const std::string& key, const ImageName& name,
@@ -103,6 +106,7 @@ private:
     bool recovered_ = false;
     bool stopping_ = false;
     bool sync_wanted_ = false;
+    std::map<std::string, std::string> failures_;  // Of pulls ahead, by name; some.
     ImageStats stats_;
 
     std::mutex prune_mutex_;  // One at a time; taken before mutex_.

@@ -12,6 +12,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t k_durations_max = 1'000;
+constexpr std::size_t k_failures_max = 64;
 constexpr std::chrono::seconds k_between_lines{5};
 constexpr std::chrono::milliseconds k_look_again{50};
 
@@ -55,9 +56,14 @@ void DiskStore::run_pull(const SharedPull& pull) {
             if (stats_.pull_ms.size() > k_durations_max)
                 stats_.pull_ms.erase(stats_.pull_ms.begin());
             for (const std::string& holder : pull->holders) pins_[holder].insert(result->digest);
+            if (!pull->holders.empty()) use(result->digest);
             sync_wanted_ = true;
         } else {
             ++stats_.pulls_failed;
+            if (pull->ahead) {
+                if (failures_.size() >= k_failures_max) failures_.erase(failures_.begin());
+                failures_[pull->canonical] = result.error().text;
+            }
         }
         pull->result = std::move(result);
         if (const auto found = pulls_.find(pull->key);
@@ -205,10 +211,10 @@ Result<LayerRecord> DiskStore::fetch_layer(Pull& pull, ImageSource& source, cons
 }
 
 Result<StoredImage> DiskStore::keep_image(Pull& pull, const ResolvedImage& image) {
-    ImageRecord record{image.digest, image.config_json, {}, 0};
+    ImageRecord record{image.digest, image.config_json, {}, 0, 0};
     for (const LayerRef& layer : image.layers) record.layers.push_back(layer.blob.digest);
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    record.pulled_at = std::chrono::duration<double>(now).count();
+    record.pulled_at = record.used_at = std::chrono::duration<double>(now).count();
     const NameRecord name{pull.canonical, image.digest, !pull.config.empty()};
     // One at a time with prune(): the files and the maps agree.
     const std::lock_guard lock(mutex_);

@@ -93,6 +93,10 @@ public:
     /// attempts), cancelled.
     virtual Result<StoredImage> get(const ImageRequest& request, const std::atomic<bool>& cancelled,
                                     const OnProgress& progress) = 0;
+    /// Begins to pull an image ahead, asking its registry what the name means now; list() tells how
+    /// far it is and, until it is asked for again, why it failed. Returns its canonical name. Fails
+    /// with invalid_argument (the name) and unavailable (too many at once).
+    virtual Result<std::string> prefetch(const std::string& name) = 0;
     /// Holds the image for a container of an earlier agent, which knows its digest. Fails with
     /// not_found when the store has lost it.
     virtual Result<StoredImage> pin(const std::string& digest, const std::string& holder) = 0;

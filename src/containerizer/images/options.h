@@ -59,6 +59,9 @@ struct ImageSummary {
     std::vector<std::string> used_by;  // Names of containers.
     bool pulling = false;
     double pulled_at = 0;  // Seconds since the epoch; 0 while it is pulled.
+    double used_at = 0;    // When a container had it last; of one that none had: pulled_at.
+    std::uint64_t layers_shared = 0;  // Of `layers`, those that another image has too.
+    std::string error;  // Of a pull that was asked for ahead and failed; empty: it did not.
 };
 
 /// What the store holds.

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -95,7 +96,10 @@ void Shelf::load(std::map<std::string, LayerRecord>& layers,
             double pulled_at = 0;
             (void)parsed->root()["pulled_at"].get(pulled_at);
             record = {text_at(parsed->root(), "digest"), text_at(parsed->root(), "config"),
-                      texts_at(parsed->root(), "layers"), pulled_at};
+                      texts_at(parsed->root(), "layers"), pulled_at, 0};
+            struct stat stat{};
+            if (::stat((path_ + "/images/" + file).c_str(), &stat) == 0)
+                record.used_at = std::max(pulled_at, static_cast<double>(stat.st_mtim.tv_sec));
         }
         if (is_digest(record.digest) && digits_of(record.digest) == file)
             images[record.digest] = std::move(record);
@@ -199,6 +203,11 @@ Result<void> Shelf::write(const ImageRecord& record) const {
     writer.end_array().key("pulled_at").value(record.pulled_at);
     writer.key("config").value(record.config_json).end_object();
     return write_record(path_ + "/images/" + digits_of(record.digest), json);
+}
+
+void Shelf::touch_image(const std::string& digest) const {
+    const std::string path = path_ + "/images/" + digits_of(digest);
+    (void)::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
 }
 
 Result<void> Shelf::write(const NameRecord& record) const {

@@ -24,6 +24,7 @@ struct ImageRecord {
     std::string config_json;
     std::vector<std::string> layers;  // Digests, lowest first.
     double pulled_at = 0;             // Seconds since the epoch.
+    double used_at = 0;               // The same; the time of the record's file.
 };
 
 struct NameRecord {
@@ -62,6 +63,8 @@ public:
 
     Result<void> write(const ImageRecord& record) const;
     Result<void> write(const NameRecord& record) const;
+    /// It is used now.
+    void touch_image(const std::string& digest) const;
     void remove_image(const std::string& digest) const;
     void remove_name(const std::string& name) const;
 

@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
@@ -205,6 +207,59 @@ TEST_F(StoreTest, PruneRemovesWhatNobodyUses) {
     EXPECT_EQ(entries("tmp"), 0U);
     EXPECT_TRUE(fs::exists(used->layers[0] + "/bin/app"));
     EXPECT_FALSE(store_->prune({"No Name"}));
+}
+
+/// What list() says of `name` once it is pulled no more.
+ImageSummary await_end(ImageStore& store, const std::string& name) {
+    for (;; std::this_thread::yield()) {
+        const ImageReport report = store.list();
+        const auto pulling = [&](const ImageSummary& each) {
+            return each.name == name && each.pulling;
+        };
+        if (std::ranges::any_of(report.images, pulling)) continue;
+        const auto found = std::ranges::find(report.images, name, &ImageSummary::name);
+        return found == report.images.end() ? ImageSummary{} : *found;
+    }
+}
+
+TEST_F(StoreTest, PullsAheadAndTellsWhatCameOfIt) {
+    open();
+    ASSERT_EQ(store_->prefetch(name()), name());
+    const ImageSummary ahead = await_end(*store_, name());
+    EXPECT_EQ(ahead.digest, digest_of(registry_.manifests["v1"]));
+    EXPECT_EQ(ahead.error, "");
+    EXPECT_EQ(ahead.layers_shared, 0u);
+    EXPECT_THAT(ahead.used_by, IsEmpty());
+    // The registry is asked again, though the image is here.
+    const std::string moved = registry_.add("v1", {base_, TestTar().file("third", "3")});
+    ASSERT_TRUE(store_->prefetch(name()));
+    EXPECT_EQ(await_end(*store_, name()).digest, moved);
+    for (const ImageSummary& each : store_->list().images) EXPECT_EQ(each.layers_shared, 1u);
+
+    ASSERT_TRUE(store_->prefetch(name("none")));
+    EXPECT_THAT(await_end(*store_, name("none")).error, HasSubstr("cannot pull image"));
+    registry_.add("none", {base_});
+    ASSERT_TRUE(store_->prefetch(name("none")));
+    EXPECT_EQ(await_end(*store_, name("none")).error, "");
+    EXPECT_EQ(store_->prefetch("No Name").error().code, Errc::invalid_argument);
+    ASSERT_TRUE(store_->prune({}));
+    EXPECT_THAT(store_->list().images, IsEmpty());
+}
+
+TEST_F(StoreTest, KnowsOverARestartWhenAnImageWasUsedLast) {
+    open();
+    ASSERT_TRUE(get(name(), "c1"));
+    const double pulled = store_->list().images[0].pulled_at;
+    EXPECT_GE(store_->list().images[0].used_at, pulled);
+    const std::string record = fs::directory_iterator(options_.store_dir + "/images")->path();
+    const timespec later[2] = {{4'000'000'000, 0}, {4'000'000'000, 0}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, record.c_str(), later, 0), 0);
+    store_.reset();
+    open();
+    EXPECT_EQ(store_->list().images[0].used_at, 4e9);
+    ASSERT_TRUE(get(name(), "c2"));
+    EXPECT_LT(store_->list().images[0].used_at, 4e9);
+    EXPECT_EQ(store_->list().images[0].pulled_at, pulled);
 }
 
 TEST_F(StoreTest, NothingIsRemovedBeforeContainersAreFoundAgain) {
