@@ -149,6 +149,11 @@ void AgentOutlets::destroy(const ContainerId& container) {
     parts_.containerizer.destroy(container);
 }
 
+void AgentOutlets::forget(const ContainerId& container) {
+    // Files are removed, which the loop does not wait for.
+    parts_.pool.post([this, container] { parts_.containerizer.forget(container); });
+}
+
 void AgentOutlets::update(const UpdateContainer& update) {
     // Few writes to files of the kernel, but not on the thread of the loop. The order of the
     // updates of one container is kept by their sequence: the newest counts.

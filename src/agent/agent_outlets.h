@@ -46,6 +46,7 @@ public:
     void launch(const LaunchContainer& launch) override;
     void signal(const ContainerId& container, int signal) override;
     void destroy(const ContainerId& container) override;
+    void forget(const ContainerId& container) override;
     void launch_executor(const LaunchExecutor& launch) override;
     void launch_pod(const LaunchPod& launch) override;
     void update(const UpdateContainer& update) override;

@@ -204,12 +204,19 @@ TEST_F(AgentTest, LaunchFailuresReachTheMaster) {
     ASSERT_TRUE(failed);
     EXPECT_EQ(failed->message(), "Failed to launch container: the disk is full");
     auto task = echo_task("u");
-    task.mutable_container()->set_type(v1::ContainerInfo::MESOS);
-    task.mutable_container()->add_network_infos()->set_name("lan");
+    v1::CheckInfo& check = *task.mutable_check();
+    check.set_type(v1::CheckInfo::COMMAND);
+    check.mutable_command()->mutable_command()->set_value("true");
+    auto& variable =
+        *check.mutable_command()->mutable_command()->mutable_environment()->add_variables();
+    variable.set_name("TOKEN");
+    variable.set_type(v1::Environment::Variable::SECRET);
+    variable.mutable_secret()->set_type(v1::Secret::VALUE);
+    variable.mutable_secret()->mutable_value()->set_data("word");
     master.run_task(task);
     const auto refused = master.wait_for_state("u", v1::TASK_FAILED);
     ASSERT_TRUE(refused);
-    EXPECT_THAT(refused->message(), HasSubstr("not supported"));
+    EXPECT_THAT(refused->message(), HasSubstr("Variable 'TOKEN' of a check"));
 }
 
 TEST_F(AgentTest, EndsWhenTheMasterShutsItDown) {
@@ -390,6 +397,8 @@ TEST_F(AgentTest, RefusalsInTheirOrder) {
                 HasSubstr("PRUNE_IMAGES"));
     EXPECT_THAT(*call(R"({"type":"PRUNE_IMAGES"})").body, HasSubstr("--image_providers"));
     EXPECT_EQ(*fetch(agent->port(), "/images").body, R"({"bytes":0,"images":[]})");
+    // Neither a way to pull without a name, nor without images, nor by looking.
+    EXPECT_EQ(fetch(agent->port(), "/images/pull?name=app").status, 405u);
     const auto get = fetch(agent->port(), "/api/v1");
     EXPECT_EQ(get.status, 405U);
     EXPECT_EQ(get.headers.find("Allow"), "POST");

@@ -72,6 +72,7 @@ void CoreLoop::perform(Effect& effect) {
                    [this](LaunchContainer& x) { outlets_.launch(x); },
                    [this](SignalContainer& x) { outlets_.signal(x.container, x.signal); },
                    [this](DestroyContainer& x) { outlets_.destroy(x.container); },
+                   [this](ForgetContainer& x) { outlets_.forget(x.container); },
                    [this](LaunchExecutor& x) { outlets_.launch_executor(x); },
                    [this](LaunchPod& x) { outlets_.launch_pod(x); },
                    [this](UpdateContainer& x) { outlets_.update(x); },

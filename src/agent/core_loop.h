@@ -25,6 +25,7 @@ public:
     virtual void launch(const LaunchContainer& launch) = 0;
     virtual void signal(const ContainerId& container, int signal) = 0;
     virtual void destroy(const ContainerId& container) = 0;
+    virtual void forget(const ContainerId& container) = 0;
     virtual void launch_executor(const LaunchExecutor& launch) = 0;
     virtual void launch_pod(const LaunchPod& launch) = 0;
     virtual void update(const UpdateContainer& update) = 0;

@@ -24,6 +24,7 @@ namespace {
 constexpr std::size_t k_workers = 6;
 constexpr std::size_t k_fetchers = 16;
 constexpr std::size_t k_ends_kept_max = 1'024;
+constexpr std::size_t k_warnings_max = 256;
 constexpr std::chrono::milliseconds k_patience{1'000};
 constexpr int k_shim_exit_ms_max = 5'000;
 constexpr std::size_t k_socket_path_max = 107;
@@ -128,8 +129,9 @@ Result<void> LinuxContainerizer::prepare_machine() {
 }
 
 void LinuxContainerizer::warn(std::string text) {
+    images_log_->write(text);  // Once the agent has a log; what came before it reads at its start.
     const std::lock_guard lock(mutex_);
-    warnings_.push_back(std::move(text));
+    if (warnings_.size() < k_warnings_max) warnings_.push_back(std::move(text));
 }
 
 std::vector<std::string> LinuxContainerizer::warnings() const {

@@ -159,6 +159,10 @@ void AgentNode::perform_one(const agent::Effect& effect) {
                    [&](const agent::CloseExecutor& close) { close_executor(close.connection); },
                    [&](const agent::SignalContainer& one) { signal(one.container, one.signal); },
                    [&](const agent::DestroyContainer& one) { signal(one.container, SIGKILL); },
+                   [&](const agent::ForgetContainer& one) {
+                       const auto it = containers_.find(one.container);
+                       if (it != containers_.end() && it->second.status) containers_.erase(it);
+                   },
                    [&](const agent::RemoveSandbox&) {},
                    // Nobody operates here.
                    [&](const agent::LaunchNested&) {},

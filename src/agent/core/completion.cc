@@ -22,6 +22,7 @@ void clear_timers(Timers& timers, const ContainerId& container) {
 
 void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointWrite> writes) {
     State& state = context.state;
+    std::vector<ForgetAfter> after;
     drop_stream(context, key, writes);
     if (TaskRun* task = find_task(state, key)) {
         Framework& framework = *find_framework(state, key.first);
@@ -36,6 +37,7 @@ void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointW
         state.containers.erase(task->container);
         const std::optional<ExecutorId> owner = task->executor;
         const ExecutorRun* custom = custom_executor_of(state, *task);
+        if (custom == nullptr) after.push_back({task->container});
         CompletedTask completed{std::move(task->info),
                                 custom != nullptr ? custom->container : task->container,
                                 std::move(task->sandbox), task->state, std::move(task->statuses)};
@@ -44,18 +46,29 @@ void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointW
         if (executor != nullptr) {
             push_bounded(executor->completed, std::move(completed),
                          state.config.max_completed_tasks_per_executor);
-            complete_executor(context, {key.first, *owner}, writes);
+            complete_executor(context, {key.first, *owner}, writes, after);
         } else {
             push_bounded(framework.completed, std::move(completed),
                          state.config.max_completed_executors_per_framework);
         }
         complete_framework(context, key.first, writes);
     }
-    if (!writes.empty()) write_checkpoint(context, std::move(writes));
+    store_completion(context, std::move(writes), after);
     end_if_shut_down(context);
 }
 
-void complete_executor(Context& context, ExecutorKey key, std::vector<CheckpointWrite>& writes) {
+void store_completion(Context& context, std::vector<CheckpointWrite> writes,
+                      const std::vector<ForgetAfter>& after) {
+    if (!writes.empty()) {
+        write_checkpoint(context, std::move(writes), {after.begin(), after.end()});
+        return;
+    }
+    for (const ForgetAfter& each : after)
+        context.effects.push_back(ForgetContainer{each.container});
+}
+
+void complete_executor(Context& context, ExecutorKey key, std::vector<CheckpointWrite>& writes,
+                       std::vector<ForgetAfter>& after) {
     State& state = context.state;
     ExecutorRun* executor = find_executor(state, key);
     if (executor == nullptr || executor->phase != ExecutorPhase::ended) return;
@@ -67,6 +80,7 @@ void complete_executor(Context& context, ExecutorKey key, std::vector<Checkpoint
         writes.push_back({executor_info_key(executor->container), std::nullopt});
         writes.push_back({executor_state_key(executor->container), std::nullopt});
     }
+    after.push_back({executor->container});
     state.executor_containers.erase(executor->container);
     CompletedExecutor completed{executor->kind, std::move(executor->info), executor->container,
                                 std::move(executor->sandbox), std::move(executor->completed)};

@@ -13,8 +13,14 @@ namespace tepui::agent {
 void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointWrite> writes = {});
 
 /// Forgets an executor that ended and whose tasks are all gone; any other stays. Its keys are added
-/// to `writes`. `key` is a copy: the caller's may lie in what is forgotten.
-void complete_executor(Context& context, ExecutorKey key, std::vector<CheckpointWrite>& writes);
+/// to `writes`, and to `after` what follows when they are durable. `key` is a copy: the caller's
+/// may lie in what is forgotten.
+void complete_executor(Context& context, ExecutorKey key, std::vector<CheckpointWrite>& writes,
+                       std::vector<ForgetAfter>& after);
+
+/// Stores `writes`; then, or at once when there are none, the containers are forgotten.
+void store_completion(Context& context, std::vector<CheckpointWrite> writes,
+                      const std::vector<ForgetAfter>& after);
 
 /// Forgets a framework whose tasks and executors are all gone; any other stays. Its key is added to
 /// `writes`.

@@ -76,6 +76,9 @@ void on_durable(Context& context, CheckpointToken token) {
                        [&](const QueueAfter& x) { on_queue_durable(context, x); },
                        [&](const AcknowledgeAfter& x) { acknowledge_to_executor(context, x); },
                        [&](const NestedAfter& x) { on_nested_durable(context, x.container); },
+                       [&](const ForgetAfter& x) {
+                           context.effects.push_back(ForgetContainer{x.container});
+                       },
                        [&](const EndAfter& x) {
                            context.effects.push_back(EndAgent{x.why, !context.state.departure});
                        },

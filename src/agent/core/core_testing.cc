@@ -357,6 +357,7 @@ void World::perform_one(const Effect& effect) {
                        fake.running = true;
                        events_.push_back(ContainerStarted{x.container, fake.pid});
                    },
+                   [&](const ForgetContainer& x) { forgotten.push_back(x.container); },
                    [&](const UpdateContainer& x) {
                        container_updates.push_back(x);
                        if (!containers_update) return;

@@ -107,6 +107,7 @@ public:
     std::vector<link::ToMaster> sent;
     std::vector<std::pair<ContainerId, int>> signals;
     std::vector<ContainerId> destroyed;
+    std::vector<ContainerId> forgotten;
     std::vector<std::string> removed;
     std::vector<std::pair<StartProbe, Instant>> probes;  // And when they began.
     std::vector<ContainerId> probes_stopped;

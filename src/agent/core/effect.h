@@ -115,6 +115,10 @@ struct SignalContainer {
 struct DestroyContainer {
     ContainerId container;
 };
+/// How the container ended will not be asked for any more, not by a later agent either.
+struct ForgetContainer {
+    ContainerId container;
+};
 
 /// Launches what an operator asked for; answered as LaunchContainer is.
 struct LaunchNested {
@@ -161,7 +165,7 @@ using Effect =
     std::variant<SendToMaster, ReconnectMaster, WriteCheckpoint, LaunchContainer, SignalContainer,
                  DestroyContainer, RemoveSandbox, EndAgent, LogLine, LaunchExecutor, LaunchPod,
                  UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes, LaunchNested,
-                 AnswerAsker, RemoveNestedSandbox>;
+                 AnswerAsker, RemoveNestedSandbox, ForgetContainer>;
 using Effects = std::vector<Effect>;
 
 }  // namespace tepui::agent

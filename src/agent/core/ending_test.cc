@@ -12,6 +12,7 @@ namespace v1 = mesos::v1;
 using ::testing::ElementsAre;
 using testing::exited;
 using testing::framework_info;
+using ::testing::IsEmpty;
 using testing::task_info;
 using testing::World;
 using Status = v1::TaskStatus;
@@ -62,6 +63,29 @@ TEST(Ending, SignalsOnlyOnceTheKillIsDurable) {
     EXPECT_TRUE(world.signals.empty());
     world.write_all();
     EXPECT_THAT(world.signal_numbers(), ElementsAre(SIGTERM));
+}
+
+TEST(Ending, TheContainerIsForgottenWhenNobodyCanAskForItsEnd) {
+    Started world;
+    world.master_acknowledges = false;
+    world.run_task("t");
+    const ContainerId container = world.container_of("t");
+    world.exit_task("t", exited(0));
+    for (int last = 0; last < 2; ++last) world.acknowledge(world.updates("t").at(last));
+    EXPECT_THAT(world.forgotten, IsEmpty()) << "the end is not acknowledged";
+    world.store_answers = false;
+    world.acknowledge(world.updates("t").back());
+    EXPECT_THAT(world.forgotten, IsEmpty()) << "nor is that durable";
+    world.write_all();
+    EXPECT_THAT(world.forgotten, ElementsAre(container));
+}
+
+TEST(Ending, WithoutCheckpointTheContainerIsForgottenAtOnce) {
+    Started world;
+    world.run(framework_info("f1", false), task_info("t"));
+    const ContainerId container = world.container_of("t");
+    world.exit_task("t", exited(0));
+    EXPECT_THAT(world.forgotten, ElementsAre(container));
 }
 
 TEST(Ending, GraceIsTheCallsElseTheTasksElseThreeSeconds) {

@@ -253,9 +253,10 @@ void finish_executor(Context& context, ExecutorKey key, std::optional<std::int32
         }
     }
     std::vector<CheckpointWrite> writes;
-    complete_executor(context, key, writes);
+    std::vector<ForgetAfter> after;
+    complete_executor(context, key, writes, after);
     complete_framework(context, key.first, writes);
-    if (!writes.empty()) write_checkpoint(context, std::move(writes));
+    store_completion(context, std::move(writes), after);
     end_if_shut_down(context);
 }
 

@@ -35,7 +35,10 @@ void end_run(Context& context, NestedRun& run, ContainerEnd end) {
     run.phase = NestedPhase::ended;
     run.end = std::move(end);
     answer_waiters(context, run.container, run.end);
-    if (run.checkpoint) write_checkpoint(context, {nested_write(run)});
+    if (run.checkpoint)
+        write_checkpoint(context, {nested_write(run)}, {ForgetAfter{run.container}});
+    else
+        context.effects.push_back(ForgetContainer{run.container});
     tidy_ended(context, run);
     end_if_shut_down(context);
 }
@@ -71,7 +74,7 @@ void forget_nested(Context& context, const ContainerId& container) {
     context.state.nested.erase(found);
     context.state.nested_orders.erase(name);
     std::erase(context.state.ended_sessions, name);
-    if (stored) write_checkpoint(context, {{nested_key(name), std::nullopt}});
+    if (stored) write_checkpoint(context, {{nested_key(name), std::nullopt}}, {ForgetAfter{name}});
 }
 
 bool nested_started(Context& context, const ContainerStarted& started) {

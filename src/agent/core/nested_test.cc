@@ -111,6 +111,7 @@ TEST_F(NestedTest, RunsIsWaitedForAndRemoved) {
     world.settle();
     ASSERT_NE(answer(first), nullptr);
     EXPECT_EQ(answer(first)->end->status, exited(4));
+    EXPECT_EQ(world.forgotten.at(0), name({task, "a"})) << "its end is stored";
     EXPECT_EQ(answer(wait(id))->end->status, exited(4));
     EXPECT_EQ(refused(kill(id, 9)), Errc::not_found);
     EXPECT_TRUE(is_good(remove(id)));

@@ -164,6 +164,7 @@ TEST(Pods, TasksOfAGroupLiveInThePodAndEndByThemselves) {
     world.exit_task("b", testing::exited(0));
     EXPECT_EQ(last(world, "b").state(), v1::TASK_FINISHED);
     EXPECT_THAT(exits(world), ElementsAre(std::pair<std::string, int>("pod", 0)));
+    EXPECT_EQ(world.forgotten.size(), 3u) << "both tasks' containers and the pod's";
     expect_over(world);
     ASSERT_EQ(world.core->state().completed_frameworks.size(), 1u);
     const Framework& over = world.core->state().completed_frameworks[0];

@@ -175,8 +175,12 @@ struct NestedAfter {
 struct EndAfter {
     std::string why;
 };
+/// The end of a container, or that nobody has to know of it any more.
+struct ForgetAfter {
+    ContainerId container;
+};
 using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter,
-                                QueueAfter, AcknowledgeAfter, NestedAfter>;
+                                QueueAfter, AcknowledgeAfter, NestedAfter, ForgetAfter>;
 
 struct Counters {
     std::uint64_t tasks_finished = 0;
