@@ -130,7 +130,9 @@ std::vector<Flag> container_flags() {
          nullptr);
     flag("pull", "", "", "Ask the registry what the image's name means now, even if it is there.",
          nullptr, FlagKind::boolean);
-    flag("network", "NAME", "host", "The container network to join; host is the machine's own.",
+    flag("network", "NAME", "host",
+         "The container network to join: bridge, or one that the agents' operator configured; host "
+         "is the machine's own.",
          nullptr);
     flag("volume", "SOURCE:TARGET[:ro]", "",
          "Mount a directory of the machine where the task runs.", check_volume, FlagKind::list)
@@ -210,8 +212,8 @@ Result<void> read_container(const Parsed& parsed, RunSpec& spec) {
     const bool own_network = parsed.value("network") != "host";
     if (parsed.given("publish") && !own_network) {
         return fail(Errc::invalid_argument,
-                    "--publish needs a --network of the container's own: in the machine's a task "
-                    "listens on the machine's ports");
+                    "--publish needs a network of the container's own, such as --network bridge: "
+                    "in the machine's a task listens on the machine's ports");
     }
     if (parsed.given("workdir")) TEPUI_CHECK_OK(start_in(parsed.value("workdir"), spec));
     read_health(parsed, spec);
