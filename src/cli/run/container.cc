@@ -34,14 +34,19 @@ Result<void> check_publish(std::string_view text) {
     return {};
 }
 
-Result<void> check_interval(std::string_view text) {
+Result<void> check_time(std::string_view text, Duration least) {
     const auto duration = parse_duration(text);
     if (!duration) return std::unexpected(duration.error());
-    if (*duration <= Duration::zero()) {
+    if (*duration < least) {
         return fail(Errc::invalid_argument, "'{}' is not a time to wait", text);
     }
     return {};
 }
+
+Result<void> check_interval(std::string_view text) { return check_time(text, Duration(1)); }
+
+/// As with `docker run`, there need not be one.
+Result<void> check_grace(std::string_view text) { return check_time(text, Duration::zero()); }
 
 Result<void> check_directory(std::string_view text) {
     if (text.starts_with('/')) return {};
@@ -154,7 +159,7 @@ std::vector<Flag> container_flags() {
     flag("health-retries", "NUMBER", "3", "How many failures in a row are too many.",
          check_retries);
     flag("health-start-period", "DURATION", "10secs",
-         "How long failures do not count after the start.", check_interval);
+         "How long failures do not count after the start.", check_grace);
     return flags;
 }
 

@@ -116,6 +116,12 @@ TEST(RunContainer, AHealthCommandIsAHealthCheck) {
     EXPECT_EQ(spec->health_check->interval_seconds(), 0.5);
     EXPECT_EQ(spec->health_check->consecutive_failures(), 5u);
     EXPECT_FALSE(spec->container);
+
+    const auto eager =
+        spec_of({"--health-cmd", "true", "--health-start-period", "0secs", "--", "x"});
+    ASSERT_TRUE(eager) << eager.error().text;
+    EXPECT_EQ(eager->health_check->grace_period_seconds(), 0);
+    EXPECT_FALSE(spec_of({"--health-cmd", "true", "--health-interval", "0secs", "--", "x"}));
 }
 
 TEST(RunContainer, WhatIsMistypedIsNamed) {
