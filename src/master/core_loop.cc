@@ -84,6 +84,19 @@ void CoreLoop::post_weights(std::vector<mesos::v1::WeightInfo> infos,
     push(RequestItem{WeightsUpdateRequested{{}, std::move(infos)}, std::move(done)});
 }
 
+void CoreLoop::post_quota(QuotaUpdateRequested wanted, std::function<void(Result<void>)> done) {
+    push(RequestItem{std::move(wanted), std::move(done)});
+}
+
+void CoreLoop::post_operation(OperationRequested wanted, std::function<void(Result<void>)> done) {
+    push(RequestItem{std::move(wanted), std::move(done)});
+}
+
+void CoreLoop::post_maintenance(MaintenanceRequest wanted, std::function<void(Result<void>)> done) {
+    std::visit([&](auto& request) { push(RequestItem{std::move(request), std::move(done)}); },
+               wanted);
+}
+
 void CoreLoop::wake() { push(WakeItem{}); }
 
 LoopStats CoreLoop::stats() const {
@@ -155,10 +168,23 @@ void CoreLoop::step(Event event) {
 
 void CoreLoop::do_what_is_due() {
     const Now now = clock_.now();
-    const bool offers = core_->owes_offers() && offers_due_ <= now.instant;
+    const bool owed = core_->owes_offers();
+    if (owed && !offers_owed_since_) offers_owed_since_ = now.instant;
+    const bool offers = owed && offers_due_ <= now.instant;
     if (!offers && core_->next_deadline() > now.instant) return;
     perform(core_->step(Tick{}, now));
     offers_due_ = now.instant + offers_pause;
+    if (owed) note_allocation(now.instant);
+}
+
+void CoreLoop::note_allocation(Instant begin) {
+    const auto ms = [](Duration duration) { return seconds(duration) * 1000; };
+    const Instant owed_since = std::exchange(offers_owed_since_, std::nullopt).value_or(begin);
+    const Instant end = clock_.now().instant;
+    const std::scoped_lock lock(mutex_);
+    ++stats_.allocation_runs;
+    stats_.allocation_ms.add(ms(end - begin));
+    stats_.allocation_latency_ms.add(ms(begin - owed_since));
 }
 
 void CoreLoop::perform(Effects effects) {

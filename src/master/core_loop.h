@@ -48,7 +48,14 @@ struct LoopStats {
     std::uint64_t queued = 0;           // Events now waiting.
     std::uint64_t commits_waiting = 0;  // Given to the store and not yet durable.
     daemon::Timings store_ms;           // Durations of commits.
+    std::uint64_t allocation_runs = 0;
+    daemon::Timings allocation_ms;          // How long they took, with what else was due.
+    daemon::Timings allocation_latency_ms;  // How long what became free waited for them.
 };
+
+/// What operators ask about machines and agents that are to rest.
+using MaintenanceRequest = std::variant<MaintenanceScheduleRequested, MachinesRequested,
+                                        DrainRequested, DrainCancelRequested>;
 
 /// The one thread that owns the core. Events are posted from any thread, stepped in batches, and
 /// the writes of one batch go to the store as one commit.
@@ -82,6 +89,13 @@ public:
     /// Sets weights of roles; `done` gets invalid_argument for a bad role or weight.
     void post_weights(std::vector<mesos::v1::WeightInfo> infos,
                       std::function<void(Result<void>)> done);
+    /// Sets or removes quotas of roles; `done` gets invalid_argument or conflict (quota.h).
+    void post_quota(QuotaUpdateRequested wanted, std::function<void(Result<void>)> done);
+    /// Reserves, unreserves, creates, destroys, grows or shrinks on an agent; `done` gets
+    /// invalid_argument, not_found for an unknown agent, conflict when it has not what is taken.
+    void post_operation(OperationRequested wanted, std::function<void(Result<void>)> done);
+    /// Plans maintenance or drains agents; `done` gets what maintenance.h and drain.h say.
+    void post_maintenance(MaintenanceRequest wanted, std::function<void(Result<void>)> done);
     /// Ends a batch soon even without events, so that Outlets::batch_ended() runs.
     void wake();
 
@@ -98,7 +112,9 @@ private:
     /// An operator's request; the loop gives it its token.
     struct RequestItem {
         std::variant<TeardownRequested, KillRequested, MarkAgentGoneRequested,
-                     DeactivationRequested, WeightsUpdateRequested>
+                     DeactivationRequested, WeightsUpdateRequested, QuotaUpdateRequested,
+                     OperationRequested, MaintenanceScheduleRequested, MachinesRequested,
+                     DrainRequested, DrainCancelRequested>
             event;
         std::function<void(Result<void>)> done;
     };
@@ -111,6 +127,7 @@ private:
     void handle(Item item);
     void step(Event event);
     void do_what_is_due();
+    void note_allocation(Instant begin);
     void perform(Effects effects);
     void perform(Effect& effect);
     void commit();
@@ -134,6 +151,7 @@ private:
     std::map<RequestToken, std::function<void(Result<void>)>> requests_;
     std::uint64_t last_request_ = 0;
     Instant offers_due_{};  // Offers that are owed are not made before.
+    std::optional<Instant> offers_owed_since_;
 
     std::atomic<bool> recovered_{false};
 };

@@ -28,15 +28,16 @@
 #include "master/routes/operator_route.h"
 #include "master/routes/reader.h"
 #include "master/routes/scheduler_route.h"
-#include "master/routes/unserved_routes.h"
 #include "master/scheduler_streams.h"
 #include "master/snapshot/snapshot_hub.h"
+#include "master/whitelist_file.h"
 
 namespace tepui::master {
 namespace {
 
 constexpr std::string_view link_protocol = "tepui-agent-link";
 constexpr unsigned reader_threads = 2;
+constexpr Duration whitelist_interval = std::chrono::seconds{5};  // Mesos'.
 
 Result<std::unique_ptr<coord::Store>> open_store(const MasterOptions& options) {
     if (options.registry == RegistryKind::in_memory) return std::make_unique<coord::MemoryStore>();
@@ -73,6 +74,7 @@ public:
             const std::scoped_lock lock(mutex_);
             if (std::exchange(is_stopping_, true)) return;
         }
+        whitelist_watch_.reset();
         if (links_) links_->close_all();
         if (server_) server_->stop();
         if (workers_) workers_->stop();
@@ -159,8 +161,11 @@ private:
         const Now now = clock_.now();
         facts_ = std::make_shared<const MasterFacts>(
             make_facts(options_, prng.uuid_text(), server_->port(), log_->path(), now.wall));
-        auto core = TEPUI_TRY(
-            Core::create(options_.core, facts_->info, std::move(registry), prng.next(), now));
+        CoreConfig config = options_.core;
+        if (!options_.whitelist_file.empty())
+            config.whitelist = TEPUI_TRY(read_whitelist(options_.whitelist_file));
+        auto core =
+            TEPUI_TRY(Core::create(config, facts_->info, std::move(registry), prng.next(), now));
         loop_ = std::make_unique<CoreLoop>(std::move(core), std::move(store), clock_, *this);
         links_ = std::make_shared<AgentLinks>(
             [loop = loop_.get()](std::vector<Event> events) { loop->post(std::move(events)); },
@@ -184,8 +189,18 @@ private:
                                daemon::product_version, facts_->info.pid(), facts_->info.id(),
                                server_->port()));
         loop_->start();
+        if (config.whitelist && !options_.whitelist_file.empty()) watch_whitelist(*config.whitelist);
         is_ready_.store(true, std::memory_order_release);
         return {};
+    }
+
+    void watch_whitelist(std::set<std::string> known) {
+        whitelist_watch_ = std::make_unique<WhitelistWatch>(
+            options_.whitelist_file, std::move(known), whitelist_interval,
+            [this](Result<std::set<std::string>> read) {
+                if (read) return loop_->post(WhitelistChanged{std::move(*read)});
+                log_->error(read.error().text + "; what it said before holds");
+            });
     }
 
     http::Router make_router();
@@ -211,6 +226,7 @@ private:
     std::unique_ptr<OperatorRoute> operator_route_;
     std::unique_ptr<LegacyRoutes> legacy_routes_;
     std::unique_ptr<http::Server> server_;
+    std::unique_ptr<WhitelistWatch> whitelist_watch_;  // Uses the loop and the log.
     std::atomic<bool> is_ready_{false};
 
     std::mutex mutex_;
@@ -264,7 +280,6 @@ http::Router Master::Impl::make_router() {
                    false));
     daemon::add_shared_routes(router,
                               {files_, *workers_, log_level_, clock_, "master", help_pages()});
-    add_unserved_routes(router);
     daemon::log_requests(router, log_level_, clock_, [this] { return log_; });
     LegacyRoutes::add_to(router, [this](LegacyRoutes::Call call) {
         return guard(

@@ -4,6 +4,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "master/snapshot/operation_views.h"
 #include "wire/json_writer.h"
 
 namespace tepui::master {
@@ -118,6 +119,45 @@ void add_allocator(Metrics& metrics, const Totals& totals) {
     }
 }
 
+/// What top-level roles consume, and of each amount that a quota names what is set and held; also of
+/// roles that hold nothing.
+void add_quotas(Metrics& metrics, const Snapshot& snapshot) {
+    static const Quantities nothing;
+    const auto& roles = snapshot.totals().roles;
+    const Quantities scalars = snapshot.totals().total.scalars();
+    for (const auto& [role, share] : roles) {
+        if (role.find('/') != std::string::npos) continue;
+        for (const auto& [name, amount] : share.consumed) {
+            if (!scalars.contains(name)) continue;  // Ranges do not count.
+            metrics["allocator/mesos/quota/roles/" + role + "/resources/" + name + "/consumed"] =
+                amount.to_double();
+        }
+    }
+    for (const auto& [role, quota] : *snapshot.quotas) {
+        const std::string prefix = "allocator/mesos/quota/roles/" + role + "/resources/";
+        const auto share = roles.find(role);
+        const Quantities& held = share == roles.end() ? nothing : share->second.held;
+        const auto add = [&](const Quantities& amounts, const char* kind) {
+            for (const auto& [name, amount] : amounts) {
+                metrics[prefix + name + kind] = amount.to_double();
+                const auto part = held.find(name);
+                metrics[prefix + name + "/offered_or_allocated"] =
+                    part == held.end() ? 0.0 : part->second.to_double();
+            }
+        };
+        add(quota.guarantees, "/guarantee");
+        add(quota.limits, "/limit");
+    }
+}
+
+void add_allocation_runs(Metrics& metrics, const LoopStats& loop) {
+    metrics["allocator/mesos/allocation_runs"] = static_cast<double>(loop.allocation_runs);
+    metrics["allocator/mesos/event_queue_dispatches"] = 0;  // The core calls it directly.
+    metrics["allocator/event_queue_dispatches"] = 0;
+    loop.allocation_ms.report("allocator/mesos/allocation_run_ms", metrics);
+    loop.allocation_latency_ms.report("allocator/mesos/allocation_run_latency_ms", metrics);
+}
+
 void add_system(Metrics& metrics) {
     metrics["system/cpus_total"] = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
     double loads[3];
@@ -164,6 +204,9 @@ Metrics collect_metrics(const MetricsInput& input) {
         add_framework_metrics(metrics, framework, tasks[framework.id]);
     add_resources(metrics, snapshot.totals());
     add_allocator(metrics, snapshot.totals());
+    add_quotas(metrics, snapshot);
+    add_allocation_runs(metrics, input.loop);
+    add_operation_metrics(metrics, snapshot);
     add_system(metrics);
     return metrics;
 }

@@ -31,6 +31,9 @@ struct MasterOptions {
     RegistryKind registry = RegistryKind::sqlite;
     std::string cluster;  // Shown to people; may be empty.
     CoreConfig core;
+    /// Hostnames of the agents that are offered, one a line; read again when it changes. Empty:
+    /// core.whitelist counts.
+    std::string whitelist_file;
     OperatorStreamOptions operator_streams;
     bool publish_per_framework_metrics = true;
     http::ServerOptions http;  // ip and port in it are replaced by those above.

@@ -69,6 +69,8 @@ class Golden(contextlib.AbstractContextManager):
         self.cluster = cluster
         self.scheduler = None
         try:
+            self._quota()
+            self._maintenance()
             self._completed_frameworks()
             self._command_with_everything()
             self.scheduler = Scheduler(cluster.port, "golden", roles=["*", "gold"], failover_timeout=3600.0, capabilities=(
@@ -87,6 +89,21 @@ class Golden(contextlib.AbstractContextManager):
         if self.scheduler:
             self.scheduler.teardown()
             self.scheduler.close()
+
+    def _quota(self):
+        status, _, text = request(self.cluster.port, "POST", "/api/v1", json.dumps({
+            "type": "UPDATE_QUOTA", "update_quota": {"force": True, "quota_configs": [
+                {"role": "silver", "guarantees": {"cpus": {"value": 0.5}},
+                 "limits": {"cpus": {"value": 1}, "mem": {"value": 512}}}]}}), {"Content-Type": "application/json"})
+        assert status == 200, text
+
+    def _maintenance(self):
+        window = {"machine_ids": [{"hostname": "other-host", "ip": "10.9.8.7"}],
+                  "unavailability": {"start": {"nanoseconds": 1_900_000_000_000_000_000}, "duration": {"nanoseconds": 3600 * 10**9}}}
+        status, _, text = request(self.cluster.port, "POST", "/api/v1", json.dumps({
+            "type": "UPDATE_MAINTENANCE_SCHEDULE", "update_maintenance_schedule": {"schedule": {"windows": [window]}}}), {
+                "Content-Type": "application/json"})
+        assert status == 200, text
 
     def _completed_frameworks(self):
         """One that failed over, with a finished task, one with a health check and a pod that was killed."""

@@ -25,16 +25,10 @@ std::vector<ForeignFlag> foreign_master_flags() {
     add(flags, FlagKind::boolean, {"false"}, "Mesos has disabled it too", {"registry_strict"});
     add(flags, FlagKind::value, {}, "it has no counterpart in this version",
         {"registry_fetch_timeout", "registry_store_timeout", "webui_dir", "max_executors_per_agent",
-         "max_executors_per_slave", "allocator_agent_recovery_factor", "allocator_recovery_timeout",
-         "fair_sharing_excluded_resource_names", "offer_constraints_re2_max_mem",
-         "offer_constraints_re2_max_program_size"});
+         "max_executors_per_slave"});
     add(flags, FlagKind::boolean, {"true"}, "the registry is made when it is missing",
         {"log_auto_initialize"});
     add(flags, FlagKind::value, {}, "rate limits are not in this version", {"rate_limits"});
-    add(flags, FlagKind::value, {}, "all registered agents are offered", {"whitelist"});
-    add(flags, FlagKind::value, {"drf"}, "roles share by DRF", {"role_sorter", "user_sorter"});
-    add(flags, FlagKind::value, {"drf"}, "frameworks share by DRF", {"framework_sorter"});
-    add(flags, FlagKind::value, {}, "any role may be used; limit them by quota", {"roles"});
     add(flags, FlagKind::boolean, {"false"}, "nobody is authenticated in this version",
         {"authenticate_frameworks", "authenticate", "authenticate_agents", "authenticate_slaves",
          "authenticate_http_readwrite", "authenticate_http", "authenticate_http_readonly",
@@ -46,7 +40,8 @@ std::vector<ForeignFlag> foreign_master_flags() {
     add(flags, FlagKind::value, {}, "paths cannot be disabled in this version", {"firewall_rules"});
     add(flags, FlagKind::value, {}, "shared-library modules are not loaded",
         {"modules", "modules_dir", "hooks"});
-    add(flags, FlagKind::value, {"hierarchical"}, "the allocator is built in", {"allocator"});
+    add(flags, FlagKind::value, {"hierarchical", "HierarchicalDRF"},
+        "the allocator is built in", {"allocator"});
     add(flags, FlagKind::value, {"local"}, "there is no authorization in this version",
         {"authorizers"});
     add(flags, FlagKind::value, {}, "a master stands alone in this version", {"master_contender"});

@@ -6,6 +6,7 @@
 #include "cli/daemon/daemon.h"
 #include "cli/daemon/isolation_flags.h"
 #include "cli/daemon/limit_flags.h"
+#include "cli/daemon/sharing_flags.h"
 #include "cli/flags/checks.h"
 #include "master/core/removal_rate.h"
 #include "resources/resources.h"
@@ -137,6 +138,7 @@ FlagSet flags() {
     add(daemon_switch("Offers", "filter_gpu_resources", "true",
                       "Offer agents with GPUs only to frameworks with the capability "
                       "GPU_RESOURCES."));
+    for (Flag& flag : master_sharing_flags()) set.flags.push_back(std::move(flag));
     add(daemon_flag("History", "max_completed_frameworks", "NUMBER", "50",
                     "Completed frameworks that are remembered.",
                     whole_number_between(0, history_max)));
@@ -244,6 +246,7 @@ Result<master::MasterOptions> make_master_options(const Parsed& parsed) {
         number_of(parsed, "max_operator_event_stream_subscribers");
     options.core.root_submissions = parsed.enabled("root_submissions");
     options.core.weights = TEPUI_TRY(parse_weights(parsed.value("weights")));
+    TEPUI_CHECK_OK(read_master_sharing(parsed, options));
     options.core.limits = read_master_limits(parsed);
     read_server_limits(parsed, options.http);
     options.publish_per_framework_metrics = parsed.enabled("publish_per_framework_metrics");

@@ -33,6 +33,7 @@ struct Flag {
     /// for the names that there are.
     std::vector<std::string> offers;
     std::string environment;  // A variable of its own, besides FlagSet's prefixes.
+    bool names_file = false;  // "file:///path" stays as it is, whatever FlagSet::file_values says.
     /// Judges a value; the error's text is shown after the flag's name.
     std::function<Result<void>(std::string_view)> check;
 };

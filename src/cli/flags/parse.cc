@@ -224,7 +224,7 @@ private:
     /// The value as it is kept.
     Result<std::string> judge(const Flag& flag, std::string value, const std::string& shown) const {
         const bool is_config = normalized(flag.name) == normalized(set_.config_flag);
-        if (set_.file_values && !is_config && value.starts_with(file_scheme)) {
+        if (set_.file_values && !is_config && !flag.names_file && value.starts_with(file_scheme)) {
             auto content = file_content(value.substr(file_scheme.size()));
             if (!content) return fail_with(shown, content.error());
             value = *std::move(content);

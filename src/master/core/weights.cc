@@ -62,6 +62,13 @@ void on_requested(Turn& turn, const WeightsUpdateRequested& requested) {
     State& state = turn.state;
     auto parsed = parse_weight_infos(requested.infos);
     if (!parsed) return answer(turn, requested.request, std::unexpected(parsed.error()));
+    for (const auto& [role, weight] : *parsed) {
+        if (state.config.roles && !state.config.roles->contains(role)) {
+            return answer(turn, requested.request,
+                          fail(Errc::invalid_argument,
+                               "Role '{}' is not among the master's --roles", role));
+        }
+    }
     if (parsed->empty()) return answer(turn, requested.request, {});
     std::map<std::string, double> stored = *parsed;
     // From here on the registry alone counts at a start, so it has to hold the configured ones too.

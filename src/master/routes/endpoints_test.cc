@@ -23,52 +23,63 @@ protected:
 };
 
 TEST_F(EndpointsTest, CallsThatAreNotServedNameThemselves) {
-    const std::map<std::string, std::string> calls{
-        {"RESERVE_RESOURCES", R"({"agent_id":{"value":"a"},"resources":[]})"},
-        {"UNRESERVE_RESOURCES", R"({"agent_id":{"value":"a"},"resources":[]})"},
-        {"CREATE_VOLUMES", R"({"agent_id":{"value":"a"},"volumes":[]})"},
-        {"DESTROY_VOLUMES", R"({"agent_id":{"value":"a"},"volumes":[]})"},
-        {"GET_MAINTENANCE_STATUS", ""},
-        {"GET_MAINTENANCE_SCHEDULE", ""},
-        {"UPDATE_MAINTENANCE_SCHEDULE", R"({"schedule":{"windows":[]}})"},
-        {"START_MAINTENANCE", R"({"machines":[]})"},
-        {"STOP_MAINTENANCE", R"({"machines":[]})"},
-        {"GET_QUOTA", ""},
-        {"REMOVE_QUOTA", R"({"role":"r"})"},
-        {"UPDATE_QUOTA", R"({"quota_configs":[]})"},
-        {"DRAIN_AGENT", R"({"agent_id":{"value":"a"}})"},
-    };
-    for (const auto& [type, fields] : calls) {
-        SCOPED_TRACE(type);
-        std::string field = type;
-        for (char& c : field) c = static_cast<char>(std::tolower(c));
-        const std::string json =
-            fields.empty() ? fmt::format(R"({{"type":"{}"}})", type)
-                           : fmt::format(R"({{"type":"{}","{}":{}}})", type, field, fields);
-        const auto response = client_->post_json("/api/v1", json);
-        EXPECT_EQ(response.status, 501U) << *response.body;
-        EXPECT_THAT(*response.body, HasSubstr(type));
-    }
+    const auto response = client_->post_json("/api/v1", R"({"type":"UNKNOWN"})");
+    EXPECT_EQ(response.status, 501U) << *response.body;
+    EXPECT_THAT(*response.body, HasSubstr("UNKNOWN"));
 }
 
-TEST_F(EndpointsTest, EndpointsThatAreNotServedNameThemselves) {
-    const std::pair<const char*, const char*> rows[] = {{"POST", "/reserve"},
-                                                        {"POST", "/unreserve"},
-                                                        {"POST", "/create-volumes"},
-                                                        {"POST", "/destroy-volumes"},
-                                                        {"GET", "/quota"},
-                                                        {"DELETE", "/quota/role/sub"},
-                                                        {"GET", "/maintenance/status"},
-                                                        {"POST", "/master/maintenance/schedule"},
-                                                        {"POST", "/machine/down"},
-                                                        {"POST", "/machine/up"}};
-    for (const auto& [method, path] : rows) {
-        SCOPED_TRACE(path);
-        const auto response = client_->send(client_->make(method, path));
-        EXPECT_EQ(response.status, 501U);
-        EXPECT_THAT(*response.body, HasSubstr("is not supported by this master"));
-    }
+TEST_F(EndpointsTest, MaintenanceIsPlannedAndShown) {
+    EXPECT_EQ(body("/maintenance/schedule"), "{}");
+    EXPECT_EQ(body("/maintenance/status"), "{}");
+    const std::string window = R"({"machine_ids":[{"hostname":"other-host","ip":"10.9.8.7"}],)"
+                               R"("unavailability":{"start":{"nanoseconds":1900000000000000000},)"
+                               R"("duration":{"nanoseconds":3600000000000}}})";
+    const std::string schedule = fmt::format(R"({{"windows":[{}]}})", window);
+    EXPECT_EQ(post(fmt::format(R"({{"type":"UPDATE_MAINTENANCE_SCHEDULE",)"
+                               R"("update_maintenance_schedule":{{"schedule":{}}}}})",
+                               schedule)),
+              200U);
+    EXPECT_EQ(body("/maintenance/schedule"), schedule);
+    EXPECT_EQ(body("/master/maintenance/status"),
+              R"({"draining_machines":[{"id":{"hostname":"other-host","ip":"10.9.8.7"}}]})");
+    EXPECT_EQ(
+        ask(Call::GET_MAINTENANCE_SCHEDULE).get_maintenance_schedule().schedule().windows_size(),
+        1);
+    const char* machine = R"([{"hostname":"other-host","ip":"10.9.8.7"}])";
+    EXPECT_EQ(client_->post_json("/machine/down", machine).status, 200U);
+    EXPECT_EQ(client_->post_json("/machine/down", machine).status, 400U);
+    EXPECT_EQ(
+        ask(Call::GET_MAINTENANCE_STATUS).get_maintenance_status().status().down_machines_size(),
+        1);
+    EXPECT_EQ(client_->post_json("/maintenance/schedule", R"({"windows":[]})").status, 400U);
+    EXPECT_EQ(client_->post_json("/machine/up", machine).status, 200U);
+    EXPECT_EQ(body("/maintenance/schedule"), "{}");
+    EXPECT_EQ(client_->post_json("/maintenance/schedule", schedule).status, 200U);
+    EXPECT_EQ(body("/maintenance/schedule"), schedule);
     EXPECT_EQ(client_->get("/machine/down").status, 405U);
+}
+
+TEST_F(EndpointsTest, BadMaintenanceAndDrainsAreRefused) {
+    for (const char* body : {"", "{}", "[]", "[{}]", R"([{"hostname":"unplanned"}])", "["}) {
+        SCOPED_TRACE(body);
+        EXPECT_EQ(client_->post_json("/machine/down", body).status, 400U);
+        EXPECT_EQ(client_->post_json("/machine/up", body).status, 400U);
+    }
+    EXPECT_EQ(client_->post_json("/maintenance/schedule", R"({"windows":[{}]})").status, 400U);
+    for (const char* type :
+         {"UPDATE_MAINTENANCE_SCHEDULE", "START_MAINTENANCE", "STOP_MAINTENANCE", "DRAIN_AGENT"}) {
+        EXPECT_EQ(post(fmt::format(R"({{"type":"{}"}})", type)), 400U) << type;
+    }
+    const auto unknown = client_->post_json(
+        "/api/v1", R"({"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"nobody"},)"
+                   R"("max_grace_period":{"seconds":1}}})");
+    EXPECT_EQ(unknown.status, 400U);
+    EXPECT_THAT(*unknown.body, HasSubstr("nobody"));
+    const char* absurd = R"({"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"a"},)"
+                         R"("max_grace_period":{"seconds":9223372036854775807}}})";
+    EXPECT_EQ(post(absurd), 400U);
+    EXPECT_EQ(client_->post_json("/tepui/cancel-drain", R"({"agent_id":"nobody"})").status, 404U);
+    EXPECT_EQ(client_->post_json("/tepui/cancel-drain", "{}").status, 400U);
 }
 
 TEST_F(EndpointsTest, TheLogCanBeRaised) {
@@ -121,6 +132,80 @@ TEST_F(EndpointsTest, WeightsAreSet) {
     EXPECT_EQ(ask(Call::GET_WEIGHTS).get_weights().weight_infos_size(), 3);
 }
 
+TEST_F(EndpointsTest, QuotaIsUpdatedAndShown) {
+    EXPECT_EQ(post(R"({"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[
+                       {"role":"q","guarantees":{"cpus":{"value":0.5}},
+                        "limits":{"cpus":{"value":1},"mem":{"value":512}}}]}})"),
+              200U);
+    const char* shown =
+        R"({"infos":[{"role":"q","guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.5}}]}],)"
+        R"("configs":[{"role":"q","guarantees":{"cpus":{"value":0.5}},)"
+        R"("limits":{"cpus":{"value":1.0},"mem":{"value":512.0}}}]})";
+    EXPECT_EQ(body("/quota"), shown);
+    EXPECT_EQ(body("/master/quota"), shown);
+    const auto status = ask(Call::GET_QUOTA).get_quota().status();
+    ASSERT_EQ(status.configs_size(), 1);
+    EXPECT_EQ(status.configs(0).limits().at("mem").value(), 512);
+    EXPECT_THAT(body("/roles"),
+                HasSubstr(R"("name":"q","weight":1.0,"quota":{"role":"q","guarantee":{"cpus":0.5},)"
+                          R"("limit":{"cpus":1.0,"mem":512.0},"consumed":{}})"));
+    const std::string metrics = body("/metrics/snapshot");
+    for (const char* metric :
+         {R"("allocator/mesos/quota/roles/q/resources/cpus/guarantee":0.5)",
+          R"("allocator/mesos/quota/roles/q/resources/mem/limit":512)",
+          R"("allocator/mesos/quota/roles/q/resources/cpus/offered_or_allocated":0)",
+          R"("allocator/mesos/allocation_runs":)"}) {
+        EXPECT_THAT(metrics, HasSubstr(metric));
+    }
+    // Recorded: no force is needed to be refused, and force does not make sense of nonsense.
+    for (const char* bad :
+         {R"({"role":"r","guarantees":{"cpus":{"value":100000}}})",
+          R"({"role":"q/sub","limits":{"cpus":{"value":1}}})",
+          R"({"role":"r","guarantees":{"cpus":{"value":2}},"limits":{"cpus":{"value":1}}})"}) {
+        EXPECT_EQ(post(fmt::format(
+                      R"({{"type":"UPDATE_QUOTA","update_quota":{{"quota_configs":[{}]}}}})", bad)),
+                  400U)
+            << bad;
+    }
+    EXPECT_EQ(post(R"({"type":"UPDATE_QUOTA"})"), 400U);
+    EXPECT_EQ(post(R"({"type":"UPDATE_QUOTA","update_quota":{"quota_configs":[{"role":"q"}]}})"),
+              200U);
+    EXPECT_EQ(body("/quota"), R"({"infos":[{"role":"q"}],"configs":[{"role":"q"}]})");
+}
+
+TEST_F(EndpointsTest, QuotaInItsOlderForms) {
+    const auto send = [&](const char* method, const char* path, const char* text) {
+        return client_->send(client_->make(method, path, text));
+    };
+    const char* half =
+        R"({"role":"old","guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.5}}],"force":true})";
+    EXPECT_EQ(send("POST", "/quota", half).status, 200U);
+    EXPECT_THAT(body("/quota"), HasSubstr(R"("limits":{"cpus":{"value":0.5}})"));
+    EXPECT_EQ(send("POST", "/quota", half).status, 400U);
+    EXPECT_EQ(send("DELETE", "/master/quota/old", "").status, 200U);
+    const auto gone = send("DELETE", "/quota/old", "");
+    EXPECT_EQ(gone.status, 400U);
+    EXPECT_THAT(*gone.body, HasSubstr("'old' has no quota"));
+    EXPECT_EQ(body("/quota"), "{}");
+    const auto nested = send("DELETE", "/quota/old/sub", "");
+    EXPECT_EQ(nested.status, 400U);
+    EXPECT_THAT(*nested.body, HasSubstr("'old/sub' is below 'old'"));
+    EXPECT_EQ(send("DELETE", "/quota", "").status, 400U);
+    for (const char* bad : {"", "[]", R"({"role":"x"})", R"({"guarantee":[]})"}) {
+        EXPECT_EQ(send("POST", "/quota", bad).status, 400U) << bad;
+    }
+    const auto set = [&](const char* amount) {
+        return post(fmt::format(R"({{"type":"SET_QUOTA","set_quota":{{"quota_request":{{"role":"s",
+            "guarantee":[{{"name":"cpus","type":"SCALAR","scalar":{{"value":{}}}}}]}}}}}})",
+                                amount));
+    };
+    EXPECT_EQ(set("100"), 409U) << "no agent has so much";
+    EXPECT_EQ(set("0.0001"), 200U) << "rounds to nothing";
+    EXPECT_EQ(post(R"({"type":"SET_QUOTA"})"), 400U);
+    EXPECT_EQ(post(R"({"type":"REMOVE_QUOTA"})"), 400U);
+    EXPECT_EQ(post(R"({"type":"REMOVE_QUOTA","remove_quota":{"role":"none"}})"), 400U);
+}
+
 TEST_F(EndpointsTest, AgentsAreTakenOutOfUse) {
     TestAgent agent(io_, master_->port());
     agent.register_agent(test_agent_info("one.example"));
@@ -162,6 +247,56 @@ TEST_F(EndpointsTest, AgentsAreTakenOutOfUse) {
 TEST_F(EndpointsTest, NoOperationsYet) {
     EXPECT_EQ(*client_->post_json("/api/v1", R"({"type":"GET_OPERATIONS"})").body,
               R"({"type":"GET_OPERATIONS","get_operations":{}})");
+}
+
+TEST_F(EndpointsTest, OperatorsReserveAndMakeVolumes) {
+    TestAgent agent(io_, master_->port());
+    const std::string id = agent.register_agent(test_agent_info("one.example")).agent_id().value();
+    const std::string cpu = R"({"name":"cpus","type":"SCALAR","scalar":{"value":1},)"
+                            R"("reservations":[{"type":"DYNAMIC","role":"web"}]})";
+    const auto call = [&](const std::string& type, const std::string& fields) {
+        std::string field = type;
+        for (char& c : field) c = static_cast<char>(std::tolower(c));
+        return post(fmt::format(R"({{"type":"{}","{}":{{"agent_id":{{"value":"{}"}},{}}}}})", type,
+                                field, id, fields));
+    };
+    const auto form = [&](const std::string& path, const std::string& fields) {
+        return client_->send(client_->make("POST", path, fmt::format("slaveId={}&{}", id, fields)))
+            .status;
+    };
+    EXPECT_EQ(call("RESERVE_RESOURCES", R"("resources":[)" + cpu + "]"), 202U);
+    EXPECT_THAT(body("/slaves"), HasSubstr(R"("reserved_resources_full":{"web":[{"name":"cpus",)"));
+    const auto operations = ask(Call::GET_OPERATIONS).get_operations();
+    ASSERT_EQ(operations.operations_size(), 1);
+    EXPECT_EQ(operations.operations(0).info().type(), mesos::v1::Offer::Operation::RESERVE);
+    EXPECT_EQ(operations.operations(0).latest_status().state(), mesos::v1::OPERATION_PENDING);
+    EXPECT_THAT(body("/metrics/snapshot"),
+                HasSubstr(R"("master\/operations\/reserve\/pending":1)"));
+
+    EXPECT_EQ(form("/unreserve", "resources=[" + cpu + "]"), 202U);
+    EXPECT_EQ(form("/unreserve", "resources=[" + cpu + "]"), 409U);
+    EXPECT_THAT(body("/slaves"), Not(HasSubstr(R"("web")")));
+    const std::string disk = R"({"name":"disk","type":"SCALAR","scalar":{"value":10},)"
+                             R"("role":"web","reservation":{})";
+    const std::string volume = disk + R"(,"disk":{"persistence":{"id":"v"},)"
+                                      R"("volume":{"container_path":"d","mode":"RW"}}})";
+    EXPECT_EQ(form("/reserve", "resources=[" + disk + "}]"), 202U);
+    EXPECT_EQ(form("/create-volumes", "volumes=[" + volume + "]"), 202U);
+    EXPECT_THAT(body("/slaves"), HasSubstr(R"("persistence":{"id":"v"})"));
+    EXPECT_EQ(form("/create-volumes", "volumes=[" + volume + "]"), 400U) << "its id is in use";
+    EXPECT_EQ(form("/destroy-volumes", "volumes=[" + volume + "]"), 202U);
+
+    EXPECT_EQ(form("/reserve", "resources=nonsense"), 400U);
+    EXPECT_EQ(form("/reserve", ""), 400U);
+    EXPECT_EQ(client_->send(client_->make("POST", "/reserve", "resources=[]")).status, 400U);
+    EXPECT_EQ(post(R"({"type":"RESERVE_RESOURCES"})"), 400U);
+    EXPECT_EQ(post(R"({"type":"UNRESERVE_RESOURCES","unreserve_resources":{"agent_id":)"
+                   R"({"value":"nobody"},"resources":[]}})"),
+              400U);
+    EXPECT_EQ(call("RESERVE_RESOURCES",
+                   R"("resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":100000},)"
+                   R"("reservations":[{"type":"DYNAMIC","role":"web"}]}])"),
+              409U);
 }
 
 TEST_F(EndpointsTest, OneAgentOrAll) {

@@ -4,7 +4,6 @@ namespace tepui::master {
 
 std::vector<daemon::HelpPage> help_pages() {
     const std::string jsonp = "jsonp  a function's name that the answer is wrapped in\n";
-    const std::string unserved = "501: not supported by this master.";
     return {
         {"/api/v1", "POST", "The operator API: a mesos.v1.master.Call in JSON or protobuf.", ""},
         {"/api/v1/scheduler", "POST", "The API of frameworks: a mesos.v1.scheduler.Call.", ""},
@@ -28,15 +27,30 @@ std::vector<daemon::HelpPage> help_pages() {
         {"/redirect", "GET", "307 to the leading master.", ""},
         {"/teardown", "POST", "Ends a framework and all its tasks.",
          "frameworkId  in the body, as a form\n"},
-        {"/reserve", "POST", unserved, ""},
-        {"/unreserve", "POST", unserved, ""},
-        {"/create-volumes", "POST", unserved, ""},
-        {"/destroy-volumes", "POST", unserved, ""},
-        {"/quota", "GET, POST, DELETE", unserved, ""},
-        {"/maintenance/schedule", "GET, POST", unserved, ""},
-        {"/maintenance/status", "GET", unserved, ""},
-        {"/machine/down", "POST", unserved, ""},
-        {"/machine/up", "POST", unserved, ""},
+        {"/reserve", "POST", "Reserves resources of an agent for a role.",
+         "slaveId    in the body, as a form\n"
+         "resources  a JSON list, with their reservations\n"
+         "source     a JSON list of what they are reserved as now, to change that\n"},
+        {"/unreserve", "POST", "Undoes dynamic reservations.",
+         "slaveId    in the body, as a form\n"
+         "resources  a JSON list, with the reservation that goes\n"},
+        {"/create-volumes", "POST", "Makes persistent volumes of reserved disk.",
+         "slaveId  in the body, as a form\n"
+         "volumes  a JSON list of disk resources with persistence and volume\n"},
+        {"/destroy-volumes", "POST", "Deletes persistent volumes and what is in them.",
+         "slaveId  in the body, as a form\n"
+         "volumes  a JSON list, as they were created\n"},
+        {"/quota", "GET, POST, DELETE",
+         "Quota of roles; POST guarantees a role something, DELETE /quota/ROLE ends it.", jsonp},
+        {"/maintenance/schedule", "GET, POST",
+         "Which machines are unavailable when; POST replaces the whole schedule.", jsonp},
+        {"/maintenance/status", "GET",
+         "Machines of the schedule with what frameworks answered, and those that are down.", jsonp},
+        {"/machine/down", "POST",
+         "Takes machines of the schedule down: a JSON list of {hostname, ip}.", ""},
+        {"/machine/up", "POST",
+         "Brings machines up again and takes them out of the schedule: the same list.", ""},
+        {"/tepui/cancel-drain", "POST", "Takes the drain of an agent back.", ""},
     };
 }
 

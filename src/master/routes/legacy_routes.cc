@@ -6,7 +6,11 @@
 #include "daemon/json_response.h"
 #include "daemon/plain_json.h"
 #include "daemon/prometheus.h"
+#include "master/routes/maintenance_requests.h"
+#include "master/routes/operation_requests.h"
+#include "master/routes/quota_requests.h"
 #include "master/snapshot/legacy_views.h"
+#include "master/snapshot/maintenance_views.h"
 #include "master/snapshot/registry_view.h"
 #include "mesos/v1/master/master.pb.h"
 #include "wire/json.h"
@@ -94,6 +98,32 @@ void LegacyRoutes::add_to(http::Router& router, const std::function<http::Handle
     for (const char* path : {"/registrar/registry", "/registrar(1)/registry"})
         add(path, read, whole_of("/registrar/registry", render_registry));
     add("/weights", {"GET", "PUT"}, std::mem_fn(&LegacyRoutes::weights));
+    add("/quota", {"GET", "POST", "DELETE"}, std::mem_fn(&LegacyRoutes::quota));
+    const auto operation = [](mesos::v1::Offer::Operation::Type type) -> Call {
+        return [type](LegacyRoutes& self, Request request) {
+            return answer_operation(self.loop_, posted_operation(type, request.body));
+        };
+    };
+    add("/reserve", {"POST"}, operation(mesos::v1::Offer::Operation::RESERVE));
+    add("/unreserve", {"POST"}, operation(mesos::v1::Offer::Operation::UNRESERVE));
+    add("/create-volumes", {"POST"}, operation(mesos::v1::Offer::Operation::CREATE));
+    add("/destroy-volumes", {"POST"}, operation(mesos::v1::Offer::Operation::DESTROY));
+    const Call schedule = whole_of("/maintenance/schedule", render_maintenance_schedule);
+    add("/maintenance/schedule", read, [schedule](LegacyRoutes& self, Request request) {
+        if (request.method != "POST") return schedule(self, std::move(request));
+        return answer_maintenance(self.loop_, posted_schedule(request.body));
+    });
+    add("/maintenance/status", get, whole_of("/maintenance/status", render_maintenance_status));
+    const auto machines = [](bool down) -> Call {
+        return [down](LegacyRoutes& self, Request request) {
+            return answer_maintenance(self.loop_, posted_machines(request.body, down));
+        };
+    };
+    add("/machine/down", {"POST"}, machines(true));
+    add("/machine/up", {"POST"}, machines(false));
+    add("/tepui/cancel-drain", {"POST"}, [](LegacyRoutes& self, Request request) {
+        return answer_cancel_drain(self.loop_, std::move(request));
+    });
     add("/redirect", get, std::mem_fn(&LegacyRoutes::redirect));
     add("/teardown", {"POST"}, std::mem_fn(&LegacyRoutes::teardown));
 }
@@ -155,6 +185,14 @@ asio::awaitable<Response> LegacyRoutes::put_weights(Request request) {
     };
     const Result<void> result = co_await daemon::await_callback<Result<void>>(std::move(start));
     co_return result ? Response::empty(200) : Response::error(result.error());
+}
+
+asio::awaitable<Response> LegacyRoutes::quota(Request request) {
+    if (request.method == "POST")
+        co_return co_await answer_quota_update(loop_, posted_quota(request.body));
+    if (request.method == "DELETE")
+        co_return co_await answer_quota_update(loop_, deleted_quota(request.path));
+    co_return co_await whole(std::move(request), "/quota", render_quota);
 }
 
 asio::awaitable<Response> LegacyRoutes::redirect(Request) {

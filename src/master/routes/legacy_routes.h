@@ -33,6 +33,7 @@ private:
     asio::awaitable<Response> redirect(Request request);
     asio::awaitable<Response> weights(Request request);
     asio::awaitable<Response> put_weights(Request request);
+    asio::awaitable<Response> quota(Request request);
     asio::awaitable<Response> teardown(Request request);
 
     CoreLoop& loop_;

@@ -3,6 +3,11 @@
 #include "daemon/api_request.h"
 #include "daemon/await_callback.h"
 #include "daemon/v1_answers.h"
+#include "master/routes/maintenance_requests.h"
+#include "master/routes/operation_requests.h"
+#include "master/routes/quota_requests.h"
+#include "master/snapshot/maintenance_views.h"
+#include "master/snapshot/operation_views.h"
 #include "master/snapshot/v1_views.h"
 #include "tepui/operator.pb.h"
 
@@ -18,12 +23,8 @@ Response answer_response(wire::Media media, const Answer& answer) {
                                 std::make_shared<const std::string>(wire::encode(media, answer)));
 }
 
-/// Operations change reservations and volumes, and no call that makes one is served yet.
-Answer no_operations() {
-    Answer answer;
-    answer.set_type(Answer::GET_OPERATIONS);
-    answer.mutable_get_operations();
-    return answer;
+std::string render_get_operations(const Snapshot& snapshot, wire::Media media) {
+    return wire::encode(media, get_operations(snapshot));
 }
 
 std::string render_get_roles(const Snapshot& snapshot, wire::Media media) {
@@ -32,6 +33,18 @@ std::string render_get_roles(const Snapshot& snapshot, wire::Media media) {
 
 std::string render_get_weights(const Snapshot& snapshot, wire::Media media) {
     return wire::encode(media, get_weights(snapshot));
+}
+
+std::string render_get_quota(const Snapshot& snapshot, wire::Media media) {
+    return wire::encode(media, get_quota(snapshot));
+}
+
+std::string render_get_maintenance_status(const Snapshot& snapshot, wire::Media media) {
+    return wire::encode(media, get_maintenance_status(snapshot));
+}
+
+std::string render_get_maintenance_schedule(const Snapshot& snapshot, wire::Media media) {
+    return wire::encode(media, get_maintenance_schedule(snapshot));
 }
 
 }  // namespace
@@ -71,7 +84,33 @@ asio::awaitable<Response> OperatorRoute::dispatch(Call call, wire::Media media) 
         case Call::GET_WEIGHTS: co_return co_await view("GET_WEIGHTS", media, render_get_weights);
         case Call::UPDATE_WEIGHTS:
             co_return co_await update_weights(std::move(*call.mutable_update_weights()));
-        case Call::GET_OPERATIONS: co_return answer_response(media, no_operations());
+        case Call::GET_QUOTA: co_return co_await view("GET_QUOTA", media, render_get_quota);
+        case Call::UPDATE_QUOTA:
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"  // Older clients.
+        case Call::SET_QUOTA:
+        case Call::REMOVE_QUOTA:
+#pragma clang diagnostic pop
+            co_return co_await answer_quota_update(loop_, quota_update_of(call));
+        case Call::GET_OPERATIONS:
+            co_return co_await view("GET_OPERATIONS", media, render_get_operations);
+        case Call::RESERVE_RESOURCES:
+        case Call::UNRESERVE_RESOURCES:
+        case Call::CREATE_VOLUMES:
+        case Call::DESTROY_VOLUMES:
+        case Call::GROW_VOLUME:
+        case Call::SHRINK_VOLUME:
+            co_return co_await answer_operation(loop_, operation_request_of(call));
+        case Call::GET_MAINTENANCE_STATUS:
+            co_return co_await view("GET_MAINTENANCE_STATUS", media, render_get_maintenance_status);
+        case Call::GET_MAINTENANCE_SCHEDULE:
+            co_return co_await view("GET_MAINTENANCE_SCHEDULE", media,
+                                    render_get_maintenance_schedule);
+        case Call::UPDATE_MAINTENANCE_SCHEDULE:
+        case Call::START_MAINTENANCE:
+        case Call::STOP_MAINTENANCE:
+        case Call::DRAIN_AGENT:
+            co_return co_await answer_maintenance(loop_, maintenance_request_of(call));
         case Call::GET_MASTER: co_return answer_response(media, get_master(*facts_));
         case Call::GET_STATE: co_return co_await view("GET_STATE", media, render_get_state);
         case Call::GET_AGENTS: co_return co_await view("GET_AGENTS", media, render_get_agents);

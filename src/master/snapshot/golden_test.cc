@@ -76,6 +76,9 @@ protected:
         auto facts =
             make_facts(options, "m", 5050, "/var/log/tepui/master.log", WallTime{1'700'000'000s});
         state_.weights = {{"silver", 2.0}};
+        state_.quotas = {{"silver",
+                          {.guarantees = {{"cpus", Quantity{500}}},
+                           .limits = {{"cpus", Quantity{1000}}, {"mem", Quantity{512'000}}}}}};
         facts.version.set_git_sha("0123");
         facts.version.set_git_branch("main");
         SnapshotBuilder builder(std::make_shared<const MasterFacts>(std::move(facts)));
@@ -184,9 +187,7 @@ TEST_F(GoldenTest, EndpointsHaveTheRecordedKeysAndTypes) {
         std::string ours;
         std::vector<std::string> allowed;  // Why: see below.
     };
-    // No quota can be set yet, and the resources of roles are data.
-    const std::vector<std::string> roles{"roles[].quota.guarantee.", "roles[].quota.limit.",
-                                         "roles[].resources."};
+    const std::vector<std::string> roles{"roles[].resources."};  // They are data.
     // The recorded pod's tasks and executors differ from ours in what is optional: no command
     // there.
     const Row rows[] = {
@@ -233,6 +234,7 @@ TEST_F(GoldenTest, OperatorReadsHaveTheRecordedKeysAndTypes) {
          {}},
         {"GET_MASTER", text(get_master(*snapshot_->facts)), {}},
         {"GET_ROLES", text(get_roles(*snapshot_)), {}},
+        {"GET_QUOTA", text(get_quota(*snapshot_)), {}},
         {"GET_AGENTS", render_get_agents(*snapshot_, json), agents},
         {"GET_FRAMEWORKS", render_get_frameworks(*snapshot_, json), {}},
         {"GET_EXECUTORS", render_get_executors(*snapshot_, json), {}},

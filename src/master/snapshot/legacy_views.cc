@@ -260,6 +260,13 @@ std::string render_weights(const Snapshot& snapshot) {
     return out;
 }
 
+std::string render_quota(const Snapshot& snapshot) {
+    std::string out;
+    JsonWriter json(out);
+    json.message(to_quota_status(*snapshot.quotas));
+    return out;
+}
+
 std::string render_roles(const Snapshot& snapshot) {
     std::string out;
     JsonWriter json(out);
@@ -271,8 +278,10 @@ std::string render_roles(const Snapshot& snapshot) {
         json.key("name").value(name);
         json.key("weight").value(snapshot.weight_of(name));
         json.key("quota").begin_object().key("role").value(name);
-        json.key("guarantee").begin_object().end_object();
-        json.key("limit").begin_object().end_object();
+        json.key("guarantee");
+        write_quantities(json, snapshot.quota_of(name).guarantees);
+        json.key("limit");
+        write_quantities(json, snapshot.quota_of(name).limits);
         json.key("consumed");
         write_quantities(json, role.consumed);
         json.end_object();

@@ -13,6 +13,8 @@ std::string render_state_summary(const Snapshot& snapshot);
 /// `only`: just the agent of that id, if there is one.
 std::string render_slaves(const Snapshot& snapshot, const std::optional<std::string>& only);
 std::string render_frameworks(const Snapshot& snapshot, const std::optional<std::string>& only);
+/// Both forms of all quota; without any both lists are left out.
+std::string render_quota(const Snapshot& snapshot);
 std::string render_roles(const Snapshot& snapshot);
 /// The body of /weights.
 std::string render_weights(const Snapshot& snapshot);

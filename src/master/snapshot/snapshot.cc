@@ -34,6 +34,7 @@ void add_agent(Totals& totals, const AgentItem& agent) {
                     Totals::RoleShare& of_role = totals.roles[name];
                     add_to(used ? of_role.allocated : of_role.offered, quantities);
                     if (used) add_to(of_role.consumed, unreserved);
+                    add_to(of_role.held, unreserved);
                 });
             }
         }
@@ -45,6 +46,7 @@ void add_agent(Totals& totals, const AgentItem& agent) {
         visit_role_and_ancestors(reserved, [&](const std::string& name) {
             add_to(totals.roles[name].reserved, quantities);
             add_to(totals.roles[name].consumed, quantities);
+            add_to(totals.roles[name].held, quantities);
         });
     }
     for (const auto& executor : agent.executors)
@@ -68,6 +70,7 @@ Totals make_totals(const Snapshot& snapshot) {
     });
     const auto list = [&](const std::string& role) { totals.roles[role]; };
     for (const auto& [role, weight] : *snapshot.weights) visit_role_and_ancestors(role, list);
+    for (const auto& [role, quota] : *snapshot.quotas) list(role);
     return totals;
 }
 
@@ -94,6 +97,12 @@ Quantities quantities_of(const ResourceList& resources) {
 double Snapshot::weight_of(const std::string& role) const {
     const auto it = weights->find(role);
     return it == weights->end() ? 1 : it->second;
+}
+
+const allocator::Quota& Snapshot::quota_of(const std::string& role) const {
+    static const allocator::Quota none;
+    const auto it = quotas->find(role);
+    return it == quotas->end() ? none : it->second;
 }
 
 const Totals& Snapshot::totals() const {

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "master/core/quota_config.h"
 #include "master/snapshot/items.h"
 #include "master/snapshot/paged_map.h"
 
@@ -23,6 +24,12 @@ struct MasterFacts {
     mesos::v1::VersionInfo version;
 };
 
+/// Planned maintenance, as readers are shown it.
+struct MaintenanceView {
+    mesos::v1::maintenance::Schedule schedule;
+    mesos::v1::maintenance::ClusterStatus status;
+};
+
 /// Sums over all agents, made once a snapshot.
 struct Totals {
     struct Share {
@@ -35,6 +42,7 @@ struct Totals {
         Quantities offered;
         Quantities reserved;
         Quantities consumed;  // Counted against quota: allocated and not reserved, plus reserved.
+        Quantities held;      // The same with what is offered; what the allocator counts.
         std::set<FrameworkId> frameworks;
     };
 
@@ -63,11 +71,16 @@ public:
     PagedMap<OfferKey, std::shared_ptr<const OfferItem>> offers;
     /// Role to weight, others have 1; never null.
     std::shared_ptr<const std::map<std::string, double>> weights;
+    /// By top-level role; never null.
+    std::shared_ptr<const Quotas> quotas;
+    std::shared_ptr<const MaintenanceView> maintenance;  // Never null.
     /// Oldest first; never null.
     std::shared_ptr<const std::vector<std::shared_ptr<const FrameworkItem>>> completed_frameworks;
 
     const Totals& totals() const;
     double weight_of(const std::string& role) const;
+    /// Of a role without quota: an empty one.
+    const allocator::Quota& quota_of(const std::string& role) const;
 
     /// A whole body, rendered when it is first asked for and shared by all who ask again. `name`
     /// tells bodies apart.

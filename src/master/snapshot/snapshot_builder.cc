@@ -1,5 +1,7 @@
 #include "master/snapshot/snapshot_builder.h"
 
+#include "master/snapshot/maintenance_views.h"
+
 namespace tepui::master {
 namespace {
 
@@ -78,6 +80,8 @@ SnapshotBuilder::SnapshotBuilder(std::shared_ptr<const MasterFacts> facts) {
     working_.completed_frameworks =
         std::make_shared<const std::vector<std::shared_ptr<const FrameworkItem>>>();
     working_.weights = std::make_shared<const std::map<std::string, double>>();
+    working_.quotas = std::make_shared<const Quotas>();
+    working_.maintenance = std::make_shared<const MaintenanceView>();
 }
 
 void SnapshotBuilder::apply(const State& state, const Changes& changes) {
@@ -102,6 +106,8 @@ void SnapshotBuilder::apply(const State& state, const Changes& changes) {
     for (const OfferId& id : changes.offers) set_offer(state, id);
     if (changes.completed_frameworks) set_completed_frameworks(state);
     if (changes.weights) set_weights(state);
+    if (changes.quotas) set_quotas(state);
+    if (changes.maintenance) set_maintenance(state);
 }
 
 std::shared_ptr<const Snapshot> SnapshotBuilder::publish() {
@@ -110,6 +116,8 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::publish() {
     snapshot->version = working_.version;
     snapshot->facts = working_.facts;
     snapshot->weights = working_.weights;
+    snapshot->quotas = working_.quotas;
+    snapshot->maintenance = working_.maintenance;
     snapshot->agents = working_.agents.share();
     snapshot->recovered_agents = working_.recovered_agents.share();
     snapshot->unreachable_agents = working_.unreachable_agents.share();
@@ -148,10 +156,20 @@ void SnapshotBuilder::rebuild(const State& state) {
     for (const auto& [id, offer] : state.offers) set_offer(state, id);
     set_completed_frameworks(state);
     set_weights(state);
+    set_quotas(state);
+    set_maintenance(state);
+}
+
+void SnapshotBuilder::set_maintenance(const State& state) {
+    working_.maintenance = std::make_shared<const MaintenanceView>(maintenance_view(state));
 }
 
 void SnapshotBuilder::set_weights(const State& state) {
     working_.weights = std::make_shared<const std::map<std::string, double>>(state.weights);
+}
+
+void SnapshotBuilder::set_quotas(const State& state) {
+    working_.quotas = std::make_shared<const Quotas>(state.quotas);
 }
 
 void SnapshotBuilder::set_framework(const State& state, const FrameworkId& id) {
@@ -173,7 +191,9 @@ void SnapshotBuilder::remove_framework(const FrameworkId& id) {
 
 void SnapshotBuilder::set_agent(const State& state, const AgentId& id) {
     if (const auto it = state.agents.find(id); it != state.agents.end()) {
-        working_.agents.set(id, std::make_shared<const AgentItem>(it->second));
+        const auto draining = state.drains.find(id);
+        const auto* drain = draining == state.drains.end() ? nullptr : &draining->second;
+        working_.agents.set(id, std::make_shared<const AgentItem>(it->second, drain));
     } else {
         working_.agents.erase(id);
     }

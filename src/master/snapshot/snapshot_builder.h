@@ -28,6 +28,8 @@ private:
     void set_offer(const State& state, const OfferId& id);
     void set_completed_frameworks(const State& state);
     void set_weights(const State& state);
+    void set_quotas(const State& state);
+    void set_maintenance(const State& state);
 
     Snapshot working_;
     std::map<OfferId, FrameworkId> offer_owners_;

@@ -206,6 +206,13 @@ Response get_weights(const Snapshot& snapshot) {
     return response;
 }
 
+Response get_quota(const Snapshot& snapshot) {
+    Response response;
+    response.set_type(Response::GET_QUOTA);
+    *response.mutable_get_quota()->mutable_status() = to_quota_status(*snapshot.quotas);
+    return response;
+}
+
 Response get_master(const MasterFacts& facts) {
     Response response;
     response.set_type(Response::GET_MASTER);

@@ -20,6 +20,7 @@ std::string render_get_tasks(const Snapshot& snapshot, wire::Media media);
 mesos::v1::master::Response get_roles(const Snapshot& snapshot);
 /// Without weights the message is left out, as Mesos does.
 mesos::v1::master::Response get_weights(const Snapshot& snapshot);
+mesos::v1::master::Response get_quota(const Snapshot& snapshot);
 mesos::v1::master::Response get_master(const MasterFacts& facts);
 
 }  // namespace tepui::master
