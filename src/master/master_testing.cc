@@ -177,6 +177,7 @@ link::AgentRegistered TestAgent::register_agent(mesos::v1::AgentInfo info) {
     message->set_version("1.12.0");
     message->add_capabilities("MULTI_ROLE");
     message->add_capabilities("RESERVATION_REFINEMENT");
+    message->add_capabilities("AGENT_OPERATION_FEEDBACK");
     send(frame);
     const link::AgentRegistered registered =
         next(link::ToAgent::kAgentRegistered).agent_registered();

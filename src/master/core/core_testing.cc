@@ -7,6 +7,13 @@
 
 namespace tepui::master::testing {
 
+namespace {
+
+constexpr const char* agent_capabilities[] = {"AGENT_DRAINING", "AGENT_OPERATION_FEEDBACK",
+                                              "RESIZE_VOLUME"};
+
+}  // namespace
+
 FakeShell::FakeShell() : FakeShell(Options{}) {}
 
 FakeShell::FakeShell(Options options) : options_(std::move(options)) { begin(); }
@@ -353,7 +360,7 @@ void FakeAgent::reregister(const std::vector<mesos::v1::Task>& tasks,
     auto& reregister = *frame.mutable_reregister_agent();
     *reregister.mutable_agent() = info;
     reregister.set_version("1.12.0");
-    reregister.add_capabilities("AGENT_DRAINING");
+    for (const char* name : agent_capabilities) reregister.add_capabilities(name);
     for (const auto& task : tasks) *reregister.add_tasks() = task;
     for (const auto& framework : frameworks) *reregister.add_frameworks() = framework;
     reregister.set_restarted(restarted);
@@ -455,7 +462,8 @@ FakeAgent register_agent(FakeShell& shell, const mesos::v1::AgentInfo& info) {
     link::ToMaster frame;
     *frame.mutable_register_agent()->mutable_agent() = info;
     frame.mutable_register_agent()->set_version("1.12.0");
-    frame.mutable_register_agent()->add_capabilities("AGENT_DRAINING");
+    for (const char* name : agent_capabilities)
+        frame.mutable_register_agent()->add_capabilities(name);
     frame.set_agent_id("");
     shell.frame(agent.link, std::move(frame));
     for (const link::ToAgent& answer : agent.take(link::ToAgent::kAgentRegistered)) {

@@ -55,7 +55,7 @@ void FuzzMessages::fill_accept(Call& call) {
     for (std::size_t i = 0, more = in_.below(3); i <= more; ++i) {
         Operation& operation = *accept.add_operations();
         if (in_.rarely()) operation.mutable_id()->set_value(name("o"));
-        if (in_.flag()) {
+        if (!in_.flag()) {
             fill_launch(operation, agent);
             continue;
         }

@@ -10,6 +10,8 @@ link::ToMaster FuzzMessages::register_agent() {
     frame.set_agent_id("");
     *frame.mutable_register_agent()->mutable_agent() = agent_info();
     frame.mutable_register_agent()->set_version(in_.rarely() ? in_.bytes() : "1.12.0");
+    frame.mutable_register_agent()->add_capabilities("AGENT_OPERATION_FEEDBACK");
+    frame.mutable_register_agent()->add_capabilities("RESIZE_VOLUME");
     if (in_.flag()) frame.set_channel(in_.below(4));
     if (in_.flag()) frame.mutable_register_agent()->set_ip(in_.flag() ? "10.0.0.1" : "10.0.0.2");
     twist(frame);
@@ -73,6 +75,8 @@ link::ToMaster FuzzMessages::reregister_agent() {
     if (in_.rarely()) *reregister.mutable_agent() = agent_info();  // It changed.
     if (!in_.rarely()) reregister.mutable_agent()->mutable_id()->set_value(id.value);
     reregister.set_version("1.12.0");
+    reregister.add_capabilities("AGENT_OPERATION_FEEDBACK");
+    reregister.add_capabilities("RESIZE_VOLUME");
     reregister.set_restarted(in_.flag());
     add_reported(reregister, id);
     add_reported_operations(reregister, id);

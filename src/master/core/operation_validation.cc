@@ -1,5 +1,7 @@
 #include "master/core/operation_validation.h"
 
+#include <algorithm>
+
 #include "resources/entry.h"
 
 namespace tepui::master {
@@ -37,6 +39,20 @@ Result<void> judge_principal(const Requester& requester, bool has, const std::st
                 "principal '{}' asks, but the {} of {} {}: it has to be the one who asks",
                 *requester.principal, what, text_of(entry),
                 has ? fmt::format("says principal '{}'", told) : "has no principal");
+}
+
+// An agent of an older release would leave out what it does not know, and nobody would notice.
+Result<void> judge_agent(const Agent& agent, Operation::Type type) {
+    const bool resize = type == Operation::GROW_VOLUME || type == Operation::SHRINK_VOLUME;
+    for (const char* needed : {"AGENT_OPERATION_FEEDBACK", resize ? "RESIZE_VOLUME" : ""}) {
+        if (*needed == '\0' ||
+            std::ranges::find(agent.capabilities, needed) != agent.capabilities.end())
+            continue;
+        return fail(Errc::invalid_argument,
+                    "agent {} does not have the capability {} that {} needs: upgrade the agent",
+                    agent.id, needed, Operation::Type_Name(type));
+    }
+    return {};
 }
 
 Result<void> judge_reserve(const Operation::Reserve& reserve, const Conversion& conversion,
@@ -137,6 +153,7 @@ void complete_operation(Operation& operation, const std::string& role) {
 Result<Conversion> judge_operation(const Agent& agent, const Operation& operation,
                                    const Requester& requester) {
     auto conversion = TEPUI_TRY(conversion_of(operation));
+    TEPUI_CHECK_OK(judge_agent(agent, operation.type()));
     switch (operation.type()) {
         case Operation::RESERVE:
             TEPUI_CHECK_OK(judge_reserve(operation.reserve(), conversion, requester));

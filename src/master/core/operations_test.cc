@@ -399,6 +399,18 @@ TEST(OperatorOperations, AreRefusedAsRecorded) {
               Errc::conflict);
 }
 
+TEST(OperatorOperations, AgentsOfOlderReleasesAreLeftAlone) {
+    Cluster cluster;
+    cluster.agent.link = cluster.shell.open_link();
+    link::ToMaster frame;
+    *frame.mutable_reregister_agent()->mutable_agent() = cluster.agent.info;
+    frame.mutable_reregister_agent()->set_version("1.12.0");
+    cluster.agent.send(std::move(frame));
+    const auto request = cluster.shell.operate(cluster.agent.id, reserve(cpu + for_web));
+    ASSERT_EQ(cluster.refused(request), Errc::invalid_argument);
+    EXPECT_THAT(cluster.shell.answer(request)->error().text, HasSubstr("AGENT_OPERATION_FEEDBACK"));
+}
+
 TEST(OperatorOperations, WhatTasksUseCannotBeTaken) {
     Cluster cluster;
     launch(cluster.scheduler, cluster.agent, "t", "cpus:8;mem:128");
