@@ -15,6 +15,10 @@ Resources sum_of(const std::map<FrameworkId, Resources>& parts) {
     return sum;
 }
 
+std::int64_t whole_seconds(WallTime time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.since_epoch).count();
+}
+
 }  // namespace
 
 const std::string& Item::legacy_json() const {
@@ -60,7 +64,7 @@ std::shared_ptr<const google::protobuf::Message> ExecutorItem::v1_message() cons
     return message;
 }
 
-AgentItem::AgentItem(const Agent& agent)
+AgentItem::AgentItem(const Agent& agent, const mesos::v1::DrainInfo* drain_info)
     : id(agent.id),
       info(agent.info),
       version(agent.version),
@@ -69,6 +73,8 @@ AgentItem::AgentItem(const Agent& agent)
       connected(agent.connected()),
       active(agent.active()),
       deactivated(agent.deactivated),
+      drain(drain_info == nullptr ? std::nullopt : std::optional{*drain_info}),
+      drain_told_at(agent.drain_told_at),
       registered_at(agent.registered_at),
       reregistered_at(agent.reregistered_at),
       total(agent.total),
@@ -78,6 +84,7 @@ AgentItem::AgentItem(const Agent& agent)
         for (const auto& [executor_id, executor] : by_id)
             executors.push_back(std::make_shared<ExecutorItem>(framework, id, executor.info));
     }
+    for (const auto& [uuid, operation] : agent.operations) operations.push_back(operation.info);
 }
 
 Resources AgentItem::used_sum() const { return sum_of(used); }
@@ -109,6 +116,10 @@ const std::string& AgentItem::legacy_head() const {
         daemon::write_resources(json, total.unreserved());
         json.key("active").value(active);
         json.key("deactivated").value(deactivated);
+        if (drain) json.key("drain_info").message(*drain);
+        if (drain && drain_told_at) {
+            json.key("estimated_drain_start_time_seconds").value(whole_seconds(*drain_told_at));
+        }
         json.key("version").value(version);
         json.key("capabilities").begin_array();
         for (const std::string& capability : capabilities) json.value(capability);
@@ -131,6 +142,11 @@ std::shared_ptr<const google::protobuf::Message> AgentItem::v1_message() const {
     *message->mutable_total_resources() = total.to_proto_endpoint();
     *message->mutable_allocated_resources() = used_sum().to_proto_endpoint();
     *message->mutable_offered_resources() = offered_sum().to_proto_endpoint();
+    if (drain) *message->mutable_drain_info() = *drain;
+    if (drain && drain_told_at) {
+        message->mutable_estimated_drain_start_time()->set_nanoseconds(
+            whole_seconds(*drain_told_at) * 1'000'000'000);
+    }
     for (const std::string& name : capabilities) {
         mesos::v1::AgentInfo::Capability::Type type{};
         if (mesos::v1::AgentInfo::Capability::Type_Parse(name, &type))

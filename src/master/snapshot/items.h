@@ -96,7 +96,8 @@ protected:
 
 class AgentItem final : public Item {
 public:
-    explicit AgentItem(const Agent& agent);
+    /// `drain_info`: null when no operator drains it.
+    explicit AgentItem(const Agent& agent, const mesos::v1::DrainInfo* drain_info = nullptr);
 
     AgentId id;
     std::shared_ptr<const mesos::v1::AgentInfo> info;
@@ -106,12 +107,15 @@ public:
     bool connected = false;
     bool active = false;
     bool deactivated = false;  // By an operator.
+    std::optional<mesos::v1::DrainInfo> drain;
+    std::optional<WallTime> drain_told_at;
     WallTime registered_at;
     std::optional<WallTime> reregistered_at;
     Resources total;
     std::map<FrameworkId, Resources> offered;
     std::map<FrameworkId, Resources> used;
     std::vector<std::shared_ptr<const ExecutorItem>> executors;
+    std::vector<std::shared_ptr<const mesos::v1::Operation>> operations;
 
     Resources used_sum() const;
     Resources offered_sum() const;
