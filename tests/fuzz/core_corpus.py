@@ -67,7 +67,7 @@ def passed(span):
 SECOND, PING, UNREACHABLE, MINUTES, HOURS, WEEKS = 2, 3, 4, 5, 6, 7
 HOLD, LET_GO = event("hold_writes", 1), event("hold_writes", 0)
 TAKE = event("take")
-BACK = event("reregister_agent", 0, 0, 0, 0, 0, *[0] * 16)
+BACK = event("reregister_agent", 0, 0, 0, 0, 0, *[0] * 18)
 
 SEEDS = {
     "empty": [],
@@ -94,6 +94,8 @@ SEEDS = {
                        event("schedule", 0, 0), passed(HOURS)],
     "drain": [accept(task(0)), event("drain", 0, 0, 0, 0), update(KILLED), acknowledge(), event("deactivate", 0, 1), event("drain", 0, 1, 0, 1, 1, 0), event("restart"), BACK],
     "drain_cancelled": [accept(task(0)), HOLD, event("drain", 0, 0, 0, 0), event("cancel_drain", 0), LET_GO, event("drain", 0, 0, 0, 0), event("close_link", 0), BACK, event("cancel_drain", 0)],
+    "operations": [event("operation", 0, 0, 0, 3, 1, 1, 0, 0), event("operation", 0, 2, 0, 4, 0, 0, 0, 0), event("frame", 0, 7, 0, 0, 0, 0, 0, OWN),
+                   BACK, event("operation", 0, 3, 0, 4, 0, 0), event("frame", 0, 9, 0, 0, OWN), event("operation", 0, 1, 0, 4, 0, 0), event("close_link", 0), BACK],
     "raw": [event("raw_call", 17, 0, *b"\x0a\x03\x0a\x01\x00\x10\x03\x22\x08\x0a\x03\x0a\x01\x00\x12\x01\x00", OWN),
             event("raw_frame", 9, 0, *b"\x0a\x01\x00\x42\x00\x0a\x01\x00\x78", 0, OWN)],
 }
