@@ -30,7 +30,8 @@ agent::CoreConfig core_config(const std::string& name, std::uint64_t boot) {
     add_scalar(config.info, "cpus", 4);
     add_scalar(config.info, "mem", 4096);
     add_scalar(config.info, "disk", 10000);
-    config.capabilities = {"MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT"};
+    config.capabilities = {"MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT",
+                           "RESIZE_VOLUME", "AGENT_OPERATION_FEEDBACK", "AGENT_DRAINING"};
     return config;
 }
 
@@ -167,6 +168,9 @@ void AgentNode::perform_one(const agent::Effect& effect) {
                    // Nobody operates here.
                    [&](const agent::LaunchNested&) {},
                    [&](const agent::AnswerAsker&) {},
+                   [&](const agent::MakeVolume& x) { change_volume(x.operation); },
+                   [&](const agent::RemoveVolume& x) { change_volume(x.operation); },
+                   [&](const agent::TidyVolumes&) {},
                    [&](const agent::RemoveNestedSandbox&) {},
                    [&](const agent::StartProbe& probe) { this->probe(probe); },
                    [&](const agent::StopProbes&) {},
@@ -177,6 +181,12 @@ void AgentNode::perform_one(const agent::Effect& effect) {
                    [&](const agent::LogLine& line) { timeline_.trace("{}: {}", name_, line.text); },
                },
                effect);
+}
+
+void AgentNode::change_volume(const std::string& operation) {
+    timeline_.after(timeline_.between(0ms, 50ms), [this, life = life_, operation] {
+        if (life == life_) step(agent::VolumeChanged{operation, std::nullopt});
+    });
 }
 
 void AgentNode::arm() {

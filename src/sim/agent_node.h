@@ -77,6 +77,7 @@ private:
 
     void launch_executor(const agent::LaunchExecutor& launch);
     void launch_pod(const agent::LaunchPod& launch);
+    void change_volume(const std::string& operation);
     void start_executor_container(const ContainerId& id, Container container);
     void run_pod(const ContainerId& id);
     void end_nested(const ContainerId& pod);

@@ -23,10 +23,12 @@ struct Faults {
     double executor_crash = 0.1;    // Each executor, within its first half minute.
     double executor_silent = 0.03;  // Each executor: it never subscribes.
     double executor_shutdown = 0.05;  // By its framework; each executor, every few seconds.
+    double drain = 0.004;             // Or deactivation, by an operator; each agent.
+    double maintenance = 0.02;        // Another schedule.
     Duration down_longest = 20s;      // A crashed process comes back within this.
     Duration partition_longest = 30s;
 
-    static Faults none() { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s}; }
+    static Faults none() { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s}; }
 };
 
 /// The size of a world and what it is put through.
@@ -40,6 +42,7 @@ struct Scenario {
     bool checkpoint = true;
     double executor_share = 0.4;  // Of the tasks, those with custom executors.
     double pod_share = 0.3;       // Of the launches, those of task groups.
+    double operation_share = 0.4;  // Of the accepted offers, those with reservations and volumes.
     Duration failover_timeout = std::chrono::hours{24};
 };
 

@@ -51,6 +51,8 @@ void FrameworkNode::add_tasks(const mesos::v1::Offer& offer, double cpus,
             placement = Placement{AgentId{offer.agent_id().value()},
                                   ExecutorId{task.executor().executor_id().value()}};
         }
+        // A crash of its executor would leave the volume in use for a while.
+        if (volume_ && !placement) *task.add_resources() = *std::exchange(volume_, std::nullopt);
         tasks_[task.name()] = {{}, offer.agent_id(), task.executor().executor_id().value()};
         truth_.launch_asked({*id_, TaskId{task.name()}}, placement);
     }

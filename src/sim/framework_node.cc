@@ -47,6 +47,10 @@ void FrameworkNode::connect() {
         auto& info = *subscribe.mutable_subscribe()->mutable_framework_info();
         info.set_user("root");
         info.set_name(name_);
+        info.add_roles(name_);
+        info.add_capabilities()->set_type(mesos::v1::FrameworkInfo::Capability::MULTI_ROLE);
+        info.add_capabilities()->set_type(
+            mesos::v1::FrameworkInfo::Capability::RESERVATION_REFINEMENT);
         info.set_checkpoint(scenario_.checkpoint);
         info.set_failover_timeout(seconds(scenario_.failover_timeout));
         if (scenario_.partition_aware) {
@@ -95,7 +99,11 @@ void FrameworkNode::on_event(const Event& event) {
             reconcile();
             break;
         case Event::OFFERS: on_offers(event.offers()); break;
+        case Event::INVERSE_OFFERS: answer(event.inverse_offers()); break;
         case Event::UPDATE: on_update(event.update().status()); break;
+        case Event::UPDATE_OPERATION_STATUS:
+            on_operation_status(event.update_operation_status().status());
+            break;
         case Event::MESSAGE:  // Executors send what they were sent.
             if (event.message().data() == event.message().executor_id().value()) break;
             truth_.breach(fmt::format("{} was sent a message that is not its executor's", name_));
@@ -128,6 +136,7 @@ void FrameworkNode::accept(const mesos::v1::Offer& offer) {
     auto& accept = *call_accept.mutable_accept();
     *accept.add_offer_ids() = offer.id();
     accept.mutable_filters()->set_refuse_seconds(timeline_.chance(0.5) ? 0 : 2);
+    volume_ = add_operations(offer, accept);
     auto& operation = *accept.add_operations();
     double cpus = 0;
     double disk = 0;
@@ -141,6 +150,25 @@ void FrameworkNode::accept(const mesos::v1::Offer& offer) {
         add_tasks(offer, cpus, operation);
     }
     call(std::move(call_accept));
+}
+
+/// Some it does not answer at all.
+void FrameworkNode::answer(const Event::InverseOffers& offers) {
+    for (const mesos::v1::InverseOffer& offer : offers.inverse_offers()) {
+        Call call_answer;
+        if (timeline_.chance(0.4)) {
+            call_answer.set_type(Call::ACCEPT_INVERSE_OFFERS);
+            *call_answer.mutable_accept_inverse_offers()->add_inverse_offer_ids() = offer.id();
+        } else if (timeline_.chance(0.7)) {
+            call_answer.set_type(Call::DECLINE_INVERSE_OFFERS);
+            auto& decline = *call_answer.mutable_decline_inverse_offers();
+            *decline.add_inverse_offer_ids() = offer.id();
+            decline.mutable_filters()->set_refuse_seconds(timeline_.chance(0.5) ? 0 : 10);
+        } else {
+            continue;
+        }
+        call(std::move(call_answer));
+    }
 }
 
 void FrameworkNode::decline(const mesos::v1::Offer& offer) {

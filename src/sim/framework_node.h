@@ -67,6 +67,13 @@ private:
     void add_pod(const mesos::v1::Offer& offer, double cpus,
                  mesos::v1::Offer::Operation& operation);
     void speak_to_executors();
+    /// Reserves, unreserves, makes or destroys; gives a volume that the launch may use.
+    std::optional<mesos::v1::Resource> add_operations(
+        const mesos::v1::Offer& offer, mesos::v1::scheduler::Call::Accept& accept);
+    mesos::v1::Offer::Operation& add_operation(mesos::v1::scheduler::Call::Accept& accept,
+                                               mesos::v1::Offer::Operation::Type type);
+    void on_operation_status(const mesos::v1::OperationStatus& status);
+    void answer(const mesos::v1::scheduler::Event::InverseOffers& offers);
     void decline(const mesos::v1::Offer& offer);
     void reconcile();
     void housekeeping();
@@ -87,6 +94,8 @@ private:
     std::map<std::string, Task> tasks_;
     int next_task_ = 0;
     int next_group_ = 1;
+    int next_operation_ = 0;
+    std::optional<mesos::v1::Resource> volume_;  // For the next task.
     bool ended_ = false;
 
     bool alive_ = false;

@@ -10,6 +10,7 @@
 #include "master/core/ledger.h"
 #include "master/core/state.h"
 #include "master/core/tasks.h"
+#include "resources/entry.h"
 #include "resources/task_state.h"
 
 namespace tepui::sim {
@@ -74,6 +75,9 @@ void MasterNode::step(master::Event event) {
     perform(core_->step(std::move(event), timeline_.now()));
     if (!alive()) return;
     check_ledger();
+    check_reservations();
+    check_drains();
+    check_inverse_offers();
     arm();
 }
 
@@ -113,6 +117,7 @@ void MasterNode::perform_one(const master::Effect& effect) {
                    [&](const master::SendToAgent& send) {
                        const auto it = links_.find(send.link);
                        if (it == links_.end()) return;
+                       note_kills(*send.frame);
                        if (timeline_.on_trace)
                            timeline_.trace("master -> link {}: {}", send.link.value,
                                            send.frame->ShortDebugString());
@@ -207,6 +212,61 @@ unsigned MasterNode::call(wire::Media media, const std::string& call, const Stre
     if (timeline_.on_trace) timeline_.trace("{} -> master: {}", stream, decoded.ShortDebugString());
     step(master::SchedulerCalled{stream, std::move(decoded)});
     return 202;
+}
+
+/// A drain is a kill of all that is there.
+void MasterNode::note_kills(const link::ToAgent& frame) {
+    if (!frame.has_drain_agent()) return;
+    const auto agent = core_->state().agents.find(AgentId{frame.agent_id()});
+    if (agent == core_->state().agents.end()) return;
+    for (const TaskKey& task : agent->second.tasks) truth_.kill_asked(task);
+}
+
+/// Nothing is offered of an agent that is drained, and a drained one has nothing to run.
+void MasterNode::check_drains() {
+    const master::State& state = core_->state();
+    for (const auto& [id, drain] : state.drains) {
+        const auto agent = state.agents.find(id);
+        if (agent == state.agents.end()) continue;
+        if (!agent->second.offers.empty() || agent->second.active())
+            truth_.breach(fmt::format("agent {} is offered while it is drained", id));
+        if (drain.state() == mesos::v1::DRAINED && !agent->second.tasks.empty())
+            truth_.breach(fmt::format("agent {} is drained and has {} tasks", id,
+                                      agent->second.tasks.size()));
+    }
+}
+
+/// A framework is asked at most once to leave an agent, and only one where something is planned.
+void MasterNode::check_inverse_offers() {
+    const master::State& state = core_->state();
+    std::set<std::pair<FrameworkId, AgentId>> asked;
+    for (const auto& [id, offer] : state.inverse_offers) {
+        if (!asked.emplace(offer.framework, offer.agent).second)
+            truth_.breach(fmt::format("{} is asked twice to leave {}", offer.framework,
+                                      offer.agent));
+        const auto agent = state.agents.find(offer.agent);
+        if (agent == state.agents.end() || !agent->second.active() ||
+            agent->second.unavailability == nullptr)
+            truth_.breach(fmt::format("{} is asked to leave {} for nothing", offer.framework,
+                                      offer.agent));
+    }
+}
+
+/// I8: what is reserved is offered to its role and those below it only, and used by them only.
+void MasterNode::check_reservations() {
+    const auto check = [&](const AgentId& agent, const Resources& resources, const char* what) {
+        for (const Resources::Entry& entry : resources.entries()) {
+            if (!entry.is_reserved()) continue;
+            if (role_is_within(entry.allocation_role, entry.reservation_role())) continue;
+            truth_.breach(fmt::format("I8: role {} {} what is reserved for {} on agent {}",
+                                      entry.allocation_role, what, entry.reservation_role(),
+                                      agent));
+        }
+    };
+    for (const auto& [id, agent] : core_->state().agents) {
+        for (const auto& [framework, resources] : agent.offered) check(id, resources, "is offered");
+        for (const auto& [framework, resources] : agent.used) check(id, resources, "uses");
+    }
 }
 
 /// I2: on each agent offered and used together fit into the total, offers do not overlap, and

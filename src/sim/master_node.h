@@ -39,6 +39,9 @@ public:
     /// Any other call; the answer is what the HTTP status would be.
     unsigned call(wire::Media media, const std::string& call, const StreamId& stream);
 
+    /// An operator asks something; nobody waits for the answer.
+    void request(master::Event event) { step(std::move(event)); }
+
 private:
     void step(master::Event event);
     void perform(master::Effects effects);
@@ -46,6 +49,10 @@ private:
     void persist(const master::PersistWrites& persist);
     void arm();
     void check_ledger();
+    void check_reservations();
+    void check_drains();
+    void check_inverse_offers();
+    void note_kills(const link::ToAgent& frame);
 
     struct Subscription {
         std::shared_ptr<Channel> channel;

@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "agent/core/operations.h"
 #include "agent/core/state.h"
 #include "master/core/state.h"
 #include "master/core/tasks.h"
 #include "resources/task_state.h"
+#include "sim/operator_node.h"
 
 namespace tepui::sim {
 namespace {
@@ -19,7 +21,8 @@ public:
         : scenario_(scenario),
           timeline_(seed),
           network_(timeline_),
-          master_(timeline_, truth_, scenario.faults) {
+          master_(timeline_, truth_, scenario.faults),
+          operator_(timeline_, master_, scenario_.faults, names_of_agents(scenario.agents)) {
         timeline_.on_trace = std::move(trace);
         for (int i = 0; i < scenario.agents; ++i) {
             agents_.push_back(std::make_unique<AgentNode>(
@@ -45,6 +48,12 @@ public:
     }
 
 private:
+    static std::vector<std::string> names_of_agents(int count) {
+        std::vector<std::string> names;
+        for (int i = 0; i < count; ++i) names.push_back(fmt::format("agent{}", i));
+        return names;
+    }
+
     /// Once a simulated second each fault gets its chance.
     void trouble() {
         if (calm_) return;
@@ -61,6 +70,7 @@ private:
         for (auto& framework : frameworks_) {
             if (timeline_.chance(faults.framework_crash)) crash(*framework);
         }
+        operator_.act();
         if (timeline_.chance(faults.connection_break)) network_.break_one();
         if (timeline_.chance(faults.partition)) partition();
         if (timeline_.chance(faults.slow_disk)) slow_disk();
@@ -151,7 +161,7 @@ private:
         most("registrations under way",
              state.pending.registrations.size() + state.pending.newest_registration.size(), 0);
         most("timers of the master", state.timers.size(),
-             2 * state.agents.size() + 2 * state.frameworks.size() + state.offers.size());
+             3 * state.agents.size() + 2 * state.frameworks.size() + state.offers.size());
         for (const auto& [id, framework] : state.frameworks) {
             if (!framework.connected()) continue;
             for (const auto& [task_id, task] : framework.tasks) {
@@ -182,7 +192,9 @@ private:
             truth_.breach(fmt::format("I14: {} is not connected at the master", agent.name()));
             return;
         }
+        check_plans(state, known->second);
         check_executors(known->second, agent);
+        check_operations(known->second, agent);
         for (const TaskKey& task : agent.running()) {
             const auto owner = agent.core().state().frameworks.find(task.first);
             if (owner == agent.core().state().frameworks.end() ||
@@ -194,6 +206,25 @@ private:
                 truth_.breach(fmt::format("I6: {} runs {} but the master does not know it",
                                           agent.name(), task.second));
             }
+        }
+    }
+
+    /// No drain goes on for ever, and whoever holds something where maintenance is planned was
+    /// asked to leave.
+    void check_plans(const master::State& state, const master::Agent& agent) {
+        const auto drain = state.drains.find(agent.id);
+        if (drain != state.drains.end() && drain->second.state() != mesos::v1::DRAINED)
+            truth_.breach(fmt::format("I14: {} still drains", agent.id));
+        if (agent.unavailability == nullptr || !agent.active()) return;
+        std::set<FrameworkId> asked;
+        for (const OfferId& id : agent.inverse_offers)
+            asked.insert(state.inverse_offers.at(id).framework);
+        for (const auto& [id, resources] : agent.used) {
+            const auto framework = state.frameworks.find(id);
+            if (framework == state.frameworks.end() || !framework->second.connected() ||
+                asked.contains(id) || framework->second.inverse_filters.contains(agent.id))
+                continue;
+            truth_.breach(fmt::format("I14: {} was not asked to leave {}", id, agent.id));
         }
     }
 
@@ -227,6 +258,18 @@ private:
         };
         same(owned, "agent");
         same(charged, "master");
+    }
+
+    /// Master and agent agree on what is reserved and kept, and wait for no word of each other.
+    void check_operations(const master::Agent& known, const AgentNode& agent) {
+        const Resources own = agent::total_resources(agent.core().state());
+        if (!(known.total == own)) {
+            truth_.breach(fmt::format("I2: {} has {}, but to the master it has {}", agent.name(),
+                                      own.to_string(), known.total.to_string()));
+        }
+        const std::size_t left = known.operations.size() + agent.core().state().operations.size();
+        if (left > 0)
+            truth_.breach(fmt::format("I9: {} operations on {} are left", left, agent.name()));
     }
 
     /// Whether any machine goes by that id.
@@ -288,6 +331,7 @@ private:
     GroundTruth truth_;
     Network network_;
     MasterNode master_;
+    OperatorNode operator_;
     std::vector<std::unique_ptr<AgentNode>> agents_;
     std::vector<std::unique_ptr<FrameworkNode>> frameworks_;
     bool calm_ = false;
