@@ -24,8 +24,10 @@ namespace tepui::agent {
 namespace {
 
 /// Of Mesos' agent capabilities those that this agent keeps.
-const std::vector<std::string> capabilities = {"MULTI_ROLE", "HIERARCHICAL_ROLE",
-                                               "RESERVATION_REFINEMENT", "TASK_RESOURCE_LIMITS"};
+const std::vector<std::string> capabilities = {
+    "MULTI_ROLE",    "HIERARCHICAL_ROLE",        "RESERVATION_REFINEMENT",
+    "RESIZE_VOLUME", "AGENT_OPERATION_FEEDBACK", "AGENT_DRAINING",
+    "TASK_RESOURCE_LIMITS"};
 
 /// An address that others can use; the wildcard is none.
 std::string reported_ip(const AgentOptions& options) {
@@ -72,9 +74,9 @@ std::vector<FoundContainer> to_core(std::vector<containerizer::Found> found) {
         FoundContainer container{each.container, each.pid, each.running, std::nullopt,
                                  std::nullopt};
         container.container_status = std::move(each.status);
+        container.data = std::move(each.data);
         if (each.exited) {
             container.status = each.exited->status;
-        container.data = std::move(each.data);
             container.limitation = to_limitation(each.exited->limit);
         }
         list.push_back(std::move(container));

@@ -30,7 +30,10 @@ Prober::Commands probe_commands(containerizer::Containerizer& containerizer) {
 }  // namespace
 
 AgentOutlets::AgentOutlets(Parts parts)
-    : parts_(std::move(parts)), prober_(probe_commands(parts_.containerizer)) {}
+    : parts_(std::move(parts)),
+      prober_(probe_commands(parts_.containerizer)),
+      volumes_(parts_.work_dir, parts_.pool,
+               [&log = parts_.text_log](const std::string& text) { log.warning(text); }) {}
 
 namespace {
 
@@ -95,17 +98,27 @@ void AgentOutlets::reconnect_master() { link_->reconnect(); }
 
 void AgentOutlets::launch(const LaunchContainer& launch) {
     attach_pod_task(parts_.files, parts_.work_dir, launch.sandbox, launch.task.task_id().value());
-    launch_spec(launch.container,
-                make_launch_spec(launch, parts_.address, parts_.task_environment));
+    auto spec = make_launch_spec(launch, parts_.address, parts_.task_environment);
+    if (spec) {
+        spec->volumes = to_volumes(launch.task.resources(), parts_.work_dir);
+        if (launch.pod) spec->parent_volumes = to_volumes(launch.pod->volumes, parts_.work_dir);
+    }
+    launch_spec(launch.container, std::move(spec));
 }
 
 void AgentOutlets::launch_executor(const LaunchExecutor& launch) {
-    launch_spec(launch.container,
-                make_launch_spec(launch, parts_.address, parts_.task_environment));
+    auto spec = make_launch_spec(launch, parts_.address, parts_.task_environment);
+    if (spec) {
+        spec->volumes = to_volumes(launch.volumes, parts_.work_dir);
+        spec->takes_tasks = true;
+    }
+    launch_spec(launch.container, std::move(spec));
 }
 
 void AgentOutlets::launch_pod(const LaunchPod& launch) {
-    launch_spec(launch.container, make_launch_spec(launch));
+    auto spec = make_launch_spec(launch);
+    spec.volumes = to_volumes(launch.volumes, parts_.work_dir);
+    launch_spec(launch.container, std::move(spec));
 }
 
 void AgentOutlets::launch_spec(const ContainerId& container,
@@ -115,8 +128,15 @@ void AgentOutlets::launch_spec(const ContainerId& container,
         return;
     }
     attach_sandbox(parts_.files, parts_.work_dir, spec->sandbox);
+    if (spec->volumes.empty() && spec->parent_volumes.empty())
+        return launch_now(container, std::move(*spec));
+    // What was asked for before may be the making of its volumes.
+    volumes_.after([this, container, spec = std::move(*spec)] { launch_now(container, spec); });
+}
+
+void AgentOutlets::launch_now(const ContainerId& container, containerizer::LaunchSpec spec) {
     parts_.containerizer.launch(
-        std::move(*spec),
+        std::move(spec),
         [this, container](std::expected<containerizer::Started, containerizer::LaunchError> x) {
             on_started(container, std::move(x));
         },
@@ -157,14 +177,35 @@ void AgentOutlets::forget(const ContainerId& container) {
 void AgentOutlets::update(const UpdateContainer& update) {
     // Few writes to files of the kernel, but not on the thread of the loop. The order of the
     // updates of one container is kept by their sequence: the newest counts.
-    parts_.pool.post([this, update] {
-        const auto updated = parts_.containerizer.update(
-            update.container, to_resources(update.limits), update.sequence);
-        std::optional<Error> error;
-        if (!updated) error = updated.error();
-        loop_->post(ContainerUpdated{update.container, update.sequence, std::move(error)});
+    if (update.volumes.empty())
+        parts_.pool.post([this, update] { update_now(update); });
+    else
+        volumes_.after([this, update] { update_now(update); });
+}
+
+void AgentOutlets::update_now(const UpdateContainer& update) {
+    containerizer::ContainerResources resources = to_resources(update.limits);
+    resources.volumes = to_volumes(update.volumes, parts_.work_dir);
+    const auto updated =
+        parts_.containerizer.update(update.container, resources, update.sequence);
+    std::optional<Error> error;
+    if (!updated) error = updated.error();
+    loop_->post(ContainerUpdated{update.container, update.sequence, std::move(error)});
+}
+
+void AgentOutlets::make_volume(const MakeVolume& order) {
+    volumes_.make(order, [this, operation = order.operation](std::optional<Error> error) {
+        loop_->post(VolumeChanged{operation, std::move(error)});
     });
 }
+
+void AgentOutlets::remove_volume(const RemoveVolume& order) {
+    volumes_.remove(order, [this, operation = order.operation](std::optional<Error> error) {
+        loop_->post(VolumeChanged{operation, std::move(error)});
+    });
+}
+
+void AgentOutlets::tidy_volumes(const TidyVolumes& order) { volumes_.tidy(order.operations); }
 
 void AgentOutlets::send_to_executor(const SendToExecutor& send) {
     parts_.executor_streams->send(send.connection, send.event);

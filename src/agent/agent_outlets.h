@@ -13,6 +13,7 @@
 #include "agent/launch_spec.h"
 #include "agent/master_link.h"
 #include "agent/prober.h"
+#include "agent/volume_keeper.h"
 #include "containerizer/containerizer.h"
 #include "daemon/files.h"
 #include "daemon/log.h"
@@ -56,13 +57,19 @@ public:
     void launch_nested(const LaunchNested& launch) override;
     void answer_asker(AnswerAsker answer) override;
     void remove_nested_sandbox(const std::string& path) override;
+    void make_volume(const MakeVolume& order) override;
+    void remove_volume(const RemoveVolume& order) override;
+    void tidy_volumes(const TidyVolumes& order) override;
     void start_probe(const StartProbe& probe) override;
     void stop_probes(const ContainerId& container) override;
     void log(Severity severity, const std::string& text) override;
     void end(const EndAgent& end) override;
 
     /// Ends what uses the containerizer, before that goes.
-    void stop() { prober_.stop(); }
+    void stop() {
+        prober_.stop();
+        volumes_.stop();
+    }
 
     /// Sandboxes that could not be removed; any thread.
     std::uint64_t removals_failed() const { return *removals_failed_; }
@@ -72,6 +79,8 @@ public:
 
 private:
     void launch_spec(const ContainerId& container, Result<containerizer::LaunchSpec> spec);
+    void launch_now(const ContainerId& container, containerizer::LaunchSpec spec);
+    void update_now(const UpdateContainer& update);
     void on_started(const ContainerId& container,
                     std::expected<containerizer::Started, containerizer::LaunchError> started);
 
@@ -82,6 +91,7 @@ private:
     CoreLoop* loop_ = nullptr;
     std::shared_ptr<MasterLink> link_;
     Prober prober_;
+    VolumeKeeper volumes_;
 };
 
 std::optional<Limitation> to_limitation(const std::optional<containerizer::LimitHit>& limit);

@@ -84,6 +84,9 @@ void CoreLoop::perform(Effect& effect) {
                    [this](LaunchNested& x) { outlets_.launch_nested(x); },
                    [this](AnswerAsker& x) { outlets_.answer_asker(std::move(x)); },
                    [this](RemoveNestedSandbox& x) { outlets_.remove_nested_sandbox(x.path); },
+                   [this](MakeVolume& x) { outlets_.make_volume(x); },
+                   [this](RemoveVolume& x) { outlets_.remove_volume(x); },
+                   [this](TidyVolumes& x) { outlets_.tidy_volumes(x); },
                    [this](LogLine& x) { outlets_.log(x.severity, x.text); },
                    [this](EndAgent& x) {
                        if (!std::exchange(ended_, true)) outlets_.end(x);

@@ -35,6 +35,9 @@ public:
     virtual void launch_nested(const LaunchNested& launch) = 0;
     virtual void answer_asker(AnswerAsker answer) = 0;
     virtual void remove_nested_sandbox(const std::string& path) = 0;
+    virtual void make_volume(const MakeVolume& order) = 0;
+    virtual void remove_volume(const RemoveVolume& order) = 0;
+    virtual void tidy_volumes(const TidyVolumes& order) = 0;
     virtual void start_probe(const StartProbe& probe) = 0;
     virtual void stop_probes(const ContainerId& container) = 0;
     virtual void log(Severity severity, const std::string& text) = 0;

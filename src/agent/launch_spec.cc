@@ -15,8 +15,8 @@ Result<void> check_isolation(const Info& info) {
         return fail(Errc::unsupported, "{} not supported by this agent yet", what);
     };
     for (const v1::Resource& resource : info.resources()) {
-        if (resource.disk().has_persistence() || resource.disk().has_volume()) {
-            return unsupported("Persistent volumes are");
+        if (resource.disk().has_volume() && !resource.disk().has_persistence()) {
+            return unsupported("Volumes of disks that are not persistent are");
         }
     }
     return {};

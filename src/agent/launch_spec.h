@@ -13,7 +13,7 @@ struct AgentAddress {
 };
 
 /// What the containerizer is to do for a task. Fails with unsupported when the task asks for what
-/// this agent has no isolation for yet (persistent volumes): running it without would be worse than
+/// this agent has no isolation for (volumes that are not persistent): running it without would be worse than
 /// not running it.
 /// `variables`: of every task's environment, beneath those that describe the task.
 Result<containerizer::LaunchSpec> make_launch_spec(

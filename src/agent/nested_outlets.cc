@@ -41,6 +41,7 @@ void AgentOutlets::launch_nested(const LaunchNested& launch) {
     const ContainerId& container = launch.container;
     if (launch.kind != NestedKind::session) {
         auto spec = make_launch_spec(launch, parts_.address, parts_.task_environment);
+        if (spec) spec->parent_volumes = to_volumes(launch.parent_volumes, parts_.work_dir);
         if (spec && launch.kind == NestedKind::standalone)
             parts_.files.attach(launch.sandbox, launch.sandbox);
         launch_spec(container, std::move(spec));

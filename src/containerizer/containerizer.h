@@ -15,6 +15,7 @@
 #include "containerizer/fetcher/options.h"
 #include "containerizer/docker/options.h"
 #include "containerizer/volumes/options.h"
+#include "containerizer/volumes/persistent_volume.h"
 #include "containerizer/images/options.h"
 #include "containerizer/network_options.h"
 #include "containerizer/oci/options.h"
@@ -83,6 +84,11 @@ struct LaunchSpec {
     bool mem_revocable = false;            // The first to go when the machine has no memory left.
     std::string hostname_default;          // Of a network namespace of its own; the container id.
 
+    PersistentVolumes volumes;  // Of `resources`, and where their data are.
+    /// The same of the container it is nested in: what a SANDBOX_PATH of PARENT may lead into.
+    PersistentVolumes parent_volumes;
+    bool takes_tasks = false;  // Its volumes may change while it runs.
+
     /// Waits for an agent to come back; else it ends with the agent that launched it.
     bool outlives_agent = true;
     /// Runs no command: keeps a sandbox and cgroups for containers nested in it until destroyed.
@@ -104,6 +110,7 @@ struct ContainerResources {
     std::optional<double> mem_request_mb = std::nullopt;  // Absent: `mem_mb`.
     bool cpus_revocable = false;
     std::vector<NumberRange> ports = {};  // All it was given by now; inclusive.
+    PersistentVolumes volumes = {};       // All that it has from now on.
     bool operator==(const ContainerResources&) const = default;
 };
 
@@ -112,6 +119,7 @@ struct Started {
     /// What isolators (or Docker) tell of it: addresses, cgroup handles. Without executor_pid and
     /// container_id.
     mesos::v1::ContainerStatus status;
+    std::string data;  // TaskStatus.data of TASK_RUNNING: what Docker says of it, as JSON.
 };
 
 /// Resource that was exceeded, for TaskStatus.limitation.
@@ -119,7 +127,6 @@ struct LimitHit {
     mesos::v1::TaskStatus::Reason reason;
     std::string message;
     mesos::v1::TaskResourceLimitation resources;
-    std::string data;  // TaskStatus.data of TASK_RUNNING: what Docker says of it, as JSON.
 };
 
 struct Exited {
@@ -134,6 +141,7 @@ struct Found {
     bool running = false;
     std::optional<Exited> exited;
     mesos::v1::ContainerStatus status;  // As in Started.
+    std::string data = {};              // As in Started.
 };
 
 /// An error of a launch and how far it had come.
@@ -141,7 +149,6 @@ struct LaunchError {
     Error error;
     bool sandbox_failed = false;
 };
-    std::string data = {};              // As in Started.
 
 /// A command to run beside a container's task, with everything that the task has.
 struct ProbeSpec {
@@ -222,13 +229,6 @@ public:
         (void)excluded;
         return fail(Errc::unsupported, "this agent has no images: start it with --image_providers=docker");
     }
-    /// The images that are here or on their way. Blocks for some reads.
-    virtual ImageReport images() const { return {}; }
-    virtual ImageStats image_stats() const { return {}; }
-    /// Where what operators may want to see goes, a line each: downloads, evictions. Any thread calls
-    /// it, until the containerizer is destroyed.
-    virtual void log_to(std::function<void(const std::string&)> log) { (void)log; }
-    /// Milliseconds that the newest pulls of images by the Docker Engine took; any thread.
     /// Begins to pull an image, whether it is here or not: its registry tells what it is now. How
     /// far it is, and why it failed, images() says. Returns its canonical name.
     virtual Result<std::string> pull_image(const std::string& name) {
@@ -237,6 +237,13 @@ public:
                     "--image_providers=docker",
                     name);
     }
+    /// The images that are here or on their way. Blocks for some reads.
+    virtual ImageReport images() const { return {}; }
+    virtual ImageStats image_stats() const { return {}; }
+    /// Where what operators may want to see goes, a line each: downloads, evictions. Any thread calls
+    /// it, until the containerizer is destroyed.
+    virtual void log_to(std::function<void(const std::string&)> log) { (void)log; }
+    /// Milliseconds that the newest pulls of images by the Docker Engine took; any thread.
     virtual std::vector<double> docker_pulls_ms() const { return {}; }
 };
 

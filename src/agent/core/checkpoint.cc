@@ -54,6 +54,28 @@ std::string sandbox_key(const ContainerId& container) { return "sandboxes/" + co
 
 std::string nested_key(const ContainerId& container) { return "nested/" + escape(container.value); }
 
+std::string kept_key() { return "kept"; }
+
+std::string operation_key(const std::string& uuid) { return "operations/" + uuid_to_text(uuid); }
+
+std::string drain_key() { return "drain"; }
+
+CheckpointWrite kept_write(const Resources& kept) {
+    std::vector<std::string> fields;
+    for (const auto& resource : kept.to_proto()) fields.push_back(resource.SerializeAsString());
+    return {kept_key(), encode_record(fields)};
+}
+
+CheckpointWrite operation_write(const OperationRun& run) {
+    return {operation_key(run.operation.uuid().value()),
+            encode_record({run.operation.SerializeAsString()})};
+}
+
+CheckpointWrite drain_write(const Drain& drain) {
+    return {drain_key(), encode_record({drain.config.SerializeAsString(),
+                                        number(drain.began.since_epoch.count())})};
+}
+
 CheckpointWrite nested_write(const NestedRun& run) {
     const auto& limitation = run.end.limitation;
     return {nested_key(run.container),

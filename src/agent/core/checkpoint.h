@@ -24,6 +24,11 @@ std::string sandbox_key(const ContainerId& container);
 /// What an operator launched. Its name comes from outside: escaped.
 std::string nested_key(const ContainerId& container);
 
+/// Dynamic reservations and persistent volumes: of the machine, whatever id the agent has.
+std::string kept_key();
+std::string operation_key(const std::string& uuid);
+std::string drain_key();
+
 /// Id, AgentInfo, highest epoch seen and boot id.
 CheckpointWrite identity_write(const State& state);
 CheckpointWrite framework_write(const Framework& framework);
@@ -35,6 +40,9 @@ CheckpointWrite executor_state_write(const ExecutorRun& executor);
 CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& update);
 CheckpointWrite sandbox_write(const ContainerId& container, const Sandbox& sandbox);
 CheckpointWrite nested_write(const NestedRun& run);
+CheckpointWrite kept_write(const Resources& kept);
+CheckpointWrite operation_write(const OperationRun& run);
+CheckpointWrite drain_write(const Drain& drain);
 
 /// Fills `state` (just made) from what was stored. What cannot be read is left out, named in
 /// state.load_log and listed in state.broken_keys. Keeps the first of

@@ -6,6 +6,7 @@
 #include "agent/core/compatibility.h"
 #include "agent/core/nested.h"
 #include "agent/core/record.h"
+#include "resources/conversion.h"
 
 namespace tepui::agent {
 namespace {
@@ -52,6 +53,7 @@ public:
         if (const auto it = stored.find(identity_key()); it != stored.end()) {
             check(it->first, load_identity(it->second));
         }
+        load_kept(stored);
         if (anew_) return load_anew(stored);
         for_prefix(stored, "frameworks/",
                    [&](const auto&, const std::string& value) { return load_framework(value); });
@@ -68,6 +70,9 @@ public:
         }
         for_prefix(stored, "nested/",
                    [&](const auto&, const std::string& value) { return load_nested(value); });
+        if (const auto it = stored.find(drain_key()); it != stored.end()) {
+            check(it->first, load_drain(it->second));
+        }
         load_sandboxes(stored);
         drop_frameworks_without_tasks();
     }
@@ -75,6 +80,7 @@ public:
 private:
     static constexpr std::string_view executors_prefix = "executors/";
     static constexpr std::string_view sandboxes_prefix = "sandboxes/";
+    static constexpr std::string_view operations_prefix = "operations/";
 
     void load_sandboxes(const std::map<std::string, std::string>& stored) {
         for_prefix(stored, sandboxes_prefix, [&](const std::string& key, const std::string& value) {
@@ -85,7 +91,8 @@ private:
     /// The agent takes a new id: of the old one only the sandboxes are left, to be removed in time.
     void load_anew(const std::map<std::string, std::string>& stored) {
         for (const auto& [key, value] : stored) {
-            if (key != identity_key() && !key.starts_with(sandboxes_prefix)) {
+            if (key != identity_key() && key != kept_key() && !key.starts_with(operations_prefix) &&
+                !key.starts_with(sandboxes_prefix)) {
                 state_.broken_keys.push_back(key);
             }
         }
@@ -230,7 +237,7 @@ private:
         const auto end = TEPUI_TRY(read_number(fields[5]));
         const auto grace = TEPUI_TRY(read_number(fields[6]));
         const bool known = phase >= 0 && phase <= static_cast<int>(ExecutorPhase::ended) &&
-                           end >= 0 && end <= static_cast<int>(ExecutorEnd::departure);
+                           end >= 0 && end <= static_cast<int>(ExecutorEnd::drain);
         if (!known) return fail(Errc::corrupt, "a state that this version does not know");
         if (!fields[3].empty()) {
             executor.wait_status = static_cast<std::int32_t>(TEPUI_TRY(read_number(fields[3])));
@@ -298,7 +305,7 @@ private:
         const auto cause = TEPUI_TRY(read_number(fields[4]));
         const auto grace = TEPUI_TRY(read_number(fields[5]));
         const bool known = phase >= 0 && phase <= static_cast<int>(Phase::ended) && cause >= 0 &&
-                           cause <= static_cast<int>(EndCause::sibling) &&
+                           cause <= static_cast<int>(EndCause::drain) &&
                            v1::TaskState_IsValid(static_cast<int>(task_state));
         if (!known) return fail(Errc::corrupt, "a state that this version does not know");
         std::vector<v1::TaskStatus> statuses;
@@ -373,6 +380,64 @@ private:
         }
         const ContainerId name = run.container;
         state_.nested.emplace(name, std::move(run));
+        return {};
+    }
+
+    /// What the machine keeps outlives the agent's id.
+    void load_kept(const std::map<std::string, std::string>& stored) {
+        if (const auto it = stored.find(kept_key()); it != stored.end()) {
+            const Result<void> loaded = load_kept(it->second);
+            // Guessing here would give volumes to whoever comes next.
+            if (!loaded && state_.config.recover != RecoverMode::cleanup)
+                state_.refused = fmt::format(
+                    "the record of reservations and persistent volumes cannot be used: {}",
+                    loaded.error().text);
+        }
+        for_prefix(stored, operations_prefix,
+                   [&](const auto&, const std::string& value) { return load_operation(value); });
+    }
+
+    Result<void> load_kept(const std::string& value) {
+        const auto fields = TEPUI_TRY(decode_record(value, 0));
+        ResourceList list;
+        for (const std::string& field : fields) {
+            *list.Add() = TEPUI_TRY(read_message<v1::Resource>(field));
+        }
+        const auto kept = TEPUI_TRY(Resources::parse(list));
+        const auto configured = TEPUI_TRY(Resources::parse(state_.config.info.resources()));
+        if (const auto total = with_checkpointed(configured, kept); !total) {
+            return fail(Errc::conflict,
+                        "{}; give the agent those resources again (--resources), or unreserve them "
+                        "and destroy the volumes first",
+                        total.error().text);
+        }
+        state_.kept = kept;
+        state_.kept_durable = kept;
+        return {};
+    }
+
+    Result<void> load_operation(const std::string& value) {
+        const auto fields = TEPUI_TRY(decode_record(value, 1));
+        OperationRun run;
+        run.operation = TEPUI_TRY(read_message<v1::Operation>(fields[0]));
+        run.durable = true;
+        run.silent = anew_ || !state_.id;
+        const std::string uuid = run.operation.uuid().value();
+        state_.operations.emplace(uuid, std::move(run));
+        return {};
+    }
+
+    Result<void> load_drain(const std::string& value) {
+        const auto fields = TEPUI_TRY(decode_record(value, 2));
+        Drain drain;
+        drain.config = TEPUI_TRY(read_message<v1::DrainConfig>(fields[0]));
+        drain.began = WallTime{Duration{TEPUI_TRY(read_number(fields[1]))}};
+        // A new agent is not what was to be drained.
+        if (!state_.id) {
+            state_.broken_keys.push_back(drain_key());
+            return {};
+        }
+        state_.drain = std::move(drain);
         return {};
     }
 

@@ -5,6 +5,7 @@
 #include "agent/core/completion.h"
 #include "agent/core/context.h"
 #include "agent/core/departure.h"
+#include "agent/core/drain.h"
 #include "agent/core/ending.h"
 #include "agent/core/executor_calls.h"
 #include "agent/core/executor_ending.h"
@@ -12,6 +13,7 @@
 #include "agent/core/executors.h"
 #include "agent/core/frameworks.h"
 #include "agent/core/nested.h"
+#include "agent/core/operations.h"
 #include "agent/core/oversubscription.h"
 #include "agent/core/pods.h"
 #include "agent/core/recovery.h"
@@ -60,6 +62,10 @@ void on_frame(Context& context, const link::ToAgent& frame) {
             return update_framework(context, frame.update_framework().framework());
         case Frame::kFrameworkMessage:
             return send_framework_message(context, frame.framework_message());
+        case Frame::kApplyOperation: return apply_operation(context, frame.apply_operation());
+        case Frame::kAcknowledgeOperation:
+            return acknowledge_operation(context, frame.acknowledge_operation());
+        case Frame::kDrainAgent: return drain_agent(context, frame.drain_agent());
         default: return;  // A newer master's message.
     }
 }
@@ -76,6 +82,7 @@ void on_durable(Context& context, CheckpointToken token) {
                        [&](const QueueAfter& x) { on_queue_durable(context, x); },
                        [&](const AcknowledgeAfter& x) { acknowledge_to_executor(context, x); },
                        [&](const NestedAfter& x) { on_nested_durable(context, x.container); },
+                       [&](const OperationAfter& x) { on_operation_durable(context, x); },
                        [&](const ForgetAfter& x) {
                            context.effects.push_back(ForgetContainer{x.container});
                        },
@@ -103,6 +110,7 @@ void on_tick(Context& context) {
             case TimerKind::executor_subscription: on_subscription_due(context, container); break;
             case TimerKind::executor_shutdown: on_executor_grace_over(context, container); break;
             case TimerKind::executor_heartbeat: on_executor_heartbeat(context, container); break;
+            case TimerKind::operation: on_operation_due(context, key.id); break;
             case TimerKind::health:
             case TimerKind::check: on_check_due(context, key.kind, container); break;
         }
@@ -187,10 +195,12 @@ Effects Core::step(Event event, Now now) {
                        on_oversubscription_estimated(context, x);
                    },
                    [&](const ContainerPreempted& x) { on_container_preempted(context, x); },
+                   [&](const VolumeChanged& x) { on_volume_changed(context, x); },
                    [&](const Tick&) { on_tick(context); },
                },
                event);
     release_registration(context);
+    proceed_drain(context);
     proceed_departure(context);
     return effects;
 }

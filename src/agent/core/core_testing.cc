@@ -373,6 +373,15 @@ void World::perform_one(const Effect& effect) {
                    },
                    [&](const AnswerAsker& x) { answers.push_back(x); },
                    [&](const RemoveNestedSandbox& x) { removed.push_back(x.path); },
+                   [&](const MakeVolume& x) {
+                       volumes_made.push_back(x);
+                       events_.push_back(VolumeChanged{x.operation, volume_error});
+                   },
+                   [&](const RemoveVolume& x) {
+                       volumes_removed.push_back(x);
+                       events_.push_back(VolumeChanged{x.operation, volume_error});
+                   },
+                   [&](const TidyVolumes&) {},
                    [&](const SendToExecutor& x) { streams[x.connection].push_back(*x.event); },
                    [&](const CloseExecutor& x) {
                        closed.insert(x.connection);

@@ -43,6 +43,7 @@ public:
     bool master_registers = true;   // Registrations, and their end, are answered.
     bool master_acknowledges = true;
     bool machine_booted = false;  // At the next restart.
+    std::optional<Error> volume_error;  // How every MakeVolume and RemoveVolume ends.
     std::uint64_t master_epoch = 1;
     double ping_timeout_seconds = 0;                // 0: none.
     std::vector<std::string> completed_frameworks;  // Told at re-registration.
@@ -115,6 +116,8 @@ public:
     std::vector<LaunchPod> pod_launches;
     std::vector<LaunchNested> nested_launches;
     std::vector<AnswerAsker> answers;
+    std::vector<MakeVolume> volumes_made;
+    std::vector<RemoveVolume> volumes_removed;
     std::vector<UpdateContainer> container_updates;
     std::map<std::uint64_t, std::vector<mesos::v1::executor::Event>> streams;
     std::set<std::uint64_t> closed;  // Streams the agent closed.

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "base/ids.h"
 #include "base/severity.h"
 #include "mesos/v1/executor/executor.pb.h"
+#include "resources/resources.h"
 
 namespace tepui::agent {
 
@@ -40,6 +42,7 @@ struct WriteCheckpoint {
 struct PodPlace {
     ContainerId container;
     ExecutorId executor;
+    ResourceList volumes = {};  // Persistent ones of the executor.
 };
 
 /// Launches a task's container; answered by ContainerStarted or ContainerLaunchFailed, later by
@@ -78,6 +81,7 @@ struct LaunchExecutor {
     Duration shutdown_grace;      // Told to it, as the two below.
     Duration recovery_timeout;    // How long it may wait for a lost agent.
     Duration subscription_delay;  // The longest before it subscribes again.
+    ResourceList volumes = {};    // Persistent ones, its own and its first tasks'.
 };
 
 /// Makes a pod's container, in which nothing runs by itself; answered as LaunchContainer is.
@@ -88,6 +92,7 @@ struct LaunchPod {
     std::string sandbox;     // Absolute path; made by the containerizer.
     bool checkpoint = true;  // Its framework does: it may outlive the agent.
     mesos::v1::ContainerInfo container_info = {};  // Of its executor: its networks are its tasks'.
+    ResourceList volumes = {};                     // The same of persistent ones.
 };
 
 /// Gives a running container other limits; answered by ContainerUpdated.
@@ -95,6 +100,7 @@ struct UpdateContainer {
     ContainerId container;
     ContainerLimits limits;
     std::uint64_t sequence = 0;
+    ResourceList volumes = {};  // All persistent ones that it is to have.
 };
 
 /// One event for the stream of that connection; dropped when it is not open any more.
@@ -129,6 +135,7 @@ struct LaunchNested {
     std::string user;     // Of a session empty: as the task.
     std::string sandbox;  // Absolute path; made by the containerizer. A session has none.
     bool checkpoint = true;
+    ResourceList parent_volumes = {};  // Persistent ones of the container it is in.
 };
 /// The answer to a ContainerAsked.
 struct AnswerAsker {
@@ -140,6 +147,26 @@ struct AnswerAsker {
 /// Removes the sandbox of one that an operator launched: it may lie in a task's hands.
 struct RemoveNestedSandbox {
     std::string path;
+};
+
+// Directories of persistent volumes. What is asked for one after the other is done in that order,
+// and before any launch that was asked for later and has volumes.
+
+/// Makes a volume's place; answered by VolumeChanged.
+struct MakeVolume {
+    std::string operation;  // Bytes of its uuid; empty after a restart, for what there is already.
+    mesos::v1::Resource volume;
+    bool fresh = true;  // Nothing may lie there yet, but on a disk that is the volume.
+};
+/// Deletes all that is in a volume; answered by VolumeChanged. What was done once for that
+/// operation is not done again, also not after a restart.
+struct RemoveVolume {
+    std::string operation;
+    mesos::v1::Resource volume;
+};
+/// Of removals only these are still to be remembered.
+struct TidyVolumes {
+    std::set<std::string> operations;
 };
 
 /// Removes a sandbox now.
@@ -165,7 +192,8 @@ using Effect =
     std::variant<SendToMaster, ReconnectMaster, WriteCheckpoint, LaunchContainer, SignalContainer,
                  DestroyContainer, RemoveSandbox, EndAgent, LogLine, LaunchExecutor, LaunchPod,
                  UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes, LaunchNested,
-                 AnswerAsker, RemoveNestedSandbox, ForgetContainer>;
+                 AnswerAsker, RemoveNestedSandbox, ForgetContainer, MakeVolume,
+                 RemoveVolume, TidyVolumes>;
 using Effects = std::vector<Effect>;
 
 }  // namespace tepui::agent

@@ -62,7 +62,8 @@ bool shorten(Ending& ending, Duration grace) {
 void ask_running(Context& context, TaskRun& task, EndCause cause) {
     const Framework* framework = find_framework(context.state, task.framework);
     const bool tell =
-        (cause == EndCause::kill || cause == EndCause::unhealthy || cause == EndCause::sibling) &&
+        (cause == EndCause::kill || cause == EndCause::unhealthy || cause == EndCause::sibling ||
+         cause == EndCause::drain) &&
         framework != nullptr &&
         has_capability(framework->info, v1::FrameworkInfo::Capability::TASK_KILLING_STATE);
     if (tell) {
@@ -105,6 +106,7 @@ std::optional<UpdateSpec> state_of_cause(const TaskRun& task, const std::string&
                               .healthy = false};
         case EndCause::kill:
         case EndCause::sibling:
+        case EndCause::drain:
         case EndCause::departure:
         case EndCause::framework_shutdown: break;
     }
@@ -211,7 +213,7 @@ void end_task(Context& context, const TaskKey& key, EndCause cause, Duration gra
         ask_running(context, *task, cause);
         return;
     }
-    if (cause == EndCause::kill || cause == EndCause::sibling) {
+    if (cause == EndCause::kill || cause == EndCause::sibling || cause == EndCause::drain) {
         task->ending->cause = EndCause::kill_during_launch;
     }
     if (task->phase == Phase::persisting) {

@@ -118,6 +118,12 @@ struct ContainerPreempted {
     std::string why;  // For the log.
 };
 
+/// A MakeVolume or RemoveVolume is done, or can't be.
+struct VolumeChanged {
+    std::string operation;
+    std::optional<Error> error;
+};
+
 struct Tick {};
 
 using Event = std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived,
@@ -125,6 +131,6 @@ using Event = std::variant<MasterConnected, MasterDisconnected, MasterFrameRecei
                            ContainerExited, DepartureRequested, Tick, ContainerUpdated,
                            ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled, ProbeEnded, ContainerAsked, AskerLeft,
                            DiskUsageMeasured, DiskFreeMeasured,
-                           OversubscriptionEstimated, ContainerPreempted>;
+                           OversubscriptionEstimated, ContainerPreempted, VolumeChanged>;
 
 }  // namespace tepui::agent

@@ -29,7 +29,8 @@ bool may_listen(const ExecutorRun& executor, ExecutorEnd cause) {
         case ExecutorEnd::asked:
         case ExecutorEnd::never_used:
         case ExecutorEnd::framework_shutdown:
-        case ExecutorEnd::departure: return executor.joined || executor.awaited;
+        case ExecutorEnd::departure:
+        case ExecutorEnd::drain: return executor.joined || executor.awaited;
         case ExecutorEnd::registration_timeout:
         case ExecutorEnd::reregistration_timeout:
         case ExecutorEnd::update_failed: break;
@@ -38,6 +39,11 @@ bool may_listen(const ExecutorRun& executor, ExecutorEnd cause) {
 }
 
 Duration grace_of(const Context& context, const ExecutorRun& executor, ExecutorEnd cause) {
+    const auto& drain = context.state.drain;
+    if (cause == ExecutorEnd::drain && drain && drain->config.has_max_grace_period()) {
+        return std::clamp(Duration{drain->config.max_grace_period().nanoseconds()},
+                          Duration::zero(), executor.grace);
+    }
     if (cause != ExecutorEnd::departure) return executor.grace;
     return std::min(executor.grace, context.state.config.departure_grace);
 }
@@ -74,6 +80,7 @@ std::optional<UpdateSpec> state_of_cause(Context& context, const ExecutorRun& ex
                               .message = "The agent is shutting down: Executor terminated"};
         case ExecutorEnd::asked:
         case ExecutorEnd::never_used:
+        case ExecutorEnd::drain:
         case ExecutorEnd::framework_shutdown: break;
     }
     return std::nullopt;

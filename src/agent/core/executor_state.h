@@ -39,6 +39,7 @@ enum class ExecutorEnd : std::uint8_t {
     update_failed,           // Its container could not be given its tasks' resources.
     framework_shutdown,      // Nobody is left to tell.
     departure,               // The agent leaves.
+    drain,                   // The agent is drained, and the executor has no tasks any more.
 };
 
 /// Tasks that wait to be handed to a custom executor: one, or a whole group.

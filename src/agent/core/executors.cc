@@ -6,6 +6,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
 #include "agent/core/container_limits.h"
+#include "agent/core/drain.h"
 #include "agent/core/executor_ending.h"
 #include "agent/core/executor_stream.h"
 #include "agent/core/pods.h"
@@ -13,6 +14,7 @@
 #include "agent/core/secrets.h"
 #include "agent/core/task_limits.h"
 #include "agent/core/updates.h"
+#include "agent/core/volumes.h"
 
 namespace tepui::agent {
 namespace {
@@ -79,6 +81,24 @@ void report_all_unrun(Context& context, const Order& order, UpdateSpec spec) {
     }
 }
 
+/// What of the order's resources this agent does not keep. An executor that lives has its own.
+std::optional<std::string> not_kept(State& state, const Order& order) {
+    if (const auto missing = agent::not_kept(state, order.executor.resources())) {
+        if (find_executor(state, order.key()) == nullptr) return missing;
+    }
+    for (const v1::TaskInfo* task : order.tasks) {
+        if (const auto missing = agent::not_kept(state, task->resources())) return missing;
+    }
+    return std::nullopt;
+}
+
+bool has_volumes(const Order& order) {
+    return agent::has_volumes(order.executor.resources()) ||
+           std::ranges::any_of(order.tasks, [](const v1::TaskInfo* task) {
+               return agent::has_volumes(task->resources());
+           });
+}
+
 /// Refuses what can't be taken, with what that means for its tasks.
 bool turned_away(Context& context, const Order& order) {
     State& state = context.state;
@@ -95,6 +115,14 @@ bool turned_away(Context& context, const Order& order) {
                           .reason = order.group ? Status::REASON_TASK_GROUP_INVALID
                                                 : Status::REASON_TASK_INVALID,
                           .message = *why});
+        return true;
+    }
+    leave_drain(context);
+    if (const auto missing = not_kept(state, order)) {
+        report_all_unrun(context, order,
+                         {.state = dropped_or_lost(&order.framework),
+                          .reason = Status::REASON_RESOURCES_UNKNOWN,
+                          .message = "The agent does not keep what the task uses: " + *missing});
         return true;
     }
     if (const auto why = disk_is_full(state)) {
@@ -187,6 +215,7 @@ void launch(Context& context, ExecutorRun& executor) {
     effect.shutdown_grace = executor.grace;
     effect.recovery_timeout = state.config.recovery_timeout;
     effect.subscription_delay = state.config.executor_reregistration_timeout;
+    effect.volumes = volumes_of(state, executor);
     context.effects.push_back(std::move(effect));
 }
 
@@ -224,7 +253,8 @@ void take_order(Context& context, const Order& order) {
     }
     const QueueAfter after{executor.container, entry.tasks};
     executor.queue.push_back(std::move(entry));
-    if (checkpoint) {
+    // A volume is made when its operation is durable, which may have come just before.
+    if (checkpoint || has_volumes(order)) {
         write_checkpoint(context, std::move(writes), {after});
         return;
     }
@@ -298,7 +328,9 @@ void executor_started(Context& context, ExecutorRun& executor, std::int64_t pid)
 
 void follow_tasks(Context& context, ExecutorRun& executor) {
     context.effects.push_back(UpdateContainer{
-        executor.container, limits_of(context.state, executor), ++executor.updates_asked});
+        executor.container, limits_of(context.state, executor), ++executor.updates_asked,
+        executor.kind == ExecutorKind::custom ? volumes_of(context.state, executor)
+                                              : volumes_of_itself(executor)});
 }
 
 void hand_over(Context& context, ExecutorRun& executor) {

@@ -5,6 +5,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
 #include "agent/core/nested_ending.h"
+#include "agent/core/volumes.h"
 
 // Clients still send the older forms of the calls.
 #pragma clang diagnostic ignored "-Wdeprecated-declarations"
@@ -98,6 +99,7 @@ void launch_now(Context& context, NestedRun& run, Call::LaunchContainer launch) 
         .user = run.user,
         .sandbox = run.sandbox,
         .checkpoint = run.checkpoint,
+        .parent_volumes = run.parent ? volumes_of(context.state, *run.parent) : ResourceList{},
     });
 }
 

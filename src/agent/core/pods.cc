@@ -6,6 +6,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/completion.h"
 #include "agent/core/container_limits.h"
+#include "agent/core/drain.h"
 #include "agent/core/ending.h"
 #include "agent/core/executor_ending.h"
 #include "agent/core/executors.h"
@@ -13,6 +14,7 @@
 #include "agent/core/secrets.h"
 #include "agent/core/task_limits.h"
 #include "agent/core/updates.h"
+#include "agent/core/volumes.h"
 
 namespace tepui::agent {
 namespace {
@@ -90,6 +92,24 @@ void report_all_unrun(Context& context, const link::RunTaskGroup& run, UpdateSpe
     }
 }
 
+/// What of its resources this agent does not keep. An executor that lives has its own.
+std::optional<std::string> not_kept(State& state, const link::RunTaskGroup& run) {
+    if (const auto missing = agent::not_kept(state, run.executor().resources())) {
+        if (find_executor(state, key_of(run)) == nullptr) return missing;
+    }
+    for (const v1::TaskInfo& task : run.task_group().tasks()) {
+        if (const auto missing = agent::not_kept(state, task.resources())) return missing;
+    }
+    return std::nullopt;
+}
+
+bool has_volumes(const link::RunTaskGroup& run) {
+    return agent::has_volumes(run.executor().resources()) ||
+           std::ranges::any_of(run.task_group().tasks(), [](const v1::TaskInfo& task) {
+               return agent::has_volumes(task.resources());
+           });
+}
+
 /// Refuses what can't be taken, with what that means for its tasks.
 bool turned_away(Context& context, const link::RunTaskGroup& run) {
     State& state = context.state;
@@ -107,6 +127,14 @@ bool turned_away(Context& context, const link::RunTaskGroup& run) {
                          {.state = v1::TASK_ERROR,
                           .reason = Status::REASON_TASK_GROUP_INVALID,
                           .message = *why});
+        return true;
+    }
+    leave_drain(context);
+    if (const auto missing = not_kept(state, run)) {
+        report_all_unrun(context, run,
+                         {.state = dropped_or_lost(&run.framework()),
+                          .reason = Status::REASON_RESOURCES_UNKNOWN,
+                          .message = "The agent does not keep what the task uses: " + *missing});
         return true;
     }
     if (const auto why = disk_is_full(state)) {
@@ -192,7 +220,7 @@ void launch_pod(Context& context, ExecutorRun& pod) {
     context.effects.push_back(
         LaunchPod{pod.container, limits_of(context.state, pod), pod.user, pod.sandbox,
                   find_framework(context.state, pod.framework)->info.checkpoint(),
-                  pod.info.container()});
+                  pod.info.container(), volumes_of_itself(pod)});
 }
 
 void launch_group(Context& context, const ExecutorRun& pod, const std::vector<TaskId>& ids) {
@@ -204,7 +232,8 @@ void launch_group(Context& context, const ExecutorRun& pod, const std::vector<Ta
         report(context, task, {{.state = v1::TASK_STARTING, .source = Status::SOURCE_EXECUTOR}});
         launches.emplace_back(LaunchContainer{
             task.container, *state.id, find_framework(state, pod.framework)->info,
-            take_whole(task), task.user, task.sandbox, PodPlace{pod.container, *task.executor}});
+            take_whole(task), task.user, task.sandbox,
+            PodPlace{pod.container, *task.executor, volumes_of_itself(pod)}});
     }
     for (Effect& launch : launches) context.effects.push_back(std::move(launch));
 }
@@ -273,7 +302,8 @@ void run_pod(Context& context, const link::RunTaskGroup& run) {
     }
     const QueueAfter after{pod.container, group.tasks};
     pod.queue.push_back(std::move(group));
-    if (checkpoint) {
+    // A volume is made when its operation is durable, which may have come just before.
+    if (checkpoint || has_volumes(run)) {
         write_checkpoint(context, std::move(writes), {after});
         return;
     }

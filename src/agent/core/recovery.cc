@@ -4,10 +4,12 @@
 #include "agent/core/checks.h"
 #include "agent/core/completion.h"
 #include "agent/core/departure.h"
+#include "agent/core/drain.h"
 #include "agent/core/ending.h"
 #include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
 #include "agent/core/nested.h"
+#include "agent/core/operations.h"
 #include "agent/core/pods.h"
 #include "agent/core/sandboxes.h"
 #include "agent/core/tasks.h"
@@ -113,6 +115,7 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
     }
     state.recovering = true;
     tidy_store(context);
+    recover_operations(context);
     restore_forwarded(state);
     std::map<ContainerId, const FoundContainer*> by_id;
     for (const FoundContainer& container : found) {
@@ -172,6 +175,7 @@ void recover_agent(Context& context, std::vector<FoundContainer> found) {
     }
     for (const FrameworkId& id : terminating) end_tasks_of(context, id);
     recover_sandboxes(context);
+    recover_drain(context);
     if (state.config.recover == RecoverMode::cleanup) on_departure_requested(context);
 }
 

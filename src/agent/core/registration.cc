@@ -6,6 +6,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
+#include "agent/core/operations.h"
 #include "agent/core/task_message.h"
 #include "agent/core/updates.h"
 
@@ -34,6 +35,7 @@ void begin_registering(Context& context) {
     registration.backoff_max = context.state.config.registration_backoff;
     context.state.timers.clear(ping_timer);
     pause_streams(context);
+    pause_operations(context);
     schedule_attempt(context);
 }
 
@@ -44,6 +46,7 @@ void leave_master(Context& context) {
     context.state.timers.clear(registration_timer);
     context.state.timers.clear(ping_timer);
     pause_streams(context);
+    pause_operations(context);
 }
 
 template <typename Message>
@@ -83,6 +86,19 @@ link::ToMaster reregister_frame(const State& state) {
         }
     }
     if (state.registration.restarted) message.set_restarted(true);
+    *message.mutable_checkpointed_resources() = state.kept_durable.to_proto();
+    for (const auto& [uuid, run] : state.operations) {
+        if (run.silent) continue;
+        mesos::v1::Operation& listed = *message.add_operations();
+        listed = run.operation;
+        if (run.durable) continue;
+        // Nothing is told before it is stored.
+        listed.clear_statuses();
+        listed.mutable_latest_status()->clear_uuid();
+        listed.mutable_latest_status()->clear_message();
+        listed.mutable_latest_status()->clear_converted_resources();
+        listed.mutable_latest_status()->set_state(mesos::v1::OPERATION_PENDING);
+    }
     return frame;
 }
 
@@ -114,6 +130,7 @@ void registered(Context& context, const Answer& answer) {
     State& state = context.state;
     Registration& registration = state.registration;
     const bool news = !state.id || registration.epoch != answer.epoch();
+    const bool as_new = !state.id;
     state.id = AgentId{answer.agent_id().value()};
     registration.epoch = answer.epoch();
     registration.master_id = answer.master_id();
@@ -131,6 +148,7 @@ void registered(Context& context, const Answer& answer) {
     registration.registered_at = context.now.wall;
     ++state.counters.registrations;
     context.log(Severity::info, "registered with master {} as {}", answer.master_id(), *state.id);
+    resume_operations(context, as_new);
     resume_streams(context);
     for (link::ToMaster& frame : std::exchange(registration.late_exits, {})) {
         send_to_master(context, std::move(frame));

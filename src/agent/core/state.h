@@ -15,10 +15,12 @@
 #include "agent/core/core.h"
 #include "agent/core/executor_state.h"
 #include "agent/core/nested_state.h"
+#include "agent/core/operation_state.h"
 #include "agent/core/timers.h"
 #include "base/ids.h"
 #include "base/prng.h"
 #include "base/time.h"
+#include "resources/resources.h"
 
 namespace tepui::agent {
 
@@ -31,6 +33,7 @@ enum class EndCause : std::uint8_t {
     departure,           // The agent leaves: TASK_KILLED.
     unhealthy,           // Its health check failed too often: TASK_KILLED, healthy=false.
     sibling,             // Another task of its group ended: TASK_KILLED.
+    drain,               // The agent is drained: TASK_KILLED, REASON_AGENT_DRAINING.
 };
 
 struct Ending {
@@ -179,8 +182,13 @@ struct EndAfter {
 struct ForgetAfter {
     ContainerId container;
 };
+/// The record of an operation, and what is kept with it.
+struct OperationAfter {
+    std::string operation;
+    std::shared_ptr<const Resources> kept;
+};
 using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter,
-                                QueueAfter, AcknowledgeAfter, NestedAfter, ForgetAfter>;
+                                QueueAfter, AcknowledgeAfter, NestedAfter, ForgetAfter, OperationAfter>;
 
 struct Counters {
     std::uint64_t tasks_finished = 0;
@@ -226,6 +234,13 @@ struct State {
     /// What the estimator said last; absent: it never did.
     std::optional<google::protobuf::RepeatedPtrField<mesos::v1::Resource>> oversubscribed;
     std::set<ContainerId> preempted;  // Being destroyed for their revocable resources.
+    // Dynamic reservations and persistent volumes: what was made of the configured resources.
+    Resources kept;
+    Resources kept_durable;  // The same as it is stored: what the master is told.
+    std::map<std::string, OperationRun> operations;  // By uuid (bytes); none acknowledged yet.
+    std::deque<std::string> settled_operations;      // Uuids, oldest first, bounded.
+    bool kept_uncertain = false;  // The master may believe otherwise: it is told with each end.
+    std::optional<Drain> drain;
     Timers timers;
     std::uint64_t next_token = 1;
     std::uint64_t next_probe = 1;

@@ -3,6 +3,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/checks.h"
 #include "agent/core/completion.h"
+#include "agent/core/drain.h"
 #include "agent/core/ending.h"
 #include "agent/core/executor_ending.h"
 #include "agent/core/executors.h"
@@ -12,6 +13,7 @@
 #include "agent/core/secrets.h"
 #include "agent/core/task_limits.h"
 #include "agent/core/updates.h"
+#include "agent/core/volumes.h"
 
 namespace tepui::agent {
 namespace {
@@ -77,6 +79,14 @@ void run_task(Context& context, const link::RunTask& run) {
             {.state = v1::TASK_ERROR, .reason = Status::REASON_TASK_INVALID, .message = *why});
         return;
     }
+    leave_drain(context);
+    if (const auto missing = not_kept(state, run.task().resources())) {
+        report_unrun(context, key,
+                     {.state = dropped_or_lost(&run.framework()),
+                      .reason = Status::REASON_RESOURCES_UNKNOWN,
+                      .message = "The agent does not keep what the task uses: " + *missing});
+        return;
+    }
     if (const auto why = disk_is_full(state)) {
         report_unrun(context, key,
                      {.state = v1::TASK_FAILED,
@@ -103,6 +113,11 @@ void run_task(Context& context, const link::RunTask& run) {
     TaskRun& stored = framework.tasks.emplace(key.second, std::move(task)).first->second;
     writes.push_back(sandbox_begins(state, stored));
     if (!framework.info.checkpoint()) {
+        // A volume is made when its operation is durable, which may have come just before.
+        if (has_volumes(stored.info.resources())) {
+            write_checkpoint(context, std::move(writes), {LaunchAfter{stored.container}});
+            return;
+        }
         write_checkpoint(context, std::move(writes));
         launch(context, stored);
         return;

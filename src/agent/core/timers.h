@@ -26,6 +26,7 @@ enum class TimerKind : std::uint8_t {
     executor_subscription,  // It should have subscribed by now.
     executor_shutdown,      // Its grace after SHUTDOWN is over.
     executor_heartbeat,     // Its stream is to show a sign of life.
+    operation,              // Tell of an operation again; `id` is its uuid.
 };
 
 struct TimerKey {

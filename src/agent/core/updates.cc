@@ -2,6 +2,7 @@
 
 #include "agent/core/checkpoint.h"
 #include "agent/core/checks.h"
+#include "agent/core/drain.h"
 #include "agent/core/completion.h"
 #include "agent/core/executor_stream.h"
 #include "agent/core/pods.h"
@@ -36,6 +37,7 @@ v1::TaskStatus make_status(Context& context, const TaskKey& task, const UpdateSp
     status.mutable_executor_id()->set_value(executor ? executor->value : task.second.value);
     status.set_timestamp(context.now.wall.seconds());
     status.set_uuid(state.prng.uuid_bytes());
+    mark_drained(state, task.first, status);
     return status;
 }
 
@@ -63,8 +65,6 @@ void add_container_status(State& state, const TaskRun& task, v1::TaskStatus& sta
     if (pid > 0) container.set_executor_pid(static_cast<std::uint32_t>(pid));
 }
 
-/// Keeps one status of each run of equal states.
-void remember_status(TaskRun& task, v1::TaskStatus status) {
 /// What frameworks for Docker tasks look at: what the Engine says, and the address as a label.
 /// Source: Apache Mesos 1.12-dev, the Docker executor.
 void add_docker_data(const UpdateSpec& spec, v1::TaskStatus& status) {
@@ -80,6 +80,8 @@ void add_docker_data(const UpdateSpec& spec, v1::TaskStatus& status) {
     }
 }
 
+/// Keeps one status of each run of equal states.
+void remember_status(TaskRun& task, v1::TaskStatus status) {
     status.clear_data();
     if (!task.statuses.empty() && task.statuses.back().state() == status.state()) {
         task.statuses.back() = std::move(status);
@@ -154,9 +156,9 @@ void report(Context& context, TaskRun& task, const std::vector<UpdateSpec>& spec
             add_container_status(context.state, task, update.status);
         }
         add_check_result(task, spec, update.status);
+        add_docker_data(spec, update.status);
         append(task, stream, std::move(update), writes, after);
     }
-        add_docker_data(spec, update.status);
     if (stream.checkpoint) {
         writes.push_back(task_state_write(task));
         write_checkpoint(context, std::move(writes), std::move(after));
@@ -174,6 +176,7 @@ void report_from_executor(Context& context, TaskRun& task, v1::TaskStatus status
     status.set_source(v1::TaskStatus::SOURCE_EXECUTOR);
     if (state.id) status.mutable_agent_id()->set_value(state.id->value);
     if (!status.has_timestamp()) status.set_timestamp(context.now.wall.seconds());
+    mark_drained(state, task.framework, status);
     add_container_status(state, task, status);
     const AcknowledgeAfter acknowledgement{
         {task.framework, *task.executor}, key.second, status.uuid()};

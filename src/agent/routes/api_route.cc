@@ -94,6 +94,13 @@ std::function<Response(const State&)> from_state(Call::Type type,
                 *response.mutable_get_frameworks() = get_frameworks(state);
                 return response;
             };
+        case Call::GET_OPERATIONS:
+            return [](const State& state) {
+                Response response;
+                response.set_type(Response::GET_OPERATIONS);
+                *response.mutable_get_operations() = get_operations(state);
+                return response;
+            };
         case Call::GET_AGENT:
             return [](const State& state) {
                 Response response;
@@ -115,13 +122,6 @@ std::optional<Response> constant(Call::Type type, const Identity& identity) {
         case Call::GET_HEALTH: return daemon::health_answer<Response>();
         case Call::GET_VERSION: return daemon::version_answer<Response>(daemon::version_info());
         case Call::GET_FLAGS: return daemon::flags_answer<Response>(identity.flags);
-        case Call::GET_OPERATIONS: {
-            // Operations change reservations and volumes, and no call that makes one is served yet.
-            Response response;
-            response.set_type(Response::GET_OPERATIONS);
-            response.mutable_get_operations();
-            return response;
-        }
         default: return std::nullopt;
     }
 }

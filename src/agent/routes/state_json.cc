@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "agent/core/context.h"
+#include "agent/core/operations.h"
 #include "agent/core/task_message.h"
 #include "agent/routes/executor_views.h"
 #include "agent/routes/state_views.h"
@@ -109,7 +110,7 @@ void write_framework(JsonWriter& json, const State& state, const Framework& fram
 }
 
 void write_totals(JsonWriter& json, const State& state) {
-    const Resources total = read_resources(state.config.info.resources());
+    const Resources total = total_resources(state);
     const Resources used = used_resources(state);
     json.key("resources");
     daemon::write_resources(json, total);
@@ -144,6 +145,11 @@ std::string state_json(const State& state, const Identity& identity) {
     for (const std::string& name : state.config.capabilities) json.value(name);
     json.end_array();
     if (state.config.info.has_domain()) json.key("domain").message(state.config.info.domain());
+    if (state.drain) {
+        json.key("drain_config").message(state.drain->config);
+        json.key("estimated_drain_start_time_seconds")
+            .value(static_cast<std::int64_t>(state.drain->began.seconds()));
+    }
     write_totals(json, state);
     json.key("resource_providers").begin_array().end_array();
     json.key("attributes");

@@ -3,6 +3,7 @@
 #include <sys/sysinfo.h>
 
 #include "agent/core/nested.h"
+#include "agent/core/operations.h"
 #include "agent/core/context.h"
 #include "agent/core/task_message.h"
 #include "agent/routes/executor_views.h"
@@ -103,6 +104,14 @@ Resources used_resources(const State& state) {
         });
     }
     return used;
+}
+
+Response::GetOperations get_operations(const State& state) {
+    Response::GetOperations operations;
+    for (const auto& [uuid, run] : state.operations) {
+        if (!run.silent) *operations.add_operations() = run.operation;
+    }
+    return operations;
 }
 
 Response::GetTasks get_tasks(const State& state) {
@@ -259,7 +268,7 @@ std::map<std::string, double> metrics(const State& state, const Identity& identi
         std::count_if(state.sandboxes.begin(), state.sandboxes.end(),
                       [](const auto& each) { return each.second.ended.has_value(); })));
     add_tasks(values, state);
-    const Resources total = read_resources(state.config.info.resources());
+    const Resources total = total_resources(state);
     const Resources used = used_resources(state);
     for (const char* name : {"cpus", "gpus", "mem", "disk"}) {
         add_resource(values, name, total, used);

@@ -21,6 +21,8 @@ Resources used_resources(const State& state);
 /// The body of /state.
 std::string state_json(const State& state, const Identity& identity);
 
+/// Those whose end the master has not acknowledged.
+mesos::v1::agent::Response::GetOperations get_operations(const State& state);
 mesos::v1::agent::Response::GetTasks get_tasks(const State& state);
 mesos::v1::agent::Response::GetExecutors get_executors(const State& state);
 mesos::v1::agent::Response::GetFrameworks get_frameworks(const State& state);

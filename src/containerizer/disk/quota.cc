@@ -59,4 +59,24 @@ LimitHit disk_limit_hit(std::uint64_t used_bytes, std::uint64_t quota_bytes) {
     return hit;
 }
 
+LimitHit volume_limit_hit(const PersistentVolume& volume, std::uint64_t used_bytes) {
+    LimitHit hit = disk_limit_hit(used_bytes, volume.bytes);
+    mesos::v1::Resource& disk = *hit.resources.mutable_resources(0);
+    disk.mutable_disk()->ParseFromString(volume.disk);
+    hit.message = fmt::format("Persistent volume '{}': {}", disk.disk().persistence().id(),
+                              hit.message);
+    return hit;
+}
+
+void add_volume_statistics(const PersistentVolume& volume, std::optional<std::uint64_t> used_bytes,
+                           mesos::v1::ResourceStatistics& statistics) {
+    mesos::v1::Resource::DiskInfo info;
+    if (!info.ParseFromString(volume.disk)) return;
+    mesos::v1::DiskStatistics& one = *statistics.add_disk_statistics();
+    if (info.has_source()) *one.mutable_source() = info.source();
+    *one.mutable_persistence() = info.persistence();
+    if (volume.bytes > 0) one.set_limit_bytes(volume.bytes);
+    if (used_bytes) one.set_used_bytes(*used_bytes);
+}
+
 }  // namespace tepui::containerizer

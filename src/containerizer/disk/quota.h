@@ -19,5 +19,11 @@ std::optional<std::uint64_t> stored_quota(const Isolated& isolated);
 
 /// What is told of a container that has used more than it may.
 LimitHit disk_limit_hit(std::uint64_t used_bytes, std::uint64_t quota_bytes);
+/// The same of a persistent volume that has become larger than it was made.
+LimitHit volume_limit_hit(const PersistentVolume& volume, std::uint64_t used_bytes);
+
+/// Tells of a persistent volume in statistics, beside what is told of the sandbox.
+void add_volume_statistics(const PersistentVolume& volume, std::optional<std::uint64_t> used_bytes,
+                           mesos::v1::ResourceStatistics& statistics);
 
 }  // namespace tepui::containerizer

@@ -291,7 +291,7 @@ Result<void> check_supported(const LaunchSpec& spec) {
     if (info.has_tty_info())
         return fail(Errc::unsupported, "terminals need a container of type MESOS");
     for (const v1::Resource& resource : spec.resources) {
-        if (resource.disk().has_volume())
+        if (resource.disk().has_volume() && !resource.disk().has_persistence())
             return fail(Errc::unsupported, "persistent volumes need a container of type MESOS");
         if (resource.name() == "gpus")
             return fail(Errc::unsupported, "GPUs need a container of type MESOS");
@@ -333,6 +333,12 @@ Result<CreatePlan> plan_create(const LaunchSpec& spec, const CreateContext& cont
     TEPUI_CHECK_OK(add_bind(settings, {spec.sandbox, context.sandbox_directory, false, {}}));
     for (const v1::Volume& volume : info.volumes())
         TEPUI_CHECK_OK(plan_volume(spec, context, volume, plan));
+    for (const PersistentVolume& volume : spec.volumes) {
+        (void)TEPUI_TRY(in_sandbox(spec, volume.container_path, plan));
+        TEPUI_CHECK_OK(add_bind(
+            settings, {volume.source, context.sandbox_directory + "/" + volume.container_path,
+                       volume.read_only, {}}));
+    }
     for (const v1::Parameter& parameter : docker.parameters())
         TEPUI_CHECK_OK(apply_parameter(settings, parameter.key(), parameter.value()));
     plan_dns(info, context, settings);

@@ -17,6 +17,7 @@
 #include "containerizer/isolators/namespaces_ipc/namespaces_ipc.h"
 #include "containerizer/isolators/network_cni/network_cni.h"
 #include "containerizer/isolators/network_ports/network_ports.h"
+#include "containerizer/isolators/persistent_volumes/persistent_volumes.h"
 #include "containerizer/isolators/posix_usage/posix_usage.h"
 #include "containerizer/isolators/volume_host_path/volume_host_path.h"
 #include "containerizer/isolators/volume_image/volume_image.h"
@@ -49,6 +50,7 @@ Result<std::vector<std::unique_ptr<Isolator>>> make_isolators(const IsolatorCont
     };
     std::vector<std::unique_ptr<Isolator>> isolators;
     if (enabled("docker/runtime")) isolators.push_back(make_docker_runtime(context));  // First.
+    isolators.push_back(make_persistent_volumes(context));
     if (enabled("volume/host_path")) isolators.push_back(make_volume_host_path(context));
     if (enabled("volume/sandbox_path")) isolators.push_back(make_volume_sandbox_path(context));
     if (enabled("volume/image")) isolators.push_back(make_volume_image(context));

@@ -8,6 +8,7 @@
 #include "containerizer/disk/periodic.h"
 #include "containerizer/disk/quota.h"
 #include "containerizer/disk/usage.h"
+#include "containerizer/isolators/persistent_volumes/persistent_volumes.h"
 
 namespace tepui::containerizer {
 namespace {
@@ -25,11 +26,20 @@ public:
     Result<void> prepare(const Isolated& isolated, const LaunchSpec& spec, LaunchPlan&) override {
         const auto quota = disk_quota_bytes(spec);
         TEPUI_CHECK_OK(store_quota(isolated, quota));
-        watch(isolated, quota);
+        watch(isolated, quota, spec.volumes);
         return {};
     }
 
-    void recover(const Isolated& isolated) override { watch(isolated, stored_quota(isolated)); }
+    void recover(const Isolated& isolated) override {
+        watch(isolated, stored_quota(isolated), stored_volumes(isolated));
+    }
+
+    Result<void> update(const Isolated& isolated, const ContainerResources& resources) override {
+        const std::lock_guard lock(mutex_);
+        const auto found = watched_.find(isolated.name);
+        if (found != watched_.end()) found->second.volumes = resources.volumes;
+        return {};
+    }
 
     void usage(const Isolated& isolated, mesos::v1::ResourceStatistics& statistics) override {
         const std::lock_guard lock(mutex_);
@@ -38,6 +48,12 @@ public:
         const Watched& watched = found->second;
         if (watched.quota) statistics.set_disk_limit_bytes(*watched.quota);
         if (watched.used) statistics.set_disk_used_bytes(*watched.used);
+        for (const PersistentVolume& volume : watched.volumes) {
+            const auto used = watched.volume_used.find(volume.source);
+            add_volume_statistics(
+                volume, used == watched.volume_used.end() ? std::nullopt : std::optional(used->second),
+                statistics);
+        }
     }
 
     Result<void> cleanup(const Isolated& isolated) override {
@@ -52,11 +68,34 @@ private:
         std::string sandbox;
         std::optional<std::uint64_t> quota;
         std::optional<std::uint64_t> used;
+        PersistentVolumes volumes;
+        std::map<std::string, std::uint64_t> volume_used;  // By source.
     };
 
-    void watch(const Isolated& isolated, std::optional<std::uint64_t> quota) {
+    void watch(const Isolated& isolated, std::optional<std::uint64_t> quota,
+               PersistentVolumes volumes) {
         const std::lock_guard lock(mutex_);
-        watched_[isolated.name] = {isolated.container, isolated.sandbox, quota, std::nullopt};
+        watched_[isolated.name] = {isolated.container, isolated.sandbox,   quota,
+                                   std::nullopt,       std::move(volumes), {}};
+    }
+
+    /// They are on disks, or in directories, of their own: the sandbox's sum has them not.
+    void measure_volumes(const std::string& name, const Watched& one) {
+        for (const PersistentVolume& volume : one.volumes) {
+            if (stopping_) return;
+            DiskWalk walk;
+            walk.cancelled = &stopping_;
+            const auto measured = measure_tree(volume.source, walk);
+            if (!measured) continue;
+            {
+                const std::lock_guard lock(mutex_);
+                const auto found = watched_.find(name);
+                if (found == watched_.end()) return;
+                found->second.volume_used[volume.source] = measured->bytes;
+            }
+            if (enforce_ && volume.bytes > 0 && measured->bytes > volume.bytes)
+                on_limit_(one.container, volume_limit_hit(volume, measured->bytes));
+        }
     }
 
     void measure_all() {
@@ -67,6 +106,7 @@ private:
         }
         for (const auto& [name, one] : watched) {
             if (stopping_) return;
+            measure_volumes(name, one);
             DiskWalk walk;
             walk.cancelled = &stopping_;
             const auto measured = measure_tree(one.sandbox, walk);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "containerizer/beneath.h"
+#include "containerizer/isolators/persistent_volumes/persistent_volumes.h"
 #include "containerizer/volumes/mount_volume.h"
 #include "containerizer/volumes/sandbox.h"
 #include "containerizer/volumes/volume.h"
@@ -32,6 +33,7 @@ public:
                          LaunchPlan& plan) override {
         for (const Volume& volume : spec.info->volumes()) {
             if (TEPUI_TRY(kind_of(volume)) != VolumeKind::sandbox_path) continue;
+            if (leads_into_parent_volume(spec, volume)) continue;  // It is mounted itself.
             const Result<void> mounted = mount_one(isolated, spec, plan, volume);
             if (!mounted)
                 return fail_with(fmt::format("the volume at '{}'", volume.container_path()),
