@@ -44,6 +44,8 @@ def cluster(folder):
     with Cluster(agent_flags=flags) as running:
         yield running
     shutil.rmtree(run)
+    for path in sorted(pathlib.Path("/sys/fs/cgroup").glob(f"*/{CGROUPS}/**/"), reverse=True):
+        path.rmdir()  # Those that stay for the agent's next start.
 
 
 class Machine:
