@@ -15,10 +15,6 @@ GOLDEN = json.loads((ROOT / "api" / "golden" / "situations.json").read_text())
 MASTER_FLAGS = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "3"}
 AGENT_FLAGS = {"resources": "ports:[31000-32000];cpus:8;mem:16384;disk:20000"}
 
-# The recording has three more, of an agent being drained: DRAIN_AGENT is not served yet. The pods' and executors' ends
-# that drains share with other situations are covered there.
-DRAIN_CASES = {name for name in GOLDEN if name.startswith("agent drained ")}
-
 FRAMEWORKS = {
     "partition-aware": {"capabilities": ("PARTITION_AWARE", "TASK_KILLING_STATE")},
     "not partition-aware": {"capabilities": ()},
@@ -244,14 +240,15 @@ class Story:
         self.agent.start()
         self.cluster.wait_agents(1)
 
-    def kill_all_but(self, prefix):
-        def kill(name, framework):
-            for task_id in {u["task_id"]["value"] for u in framework.updates}:
-                if task_id.startswith(("barrier-", prefix)) or set(framework.states(task_id)[-1:]) & {*TERMINAL, "TASK_UNKNOWN"}:
-                    continue
-                framework.kill(task_id)
-                wait_for(lambda: framework.states(task_id)[-1] in TERMINAL, f"the end of {task_id}")
-        self.each(kill)
+    def drained(self):
+        agent_id = self.cluster.active_agents()[0]["agent_info"]["id"]
+        call(self.cluster.port, {"type": "DRAIN_AGENT", "drain_agent": {"agent_id": agent_id}})
+
+        def state():
+            [agent] = call(self.cluster.port, {"type": "GET_AGENTS"})["get_agents"]["agents"]
+            return agent["drain_info"]["state"]
+        wait_for(lambda: state() == "DRAINED", "the end of the drain")
+        call(self.cluster.port, {"type": "REACTIVATE_AGENT", "reactivate_agent": {"agent_id": agent_id}})
 
     def gone(self):
         agent_id = self.cluster.active_agents()[0]["agent_info"]["id"]
@@ -270,8 +267,9 @@ def tell(story):
     story.chapter("agent dead past the ping timeout", story.dead)
     story.chapter("  explicit reconciliation while unreachable", lambda: story.each(story.reconcile_long))
     story.chapter("  agent back after being unreachable", story.back)
+    story.launch("drain")
+    story.chapter("agent drained (call answered 200)", story.drained)
     story.launch("gone")
-    story.kill_all_but("gone-")  # In the recording the drain has done that.
     story.chapter("agent marked gone (reactivate answered 200, gone answered 200)", story.gone)
     assert story.agent.child.wait(20) != 0, "a gone agent's process ends, and says so"
 
@@ -284,7 +282,7 @@ def story():
         yield told
 
 
-VANISHING = sorted(set(GOLDEN) - set(ONE_TASK) - DRAIN_CASES)
+VANISHING = sorted(set(GOLDEN) - set(ONE_TASK))
 
 
 @pytest.mark.parametrize("name", VANISHING)
@@ -297,5 +295,5 @@ def test_agent_vanishes(story, name):
 
 
 def test_every_situation_has_its_test():
-    assert set(GOLDEN) == set(ONE_TASK) | set(VANISHING) | DRAIN_CASES
-    assert len(DRAIN_CASES) == 3 and len(VANISHING) == 18
+    assert set(GOLDEN) == set(ONE_TASK) | set(VANISHING)
+    assert len(VANISHING) == 21

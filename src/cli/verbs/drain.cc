@@ -7,6 +7,7 @@
 #include "cli/verbs/verbs.h"
 #include "cli/view/text.h"
 #include "resources/task_state.h"
+#include "wire/json_writer.h"
 
 namespace tepui::cli {
 
@@ -79,7 +80,46 @@ Result<Change> plan_drain(const AgentAnswer& agent, const mesos::v1::master::Res
     return change;
 }
 
+/// Mesos knows no way back; this route is ours.
+asio::awaitable<Outcome> cancel(MasterApi& master, const Console& console, const Parsed& parsed) {
+    auto agent = co_await ask_agent(master, parsed.words[0]);
+    if (!agent && agent.error().code == Errc::io) {
+        co_return master_failure("drain", master, agent.error());
+    }
+    if (!agent) co_return give_up("drain", agent.error(), "tepui get agents");
+    const std::string id = agent->agent_info().id().value();
+    const std::string line = agent->agent_info().hostname() + ": not draining any more\n";
+    if (parsed.enabled("dry-run")) {
+        console.out(line);
+        console.err("tepui: nothing was changed (--dry-run)\n");
+        co_return 0;
+    }
+    http::ClientRequest request;
+    request.method = "POST";
+    request.url.target = "/tepui/cancel-drain";
+    request.headers = {{"Content-Type", "application/json"}};
+    wire::JsonWriter json(request.body);
+    json.begin_object().key("agent_id").value(id).end_object();
+    auto response = co_await master.request(std::move(request));
+    if (!response) co_return master_failure("drain", master, response.error());
+    if (response->status != 200) {
+        const Error error =
+            status_error(response->status, response->body ? std::string_view(*response->body) : "");
+        co_return give_up("drain --cancel " + id, error, "tepui describe agent " + id);
+    }
+    console.out(line);
+    co_return 0;
+}
+
 asio::awaitable<Outcome> drain(MasterApi& master, const Console& console, const Parsed& parsed) {
+    if (parsed.enabled("cancel")) {
+        if (parsed.enabled("mark-gone") || parsed.enabled("wait") ||
+            parsed.given("max-grace-period")) {
+            co_return usage_failure("drain", "--cancel goes with --dry-run only");
+        }
+        auto outcome = co_await cancel(master, console, parsed);
+        co_return outcome;
+    }
     std::optional<Duration> timeout;
     if (parsed.given("timeout")) {
         const auto duration = parse_duration(parsed.value("timeout"));
@@ -178,15 +218,19 @@ Verb drain_verb() {
     Verb verb = agent_verb_of("drain", drain);
     verb.manual.summary = "end all tasks of an agent and offer it no more";
     verb.manual.synopsis = {
-        "drain [--max-grace-period DURATION] [--mark-gone] [--wait] [--yes] [--dry-run] AGENT"};
+        "drain [--max-grace-period DURATION] [--mark-gone] [--wait] [--yes] [--dry-run] AGENT",
+        "drain --cancel [--dry-run] AGENT"};
     verb.manual.description = {
         "All tasks of AGENT are killed, each with its own grace period but at most "
         "--max-grace-period, and nothing of it is offered. It stays so over restarts of agent and "
         "master, until tepui reactivate. With --mark-gone the agent is marked gone for ever when "
         "it is empty. Asks first; without a terminal --yes is needed.",
+        "With --cancel a drain that is not done yet is taken back: the agent is offered again; tasks "
+        "that were told to end do so.",
     };
     verb.manual.examples = {{"tepui drain --wait box1 && ssh box1 reboot", "before a reboot"},
                             {"tepui drain --mark-gone --yes box1", "it will not come back"},
+                            {"tepui drain --cancel box1", "not today"},
                             {"tepui reactivate box1", "it is back"}};
     Flag grace;
     grace.name = "max-grace-period";
@@ -196,6 +240,7 @@ Verb drain_verb() {
         grace,
         boolean_flag("mark-gone", "Mark the agent gone for ever when it is drained."),
         boolean_flag("wait", "Return when it is drained."),
+        boolean_flag("cancel", "Take the drain back, and offer the agent again."),
         wait_timeout_flag(),
         yes_flag(),
         dry_run_flag(),
@@ -221,7 +266,8 @@ Verb reactivate_verb() {
     verb.manual.summary = "offer a drained or deactivated agent again";
     verb.manual.synopsis = {"reactivate [--dry-run] [OPTION]... AGENT"};
     verb.manual.description = {
-        "AGENT must be deactivated, or drained: while it still drains this is refused.",
+        "AGENT must be deactivated, or drained: while it still drains this is refused, and tepui "
+        "drain --cancel helps.",
     };
     verb.manual.examples = {{"tepui reactivate box1", "after a drain"}};
     verb.flags.flags = {dry_run_flag(), master_flag()};

@@ -22,12 +22,6 @@ protected:
     unsigned post(const std::string& json) { return client_->post_json("/api/v1", json).status; }
 };
 
-TEST_F(EndpointsTest, CallsThatAreNotServedNameThemselves) {
-    const auto response = client_->post_json("/api/v1", R"({"type":"UNKNOWN"})");
-    EXPECT_EQ(response.status, 501U) << *response.body;
-    EXPECT_THAT(*response.body, HasSubstr("UNKNOWN"));
-}
-
 TEST_F(EndpointsTest, MaintenanceIsPlannedAndShown) {
     EXPECT_EQ(body("/maintenance/schedule"), "{}");
     EXPECT_EQ(body("/maintenance/status"), "{}");
