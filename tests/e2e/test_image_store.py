@@ -130,3 +130,31 @@ def test_a_pull_is_seen_and_survives_the_agents_death(cluster, scheduler, regist
     scheduler.run("again", "test $(wc -c </data) = 8388608", container=container(name))
     scheduler.wait_state("again", "TASK_FINISHED", seconds=60)
     assert images(agent)[name]["state"] == "STORED"
+
+
+def test_pulling_ahead_from_the_command_line(cluster, scheduler, registry):
+    agent = cluster.agents[0]
+    app, other = registry.name("app:v1"), registry.name("other:v1")
+    done = cluster.tepui("images")
+    assert done.returncode == 0 and "there are no images" in done.stderr, done
+    done = cluster.tepui("images", "pull", app, other)
+    assert done.returncode == 0, done
+    assert sorted(line.split(": ")[1] for line in done.stdout.splitlines()) == [app, other]
+    assert images(agent)[app]["state"] == "STORED"
+    listed = {image["name"]: image for image in json.loads(cluster.tepui("images", "-o", "json").stdout)}
+    assert set(listed) == {app, other}
+    for image in listed.values():
+        assert (image["layers"], image["layers_shared"], image["used_by"], image["hostname"]) == (2, 1, [], "127.0.0.1")
+    # A task needs no registry any more, and counts as a use.
+    scheduler.run("uses", "cat /which; sleep 1000", container=container(app))
+    scheduler.wait_state("uses", "TASK_RUNNING")
+    row = next(line for line in cluster.tepui("images", "--agent", "127.0.0.1").stdout.splitlines() if app in line)
+    assert row.split()[-1] == "now" and "STORED" in row
+    assert images(agent)[app]["used_at"] > images(agent)[other]["used_at"]
+    missing = cluster.tepui("images", "pull", "--agent", "127.0.0.1", registry.name("nobody:v1"))
+    assert missing.returncode == 1 and "nobody:v1" in missing.stderr, missing
+    assert images(agent)[registry.name("nobody:v1")]["state"] == "FAILED"
+    assert cluster.tepui("images", "pull", "No Name").returncode != 0
+    assert cluster.tepui("images", "--agent", "no-such-host").returncode == 3
+    scheduler.kill("uses")
+    scheduler.wait_state("uses", "TASK_KILLED")

@@ -1,16 +1,11 @@
 """Containers that operators launch: nested, sessions, standalone; terminals; `tepui exec`, `attach` and `cp` over them."""
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
-import termios
 import uuid
 
 import pytest
@@ -18,6 +13,7 @@ from harness.cluster import ROOT, TEPUI, Cluster, call, request
 from harness.golden import launch_group
 from harness.recordio import Stream, Upload
 from harness.scheduler import Scheduler
+from harness.terminal import Terminal
 from harness.wait import wait_for
 
 def processes(mark):
@@ -312,47 +308,8 @@ def test_an_agent_that_was_killed(box):
     assert box.ask("REMOVE_NESTED_CONTAINER", kept)[0] == 200
 
 
-class Terminal:
-    """A program of ours on a pseudo terminal."""
-
-    def __init__(self, box, *arguments, rows=40, columns=120):
-        self.pid, self.file = pty.fork()
-        if self.pid == 0:
-            os.environ.update(TEPUI_MASTER=f"127.0.0.1:{box.cluster.port}", TERM="xterm-256color")
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.execv(TEPUI, [str(TEPUI), *arguments])
-        self.text = ""
-
-    def read(self):
-        if not select.select([self.file], [], [], 30)[0]:
-            return False
-        with contextlib.suppress(OSError):
-            part = os.read(self.file, 65536).decode(errors="replace")
-            self.text += part
-            return bool(part)
-        return False
-
-    def until(self, pattern):
-        while not re.search(pattern, self.text):
-            assert self.read(), f"no {pattern!r} in {self.text!r}"
-
-    def type(self, text):
-        os.write(self.file, text.encode())
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        os.kill(self.pid, signal.SIGWINCH)
-
-    def end(self):
-        while self.read():
-            pass
-        status = os.waitpid(self.pid, 0)[1]
-        os.close(self.file)
-        return os.waitstatus_to_exitcode(status)
-
-
 def test_exec_with_a_terminal(box):
-    terminal = Terminal(box, "exec", "-it", "web", "sh")
+    terminal = Terminal(box.cluster, "exec", "-it", "web", "sh")
     terminal.type("tty; stty size; echo $TERM\n")
     terminal.until(r"/dev/pts/\d+\r\n40 120\r\nxterm-256color")
     terminal.resize(50, 90)
@@ -389,7 +346,7 @@ def test_exec_passes_signals(box):
 
 
 def test_attach_and_detach(box):
-    terminal = Terminal(box, "attach", "console", rows=41, columns=121)
+    terminal = Terminal(box.cluster, "attach", "console", rows=41, columns=121)
     terminal.type("me\n")
     terminal.until(r"said:me\r\n41 121")
     terminal.type("\x10\x11")
