@@ -174,9 +174,8 @@ void describe(Turn& turn, Agent& agent, AgentStored& stored) {
 }
 
 Resources reported_total(const AgentStored& stored) {
-    const auto total = total_of(stored.info, stored.reregister
-                                                 ? stored.reregister->checkpointed_resources()
-                                                 : ResourceList{});
+    const auto total =
+        stored.reregister ? total_of(*stored.reregister) : total_of(stored.info, ResourceList{});
     return total.value_or(Resources{});  // It was judged when it came.
 }
 
@@ -316,7 +315,7 @@ void on_reregister_agent(Turn& turn, LinkId link, Channel channel, AgentId id,
         turn.log(Severity::warning, "Ignoring agent {}: {}", id, valid.error().text);
         return;
     }
-    if (const auto total = total_of(frame.agent(), frame.checkpointed_resources()); !total) {
+    if (const auto total = total_of(frame); !total) {
         turn.log(Severity::warning, "Ignoring agent {}: {}", id, total.error().text);
         return;
     }

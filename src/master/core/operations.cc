@@ -56,6 +56,20 @@ std::vector<std::string> uuids_of(const Agent& agent) {
     return uuids;
 }
 
+// Takes for done what the agent has and did not end yet: it is not in what it keeps, but for
+// volumes that it is making or removing just now.
+void add_pending(Resources& total, const Operation& operation) {
+    if (operation.latest_status().state() != mesos::v1::OPERATION_PENDING) return;
+    const auto conversion = conversion_of(operation.info());
+    if (!conversion) return;
+    const Resources made = conversion->converted.unallocated();
+    const bool creates = operation.info().type() == mesos::v1::Offer::Operation::CREATE;
+    if (creates && total.contains(made)) return;
+    // What fails here will fail there, and the agent says so.
+    if (auto done = convert(total, {conversion->consumed.unallocated(), made}))
+        total = std::move(*done);
+}
+
 void drop_operation(Turn& turn, Agent& agent, const std::string& uuid) {
     const std::shared_ptr<const Operation> operation = agent.operations.at(uuid).info;
     forget_operation(turn, agent, uuid);
@@ -104,13 +118,13 @@ void on_operation_update(Turn& turn, Agent& agent, const link::OperationUpdate& 
 }
 
 void on_checkpointed_resources(Turn& turn, Agent& agent, const link::CheckpointedResources& kept) {
-    // What is on the way to the agent is not in it: its ends are told with what is kept then.
     auto total = total_of(*agent.info, kept.resources());
     if (!total) {
         turn.log(Severity::error, "Ignoring the reservations that agent {} reports: {}", agent.id,
                  total.error().text);
         return;
     }
+    for (const auto& [uuid, operation] : agent.operations) add_pending(*total, *operation.info);
     *total += agent.oversubscribed;
     if (*total == agent.total) return;
     turn.log(Severity::warning, "Agent {} has {}, where {} was expected", agent.id,
@@ -190,6 +204,12 @@ Result<Resources> total_of(const mesos::v1::AgentInfo& info, const ResourceList&
     const Resources configured = TEPUI_TRY(Resources::parse(info.resources()));
     if (checkpointed.empty()) return configured;
     return with_checkpointed(configured, TEPUI_TRY(Resources::parse(checkpointed)));
+}
+
+Result<Resources> total_of(const link::ReregisterAgent& frame) {
+    auto total = TEPUI_TRY(total_of(frame.agent(), frame.checkpointed_resources()));
+    for (const Operation& operation : frame.operations()) add_pending(total, operation);
+    return total;
 }
 
 void readmit_operations(Turn& turn, Agent& agent, const link::ReregisterAgent& frame) {

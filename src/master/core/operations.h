@@ -31,6 +31,9 @@ void lose_operations(Turn& turn, Agent& agent, mesos::v1::OperationState state,
 /// keeps. Fails with invalid_argument or conflict.
 Result<Resources> total_of(const mesos::v1::AgentInfo& info, const ResourceList& checkpointed);
 
+/// The same, with the operations that it lists as under way taken for done.
+Result<Resources> total_of(const link::ReregisterAgent& frame);
+
 /// Takes in the operations that a returning agent lists. Those it does not list were dropped, but
 /// not what was sent on the connection it registers on.
 void readmit_operations(Turn& turn, Agent& agent, const link::ReregisterAgent& frame);

@@ -488,17 +488,22 @@ TEST(OperationFeedback, AnIdInUseIsRefused) {
 
 TEST(OperationFeedback, AnAgentThatCouldNotSaysWhatItHas) {
     Applied applied;
-    link::ToMaster kept;
-    kept.mutable_checkpointed_resources();
-    applied.agent.send(std::move(kept));
+    const auto kept = [] {
+        link::ToMaster frame;
+        frame.mutable_checkpointed_resources();
+        return frame;
+    };
+    applied.agent.send(kept());
+    EXPECT_THAT(applied.total(), HasSubstr("(DYNAMIC,web)")) << "it is still on its way";
     applied.finish(applied.uuid, mesos::v1::OPERATION_FAILED);
+    applied.agent.send(kept());
     EXPECT_EQ(applied.total(), "cpus:8; mem:1024; disk:1000");
     const auto events = applied.scheduler.take();
     ASSERT_GE(events.size(), 3u);
-    EXPECT_TRUE(events[0].has_rescind());
-    EXPECT_EQ(Resources::parse(events[1].offers().offers(0).resources())->reserved_roles().size(),
+    EXPECT_TRUE(events[1].has_rescind());
+    EXPECT_EQ(Resources::parse(events[2].offers().offers(0).resources())->reserved_roles().size(),
               0u);
-    EXPECT_EQ(events[2].update_operation_status().status().state(), mesos::v1::OPERATION_FAILED);
+    EXPECT_EQ(events[0].update_operation_status().status().state(), mesos::v1::OPERATION_FAILED);
 }
 
 TEST(OperationFeedback, CorrectionsEndNoTask) {
@@ -506,6 +511,9 @@ TEST(OperationFeedback, CorrectionsEndNoTask) {
     const auto offer = cluster.scheduler.offer();
     cluster.accept(offer, {reserve(disk + for_web), create(volume_v),
                            launch_on(offer, "t", {volume_v + "allocation_info { role: 'web' }"})});
+    for (const auto& frame : cluster.agent.take(link::ToAgent::kApplyOperation)) {
+        cluster.finish(frame.apply_operation().operation_uuid(), mesos::v1::OPERATION_FAILED);
+    }
     link::ToMaster kept;
     kept.mutable_checkpointed_resources();
     cluster.agent.send(std::move(kept));
