@@ -126,9 +126,9 @@ void tell_end(Context& context, OperationRun& run) {
     State& state = context.state;
     if (state.registration.phase != RegistrationPhase::registered) return;
     if (!run.durable || !is_over(run) || run.silent) return;
-    if (run.retry_delay == Duration::zero()) {
+    const bool first = run.retry_delay == Duration::zero();
+    if (first) {
         run.retry_delay = state.config.update_retry_min;
-        if (state.kept_uncertain) tell_kept(context);
     }
     link::ToMaster frame;
     link::OperationUpdate& update = *frame.mutable_operation_update();
@@ -138,6 +138,8 @@ void tell_end(Context& context, OperationRun& run) {
     *update.mutable_status() = run.operation.latest_status();
     update.set_operation_uuid(run.operation.uuid().value());
     send_to_master(context, std::move(frame));
+    // After the end: to what is kept the master adds what it believes to be under way.
+    if (first && state.kept_uncertain) tell_kept(context);
     state.timers.set(retry_timer(run.operation.uuid().value()),
                      context.now.instant + run.retry_delay);
     run.retry_delay = std::min(run.retry_delay * 2, state.config.update_retry_max);
