@@ -242,13 +242,13 @@ void MasterNode::check_inverse_offers() {
     std::set<std::pair<FrameworkId, AgentId>> asked;
     for (const auto& [id, offer] : state.inverse_offers) {
         if (!asked.emplace(offer.framework, offer.agent).second)
-            truth_.breach(fmt::format("{} is asked twice to leave {}", offer.framework,
-                                      offer.agent));
+            truth_.breach(
+                fmt::format("{} is asked twice to leave {}", offer.framework, offer.agent));
         const auto agent = state.agents.find(offer.agent);
         if (agent == state.agents.end() || !agent->second.active() ||
             agent->second.unavailability == nullptr)
-            truth_.breach(fmt::format("{} is asked to leave {} for nothing", offer.framework,
-                                      offer.agent));
+            truth_.breach(
+                fmt::format("{} is asked to leave {} for nothing", offer.framework, offer.agent));
     }
 }
 

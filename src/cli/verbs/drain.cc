@@ -225,7 +225,8 @@ Verb drain_verb() {
         "--max-grace-period, and nothing of it is offered. It stays so over restarts of agent and "
         "master, until tepui reactivate. With --mark-gone the agent is marked gone for ever when "
         "it is empty. Asks first; without a terminal --yes is needed.",
-        "With --cancel a drain that is not done yet is taken back: the agent is offered again; tasks "
+        "With --cancel a drain that is not done yet is taken back: the agent is offered again; "
+        "tasks "
         "that were told to end do so.",
     };
     verb.manual.examples = {{"tepui drain --wait box1 && ssh box1 reboot", "before a reboot"},

@@ -123,8 +123,10 @@ void FuzzWorld::step(Event event) {
     if (ended_) return;
     const bool is_tick = std::holds_alternative<Tick>(event);
     const bool owed = owed_ && !is_tick;
-    perform(core_->step(std::move(event), now(), owed ? Core::Offers::owed : Core::Offers::made));
-    if (!ended_ && !owed) TEPUI_ASSERT(!core_->owes_offers());
+    Effects effects =
+        core_->step(std::move(event), now(), owed ? Core::Offers::owed : Core::Offers::made);
+    if (!owed) TEPUI_ASSERT(!core_->owes_offers());
+    perform(std::move(effects));  // Steps again for what is stored at once; that may owe some.
     if (!ended_ && is_tick && core_->recovered())
         TEPUI_ASSERT_WHY(core_->next_deadline() > instant_, "a tick settles what was due");
     check();
