@@ -245,7 +245,9 @@ TEST_F(EndpointsTest, NoOperationsYet) {
 
 TEST_F(EndpointsTest, OperatorsReserveAndMakeVolumes) {
     TestAgent agent(io_, master_->port());
-    const std::string id = agent.register_agent(test_agent_info("one.example")).agent_id().value();
+    mesos::v1::AgentInfo info = test_agent_info("one.example");
+    *info.mutable_resources() = Resources::parse_flag("cpus:4;mem:1024;disk:100")->to_proto();
+    const std::string id = agent.register_agent(info).agent_id().value();
     const std::string cpu = R"({"name":"cpus","type":"SCALAR","scalar":{"value":1},)"
                             R"("reservations":[{"type":"DYNAMIC","role":"web"}]})";
     const auto call = [&](const std::string& type, const std::string& fields) {
@@ -264,8 +266,7 @@ TEST_F(EndpointsTest, OperatorsReserveAndMakeVolumes) {
     ASSERT_EQ(operations.operations_size(), 1);
     EXPECT_EQ(operations.operations(0).info().type(), mesos::v1::Offer::Operation::RESERVE);
     EXPECT_EQ(operations.operations(0).latest_status().state(), mesos::v1::OPERATION_PENDING);
-    EXPECT_THAT(body("/metrics/snapshot"),
-                HasSubstr(R"("master\/operations\/reserve\/pending":1)"));
+    EXPECT_THAT(body("/metrics/snapshot"), HasSubstr(R"("master/operations/reserve/pending":1.0)"));
 
     EXPECT_EQ(form("/unreserve", "resources=[" + cpu + "]"), 202U);
     EXPECT_EQ(form("/unreserve", "resources=[" + cpu + "]"), 409U);
