@@ -40,14 +40,15 @@ class Report:
     def __init__(self, bench):
         self.bench, self.rows = bench, []
 
-    def add(self, case, params, figure, unit, *, p50=None, p99=None, floor=None, ratio=None, bar=None, bar_of=None):
-        """p50 and p99 are latencies in microseconds. `bar` judges `bar_of` of the row, or its figure."""
+    def add(self, case, params, figure, unit, *, p50=None, p99=None, floor=None, ratio=None, bar=None, bar_of=None,
+            latency_unit="us"):
+        """p50 and p99 are latencies, in microseconds unless said otherwise. `bar` judges `bar_of` of the row, or its figure."""
         row = {"bench": self.bench, "case": case, "params": params, "figure": figure, "unit": unit, "p50": p50,
                "p99": p99, "floor": floor, "ratio": ratio}
         self.rows.append(row)
         workload = ", ".join(f"{name} {value}" for name, value in params.items())
         print(f"{self.bench} {case} ({workload})")
-        print(f"  {number(figure)} {unit}; p50 {number(p50)} us, p99 {number(p99)} us; floor or peer {number(floor)}, "
+        print(f"  {number(figure)} {unit}; p50 {number(p50)} {latency_unit}, p99 {number(p99)} {latency_unit}; floor or peer {number(floor)}, "
               f"ratio {number(ratio)}")
         if bar:
             print(f"  {bar_of or unit} {bar}: {bar.verdict(row[bar_of or 'figure'])}")

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "allocator/allocator_impl.h"
-#include "base/assert.h"
 #include "resources/entry.h"
 
 namespace tepui::allocator {
@@ -19,39 +18,14 @@ std::uint8_t bits_of(const Capabilities& capabilities) {
                                      (capabilities.reservation_refinement ? has_refinement : 0));
 }
 
-bool is_elsewhere(const std::optional<mesos::v1::DomainInfo>& master,
-                  const mesos::v1::AgentInfo& agent) {
-    if (!master || !master->has_fault_domain() || !agent.domain().has_fault_domain()) return false;
-    return master->fault_domain().region().name() != agent.domain().fault_domain().region().name();
-}
-
-bool any_shared(const Resources& resources) {
-    return std::any_of(resources.entries().begin(), resources.entries().end(),
-                       [](const Resources::Entry& entry) { return entry.shared; });
-}
-
-/// As the agent counts it: without shared copies and roles.
-Resources bare(const Resources& resources) {
-    return any_shared(resources) ? resources.nonshared().unallocated() : resources.unallocated();
-}
-
-/// Calls `use(role, part)` for each allocation role; without copies in the usual case of one.
-template <typename Use>
-void each_role(const Resources& resources, Use use) {
-    const auto& entries = resources.entries();
-    if (entries.empty()) return;
-    const auto& first = entries.front().allocation_role;
-    const bool uniform =
-        std::all_of(entries.begin(), entries.end(),
-                    [&](const Resources::Entry& entry) { return entry.allocation_role == first; });
-    if (uniform) return use(first, resources);
-    for (const auto& [role, part] : resources.by_allocation_role()) use(role, part);
-}
-
 }  // namespace
 
 Allocator::Impl::Impl(Options options)
-    : options_(std::move(options)), capacity_(options_.fair_sharing_excluded), tree_(capacity_) {}
+    : options_(std::move(options)),
+      capacity_(options_.fair_sharing_excluded),
+      tree_(capacity_, options_.role_sorter == Sorter::random,
+            options_.framework_sorter == Sorter::random),
+      book_(capacity_, options_.min_allocatable) {}
 
 // --- Frameworks and clients ---
 
@@ -83,6 +57,8 @@ Allocator::Impl::Role& Allocator::Impl::role_of(FrameworkHandle handle, const st
     if (clients_.size() <= client) clients_.resize(client + 1);
     clients_[client] = ClientState{};
     clients_[client].framework = handle;
+    clients_[client].account = &book_.attach(name, client);
+    clients_[client].top = &QuotaBook::top_of(*clients_[client].account);
     it->second.client = client;
     return it->second;
 }
@@ -109,11 +85,13 @@ void Allocator::Impl::subscribe(FrameworkHandle handle, const Client& client) {
         if (!role.subscribed || client.roles.contains(name)) continue;
         role.subscribed = false;
         forget_refusals(role.client);
+        set_wishes(role.client, name, {});
     }
     for (const auto& name : client.roles) {
         auto& role = role_of(handle, name);
         role.subscribed = true;
         role.suppressed = client.suppressed_roles.contains(name);
+        set_wishes(role.client, name, client);
     }
     sync_activity(handle);
     if (changed) {
@@ -143,15 +121,10 @@ void Allocator::Impl::remove_framework(const FrameworkId& id) {
         const auto used = std::find_if(agent->used.begin(), agent->used.end(),
                                        [&](const auto& other) { return other.first == handle; });
         if (used == agent->used.end()) continue;
-        agent->allocated -= bare(used->second);
-        agent->used.erase(used);
+        discharge(*agent, handle, Resources(used->second));
         mark_dirty(*agent);
     }
-    for (const auto& [name, role] : framework.roles) {
-        forget_refusals(role.client);
-        tree_.remove(role.client);
-        clients_[role.client] = ClientState{};
-    }
+    for (const auto& [name, role] : framework.roles) drop_client(role.client);
     framework_handles_.erase(it);
     frameworks_[handle] = Framework{};
     unused_frameworks_.push_back(handle);
@@ -186,6 +159,53 @@ void Allocator::Impl::forget_refusals(ClientHandle client) {
     clients_[client].refusals = 0;
 }
 
+/// What the role asks for; marks it when that changes.
+void Allocator::Impl::set_wishes(ClientHandle client, const std::string& role, const Client& of) {
+    auto& state = clients_[client];
+    const auto wish = of.constraints.find(role);
+    const auto known = wishes_.find(client);
+    const bool same_wish = wish == of.constraints.end()
+                               ? known == wishes_.end()
+                               : known != wishes_.end() && known->second == wish->second;
+    const auto minimum = of.min_allocatable.find(role);
+    const auto own = minimums_.find(client);
+    const bool same_minimum = minimum == of.min_allocatable.end()
+                                  ? own == minimums_.end()
+                                  : own != minimums_.end() && own->second == minimum->second;
+    if (same_wish && same_minimum) return;
+    if (!same_wish) {
+        forget_judgements(client);
+        wishes_.erase(client);
+        if (wish != of.constraints.end()) wishes_.emplace(client, wish->second);
+        state.is_picky = wish != of.constraints.end();
+    }
+    if (!same_minimum) {
+        minimums_.erase(client);
+        if (minimum != of.min_allocatable.end()) minimums_[client] = minimum->second;
+        state.has_minimum = minimum != of.min_allocatable.end();
+        // What nobody wanted before, somebody may want now.
+        for (auto& agent : agents_) {
+            if (state.has_minimum && minimums_.size() == 1 && agent) queue(*agent);
+        }
+    }
+    mark_dirty(client);
+}
+
+void Allocator::Impl::forget_judgements(ClientHandle client) {
+    if (!clients_[client].is_picky) return;
+    for (auto& agent : agents_) {
+        if (agent && is_set(agent->judged, client)) set_bit(agent->judged, client, false);
+    }
+}
+
+void Allocator::Impl::drop_client(ClientHandle client) {
+    forget_refusals(client);
+    set_wishes(client, "", {});
+    tree_.remove(client);
+    book_.detach(*clients_[client].account, client);
+    clients_[client] = ClientState{};
+}
+
 void Allocator::Impl::drop_unused(FrameworkHandle handle) {
     auto& framework = frameworks_[handle];
     for (auto it = framework.roles.begin(); it != framework.roles.end();) {
@@ -194,9 +214,7 @@ void Allocator::Impl::drop_unused(FrameworkHandle handle) {
             ++it;
             continue;
         }
-        forget_refusals(role.client);
-        tree_.remove(role.client);
-        clients_[role.client] = ClientState{};
+        drop_client(role.client);
         it = framework.roles.erase(it);
     }
     if (framework.known || !framework.roles.empty() || framework.agents > 0) return;
@@ -231,240 +249,23 @@ void Allocator::Impl::set_weight(const std::string& role, double weight) {
     tree_.set_weight(role, weight);
 }
 
-// --- Agents ---
-
-Allocator::Impl::Agent* Allocator::Impl::find_agent(const AgentId& id) {
-    const auto it = agent_handles_.find(id);
-    return it == agent_handles_.end() ? nullptr : agents_[it->second].get();
-}
-
-void Allocator::Impl::set_total(Agent& agent, const Resources& total) {
-    capacity_.shrink(capacity_.amounts_of(agent.total));
-    capacity_.grow(capacity_.amounts_of(total));
-    shares_are_stale_ = true;
-    agent.total = total.unallocated();
-    agent.shared = agent.total.shared();
-    agent.free_is_stale = true;
-    agent.required = static_cast<std::uint8_t>(
-        (options_.filter_gpu_resources && total.scalar("gpus").milli > 0 ? has_gpu : 0) |
-        (is_elsewhere(options_.master_domain, agent.info) ? has_region : 0));
-}
-
-void Allocator::Impl::add_agent(AgentOffering offering,
-                                const std::map<FrameworkId, Resources>& used) {
-    remove_agent(offering.agent);
-    if (unused_agents_.empty()) {
-        unused_agents_.push_back(static_cast<AgentHandle>(agents_.size()));
-        agents_.emplace_back();
-    }
-    const auto handle = unused_agents_.back();
-    unused_agents_.pop_back();
-    agent_handles_.emplace(offering.agent, handle);
-    agents_[handle] = std::make_unique<Agent>();
-    auto& agent = *agents_[handle];
-    agent.id = std::move(offering.agent);
-    agent.serial = next_serial_++;
-    agent.info = std::move(offering.info);
-    set_total(agent, offering.total);
-    for (const auto& [framework, resources] : used) {
-        if (resources.empty()) continue;
-        const auto holder = framework_of(framework);
-        charge(agent, holder, resources);
-        drop_unused(holder);
-    }
-    mark_dirty(agent);
-}
-
-void Allocator::Impl::update_agent(const AgentId& id, const Resources& total) {
-    auto* agent = find_agent(id);
-    if (!agent) return;
-    set_total(*agent, total);
-    mark_dirty(*agent);
-}
-
-void Allocator::Impl::remove_agent(const AgentId& id) {
-    const auto it = agent_handles_.find(id);
-    if (it == agent_handles_.end()) return;
-    auto& agent = *agents_[it->second];
-    for (const auto& [framework, resources] : agent.used) {
-        discharge_clients(framework, resources);
-        --frameworks_[framework].agents;
-        drop_unused(framework);
-    }
-    set_giving(agent, false);
-    capacity_.shrink(capacity_.amounts_of(agent.total));
-    shares_are_stale_ = true;
-    refusal_count_ -= agent.refusals.size();
-    for (ClientHandle client = 0; client < clients_.size(); ++client) {
-        if (clients_[client].refusals > 0) {
-            clients_[client].refusals -= static_cast<std::uint32_t>(agent.refusals.forget(client));
-        }
-    }
-    agents_[it->second].reset();
-    unused_agents_.push_back(it->second);
-    agent_handles_.erase(it);
-}
-
-void Allocator::Impl::set_agent_active(const AgentId& id, bool active) {
-    auto* agent = find_agent(id);
-    if (!agent || agent->active == active) return;
-    agent->active = active;
-    if (active) {
-        mark_dirty(*agent);
-        return;
-    }
-    set_giving(*agent, false);
-    agent->dirty = false;  // Activation marks it again.
-    agent->pending.clear();
-}
-
-void Allocator::Impl::mark_dirty(Agent& agent) {
-    agent.free_is_stale = true;
-    if (!agent.active || agent.dirty) return;  // Activation marks it.
-    agent.dirty = true;
-    dirty_agents_.push_back(agent_handles_.find(agent.id)->second);
-}
-
-void Allocator::Impl::set_giving(Agent& agent, bool giving) {
-    if ((agent.giving_place != npos) == giving) return;
-    if (giving) {
-        agent.giving_place = giving_.size();
-        giving_.push_back(agent_handles_.find(agent.id)->second);
-        return;
-    }
-    giving_[agent.giving_place] = giving_.back();
-    agents_[giving_.back()]->giving_place = agent.giving_place;
-    giving_.pop_back();
-    agent.giving_place = npos;
-}
-
-// --- Accounts ---
-
-void Allocator::Impl::charge(Agent& agent, FrameworkHandle framework, const Resources& resources) {
-    agent.allocated += bare(resources);
-    agent.free_is_stale = true;
-    const auto used = std::find_if(agent.used.begin(), agent.used.end(),
-                                   [&](const auto& other) { return other.first == framework; });
-    if (used == agent.used.end()) {
-        agent.used.emplace_back(framework, resources);
-        ++frameworks_[framework].agents;
-    } else {
-        used->second += resources;
-    }
-    each_role(resources, [&](const std::string& role, const Resources& part) {
-        tree_.charge(role_of(framework, role).client, capacity_.amounts_of(part));
-    });
-}
-
-Resources Allocator::Impl::discharge(Agent& agent, FrameworkHandle framework,
-                                     const Resources& resources) {
-    const auto used = std::find_if(agent.used.begin(), agent.used.end(),
-                                   [&](const auto& other) { return other.first == framework; });
-    if (used == agent.used.end()) return {};
-    Resources removed =
-        used->second.contains(resources) ? resources : used->second - (used->second - resources);
-    used->second -= removed;
-    if (used->second.empty()) {
-        agent.used.erase(used);
-        --frameworks_[framework].agents;
-    }
-    agent.allocated -= bare(removed);
-    discharge_clients(framework, removed);
-    return removed;
-}
-
-void Allocator::Impl::discharge_clients(FrameworkHandle handle, const Resources& resources) {
-    auto& framework = frameworks_[handle];
-    each_role(resources, [&](const std::string& name, const Resources& part) {
-        const auto role = framework.roles.find(name);
-        // A role is only dropped when no scalar is charged to it.
-        if (role != framework.roles.end()) {
-            tree_.discharge(role->second.client, capacity_.amounts_of(part));
-        }
-    });
-}
-
-void Allocator::Impl::recover(const FrameworkId& framework, const AgentId& agent_id,
-                              const Resources& resources, std::optional<Duration> refusal,
-                              Instant now) {
-    auto* agent = find_agent(agent_id);
-    if (!agent || !find_framework(framework) || resources.empty()) return;
-    const auto handle = framework_of(framework);
-    if (!discharge(*agent, handle, resources).empty()) mark_dirty(*agent);
-    if (refusal) {
-        const auto deadline = now + std::max(*refusal, options_.filter_min);
-        refuse(agent_handles_.find(agent_id)->second, handle, resources, deadline);
-    }
-    drop_unused(handle);
-}
-
-void Allocator::Impl::refuse(AgentHandle agent, FrameworkHandle handle, const Resources& resources,
-                             Instant deadline) {
-    auto& framework = frameworks_[handle];
-    each_role(resources, [&](const std::string& name, const Resources& part) {
-        const auto role = framework.roles.find(name);
-        if (role == framework.roles.end() || !role->second.subscribed) return;
-        const auto client = role->second.client;
-        const auto added = agents_[agent]->refusals.add(client, part.unallocated(), deadline);
-        if (added.is_new) {
-            ++clients_[client].refusals;
-            ++refusal_count_;
-        }
-        deadlines_.push({added.deadline, agent, client, added.group});
-    });
-    // Long refusals that were revoked must not pile up.
-    constexpr std::size_t slack = 1024;
-    if (deadlines_.size() > 2 * refusal_count_ + slack) {
-        deadlines_.retain([&](const Deadlines::Entry& entry) {
-            const auto& other = agents_[entry.agent];
-            return other && other->refusals.is_live(entry.client, entry.group, entry.deadline);
-        });
-    }
-}
-
-void Allocator::Impl::track(const FrameworkId& framework, const AgentId& agent_id,
-                            const Resources& resources) {
-    auto* agent = find_agent(agent_id);
-    if (!agent || resources.empty()) return;
-    const auto handle = framework_of(framework);
-    charge(*agent, handle, resources);
-    drop_unused(handle);
-}
-
-void Allocator::Impl::update_agent_info(const AgentId& id, const mesos::v1::AgentInfo& info) {
-    auto* agent = find_agent(id);
-    if (!agent) return;
-    agent->info = info;
-    set_total(*agent, Resources(agent->total));
-    mark_dirty(*agent);
-}
+// --- Quotas ---
 
 void Allocator::Impl::set_quota(const std::string& role, const Quota& quota) {
-    quotas_[role] = quota;
-}
-
-Quantities Allocator::Impl::quota_consumed(const std::string& role) const {
-    Quantities consumed;
-    const auto add = [&](const Resources& resources) {
-        for (const auto& [name, quantity] : resources.scalars()) consumed[name] += quantity;
-    };
-    for (const auto& agent : agents_) {
-        if (!agent) continue;
-        add(agent->total.filter([&](const Resources::Entry& entry) {
-            return entry.is_reserved() && role_is_within(entry.reservation_role(), role);
-        }));
-        for (const auto& [framework, resources] : agent->used) {
-            add(resources.filter([&](const Resources::Entry& entry) {
-                return !entry.is_reserved() && !entry.revocable &&
-                       role_is_within(entry.allocation_role, role);
-            }));
-        }
+    if (role.find('/') != std::string::npos) return;
+    const bool counted = book_.has_guarantees();
+    const auto* account = book_.find(role);
+    // Whatever it was that kept something from them, it may be gone.
+    if (account && (account->withheld || !held_back_.empty())) mark_clients(*account);
+    book_.set_quota(role, quota.guarantees, quota.limits);
+    if (counted || !book_.has_guarantees()) return;
+    for (auto& agent : agents_) {
+        if (agent) mark_stale(*agent);
     }
-    return consumed;
 }
 
-void Allocator::Impl::set_whitelist(std::optional<std::set<std::string>> hostnames) {
-    whitelist_ = std::move(hostnames);
+void Allocator::Impl::mark_clients(const QuotaBook::Account& top) {
+    for (const auto client : top.clients) mark_dirty(client);
 }
 
 // --- The public face ---

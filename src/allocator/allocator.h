@@ -15,8 +15,8 @@
 
 namespace tepui::allocator {
 
-/// How competitors are ordered: by dominant share, or by a lot drawn for each agent anew, in which a
-/// weight of 2 wins twice as often as a weight of 1.
+/// How competitors are ordered: by dominant share, or by a lot drawn for each agent anew, in which
+/// a weight of 2 wins twice as often as a weight of 1.
 enum class Sorter : std::uint8_t { drf, random };
 
 struct Options {

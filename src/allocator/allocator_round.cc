@@ -1,172 +1,36 @@
-// One round of allocation: which agents to visit, in which order, and what happens at each.
+// One round of allocation: which agents to visit, and in which order.
 #include <algorithm>
 
 #include "allocator/allocator_impl.h"
 #include "allocator/visit_order.h"
-#include "base/assert.h"
-#include "resources/entry.h"
 
 namespace tepui::allocator {
 
 namespace {
 
-// Up to this many candidates are sorted for each agent; for more, walking the whole tree is
-// cheaper.
-constexpr std::size_t sorted_candidates_max = 32;
-
-bool is_plain(const Resources& resources) {
-    const auto& entries = resources.entries();
-    return std::all_of(entries.begin(), entries.end(), [](const Resources::Entry& entry) {
-        return !entry.is_reserved() && !entry.revocable && !entry.shared;
+bool is_enough(const Resources& resources, const std::vector<Quantities>& minimums) {
+    if (resources.empty()) return false;
+    if (minimums.empty()) return true;
+    return std::any_of(minimums.begin(), minimums.end(), [&](const auto& minimum) {
+        return std::all_of(minimum.begin(), minimum.end(), [&](const auto& term) {
+            return resources.scalar(term.first) >= term.second;
+        });
     });
 }
 
 }  // namespace
 
-/// The visit of one agent. Shares do not move before it ends, so that the order it walks is the one
-/// at its begin.
-class Allocator::Impl::Visit {
-public:
-    Visit(Impl& impl, AgentHandle handle)
-        : impl_(impl), agent_(*impl.agents_[handle]), stamp_(++impl.visits_) {}
+bool Allocator::Impl::is_allocatable(ClientHandle client, const Resources& resources) const {
+    return is_enough(
+        resources, clients_[client].has_minimum ? minimums_.at(client) : options_.min_allocatable);
+}
 
-    void run(std::vector<Allocation>& allocations) {
-        refresh_free();
-        remaining_ = agent_.shared.empty() ? agent_.free : agent_.free + agent_.shared;
-        if (impl_.is_allocatable(remaining_)) {
-            plain_ = is_plain(remaining_);
-            if (plain_) agent_.refusals.blocked(remaining_, blocked_);
-            offer_to_candidates();
-            settle(allocations);
-        }
-        agent_.pending.clear();
-        agent_.dirty = false;
-        impl_.set_giving(agent_,
-                         impl_.is_allocatable(agent_.shared.empty() ? agent_.free
-                                                                    : agent_.free + agent_.shared));
-    }
-
-private:
-    struct Grant {
-        ClientHandle client = 0;
-        Resources resources;  // Without allocation role.
-    };
-
-    void refresh_free() {
-        if (!agent_.free_is_stale) return;
-        agent_.free = agent_.shared.empty() ? agent_.total : agent_.total.nonshared();
-        agent_.free -= agent_.allocated;
-        agent_.free_is_stale = false;
-    }
-
-    void offer_to_candidates() {
-        for (const auto client : agent_.pending) impl_.clients_[client].stamp = stamp_;
-        const auto count = agent_.pending.size() + impl_.dirty_clients_.size();
-        if (!agent_.dirty && count <= sorted_candidates_max) {
-            offer_to_few();
-            return;
-        }
-        impl_.tree_.walk(
-            [this](std::string_view role) { return may_take(role); },
-            [this](ClientHandle client) { return is_candidate(client) && offer_to(client); });
-    }
-
-    void offer_to_few() {
-        auto few = agent_.pending;
-        few.insert(few.end(), impl_.dirty_clients_.begin(), impl_.dirty_clients_.end());
-        std::erase_if(few, [&](ClientHandle client) { return !impl_.clients_[client].active; });
-        std::sort(few.begin(), few.end(),
-                  [&](ClientHandle a, ClientHandle b) { return impl_.tree_.before(a, b); });
-        few.erase(std::unique(few.begin(), few.end()), few.end());
-        for (const auto client : few) {
-            if (offer_to(client)) return;
-        }
-    }
-
-    bool is_candidate(ClientHandle client) const {
-        const auto& state = impl_.clients_[client];
-        return agent_.dirty || state.dirty || state.stamp == stamp_;
-    }
-
-    /// Whether something here could go to the role or to one below it.
-    bool may_take(std::string_view role) const {
-        if (plain_) return true;
-        const auto& entries = remaining_.entries();
-        return std::any_of(entries.begin(), entries.end(), [&](const Resources::Entry& entry) {
-            return !entry.is_reserved() || role_is_within(role, entry.reservation_role()) ||
-                   role_is_within(entry.reservation_role(), role);
-        });
-    }
-
-    /// Whether nobody can be found that takes what remains.
-    bool is_over() const {
-        if (!impl_.is_allocatable(remaining_)) return true;
-        const auto& entries = remaining_.entries();
-        return std::all_of(entries.begin(), entries.end(), [&](const Resources::Entry& entry) {
-            return entry.is_reserved() && !impl_.tree_.has_active_within(entry.reservation_role());
-        });
-    }
-
-    /// Returns whether the visit is over.
-    bool offer_to(ClientHandle client) {
-        const auto& state = impl_.clients_[client];
-        if ((state.capabilities & agent_.required) != agent_.required) return false;
-        if (plain_) {
-            // All clients would get the same here, so the refusals were looked up in one go.
-            if (is_set(blocked_, client)) return false;
-            grants_.push_back({client, std::move(remaining_)});
-            remaining_ = {};
-            return true;
-        }
-        auto offer = understood_by(client, state.capabilities);
-        if (offer.empty() || !impl_.is_allocatable(offer)) return false;
-        if (agent_.refusals.blocks(client, offer)) return false;
-        remaining_ -= offer;
-        grants_.push_back({client, std::move(offer)});
-        return is_over();
-    }
-
-    Resources understood_by(ClientHandle client, std::uint8_t capabilities) const {
-        const auto& role = impl_.tree_.role_of(client);
-        return remaining_.filter([&](const Resources::Entry& entry) {
-            if (entry.revocable && !(capabilities & has_revocable)) return false;
-            if (entry.shared && !(capabilities & has_shared)) return false;
-            if (entry.is_refined() && !(capabilities & has_refinement)) return false;
-            return !entry.is_reserved() || role_is_within(role, entry.reservation_role());
-        });
-    }
-
-    void settle(std::vector<Allocation>& allocations) {
-        for (auto& grant : grants_) {
-            const auto framework = impl_.clients_[grant.client].framework;
-            const auto& role = impl_.tree_.role_of(grant.client);
-            agent_.free -= grant.resources;
-            Allocation allocation{impl_.frameworks_[framework].id, role, agent_.id,
-                                  grant.resources.allocated_to(role)};
-            impl_.charge(agent_, framework, allocation.resources);
-            agent_.free_is_stale = false;  // It was just kept up to date.
-            allocations.push_back(std::move(allocation));
-        }
-    }
-
-    Impl& impl_;
-    Agent& agent_;
-    const std::uint32_t stamp_;
-    bool plain_ = false;
-    Refusals::Mask blocked_;
-    Resources remaining_;
-    std::vector<Grant> grants_;
-};
+bool Allocator::Impl::is_enough_for_most(const Resources& resources) const {
+    return is_enough(resources, options_.min_allocatable);
+}
 
 bool Allocator::Impl::is_allocatable(const Resources& resources) const {
-    if (resources.empty()) return false;
-    if (options_.min_allocatable.empty()) return true;
-    return std::any_of(
-        options_.min_allocatable.begin(), options_.min_allocatable.end(), [&](const auto& minimum) {
-            return std::all_of(minimum.begin(), minimum.end(), [&](const auto& term) {
-                return resources.scalar(term.first) >= term.second;
-            });
-        });
+    return minimums_.empty() ? is_enough_for_most(resources) : !resources.empty();
 }
 
 void Allocator::Impl::expire(Instant now) {
@@ -212,8 +76,29 @@ std::vector<Allocator::Impl::AgentHandle> Allocator::Impl::agents_to_visit() {
     return agents;
 }
 
+/// Marks whom more room below a limit, a guarantee that is less satisfied or more headroom could
+/// give something.
+void Allocator::Impl::open_quotas() {
+    for (const auto handle : recounts_) {
+        if (agents_[handle] && agents_[handle]->to_recount) recount(*agents_[handle]);
+    }
+    recounts_.clear();
+    for (auto* top : book_.opened_accounts()) {
+        if (!top->withheld && held_back_.empty()) continue;
+        top->withheld = false;
+        mark_clients(*top);
+    }
+    if (held_back_.empty() || !book_.headroom_opened()) return;
+    for (const auto handle : held_back_) {
+        agents_[handle]->held_back = false;
+        queue(*agents_[handle]);
+    }
+    held_back_.clear();
+}
+
 bool Allocator::Impl::dirty() const {
-    return !paused_ && (!dirty_agents_.empty() || !dirty_clients_.empty());
+    return !paused_ && (!dirty_agents_.empty() || !dirty_clients_.empty() || book_.touched() ||
+                        !recounts_.empty());
 }
 
 std::vector<Allocation> Allocator::Impl::allocate(Instant now) {
@@ -221,16 +106,25 @@ std::vector<Allocation> Allocator::Impl::allocate(Instant now) {
     ++round_;
     expire(now);
     if (!dirty()) return {};
+    open_quotas();
     if (shares_are_stale_) {
         tree_.refresh();
         shares_are_stale_ = false;
     }
     tidy_dirty_clients();
     std::vector<Allocation> allocations;
-    for (const auto handle : agents_to_visit()) Visit(*this, handle).run(allocations);
+    const auto agents = agents_to_visit();
+    // Guarantees come first, everywhere: else others could take the agents that suit these roles.
+    for (const auto handle : agents) {
+        if (book_.hungry().empty()) break;
+        visit(handle, Stage::guarantees, allocations);
+    }
+    for (const auto handle : agents) visit(handle, Stage::all, allocations);
+    offered_shared_.clear();
     for (const auto client : dirty_clients_) clients_[client].dirty = false;
     dirty_clients_.clear();
     dirty_agents_.clear();
+    book_.end_round();
     return allocations;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "resources/resources.h"
@@ -26,6 +27,11 @@ public:
     /// Scalars of the entries that are not shared. A shared volume is charged to nobody, because
     /// several may hold it at once.
     Amounts amounts_of(const Resources& resources);
+    /// What counts against quotas when allocated: unreserved scalars that are not revocable.
+    Amounts unreserved_of(const Resources& resources);
+    Amounts amounts_of(const Quantities& quantities);
+    std::uint32_t kind_of(std::string_view name);
+    const std::string& name_of(std::uint32_t kind) const { return kinds_[kind].name; }
     void grow(const Amounts& amounts);
     void shrink(const Amounts& amounts);
     /// The largest fraction of the capacity in `held` (thousandths by kind).
@@ -33,6 +39,7 @@ public:
 
 private:
     struct Kind {
+        std::string name;
         std::int64_t total_milli = 0;
         bool counts = true;
     };
@@ -40,5 +47,12 @@ private:
     std::map<std::string, std::uint32_t, std::less<>> numbers_;
     std::vector<Kind> kinds_;
 };
+
+/// Whether the entry's amount counts against the quota of whom it is allocated to.
+bool counts_for_quota(const Resources::Entry& entry);
+
+/// Cuts what counts against quotas down to `caps`, entry by entry; kinds that are missing in `caps`
+/// are left alone. What is indivisible stays whole or goes. Returns whether anything was cut.
+bool cut(Resources& resources, Capacity& capacity, Amounts caps);
 
 }  // namespace tepui::allocator

@@ -16,7 +16,8 @@ class OfferConstraints;
 
 namespace tepui::allocator {
 
-/// What one regular expression may cost. Source: Apache Mesos 1.12-dev docs/configuration/master.md,
+/// What one regular expression may cost. Source: Apache Mesos 1.12-dev
+/// docs/configuration/master.md,
 /// --offer_constraints_re2_max_mem (4096 bytes) and --offer_constraints_re2_max_program_size (100).
 struct RegexLimits {
     std::int64_t memory_bytes_max = 4096;

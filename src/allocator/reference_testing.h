@@ -31,6 +31,15 @@ public:
     void revive(const FrameworkId& framework, const std::set<std::string>& roles);
     void suppress(const FrameworkId& framework, const std::set<std::string>& roles);
     void set_weight(const std::string& role, double weight) { weights_[role] = weight; }
+    void update_agent_info(const AgentId& agent, const mesos::v1::AgentInfo& info);
+    void set_quota(const std::string& role, const Quota& quota) { quotas_[role] = quota; }
+    void remove_quota(const std::string& role) { quotas_.erase(role); }
+    Quantities quota_consumed(const std::string& role) const;
+    void set_whitelist(std::optional<std::set<std::string>> hostnames) {
+        whitelist_ = std::move(hostnames);
+    }
+    void pause() { paused_ = true; }
+    void resume() { paused_ = false; }
     std::vector<Allocation> allocate(Instant now);
 
 private:
@@ -45,6 +54,7 @@ private:
         std::uint64_t serial = 0;
         bool active = true;
         std::map<FrameworkId, Resources> used;
+        Resources offered_shared;  // In this round.
     };
     struct Filter {
         Pair pair;
@@ -64,17 +74,26 @@ private:
         Quantities capacity;
     };
     double share(const Quantities& held, const Quantities& capacity) const;
-    std::vector<Pair> order() const;
-    void order_below(const std::string& role, const Holdings& held, std::vector<Pair>& order) const;
+    std::vector<Pair> order(const Agent& agent) const;
+    void order_below(const std::string& role, const Holdings& held, std::uint64_t draw,
+                     std::vector<Pair>& order) const;
     Resources offer_for(const Pair& pair, const Agent& agent, const Resources& remaining) const;
-    bool is_allocatable(const Resources& resources) const;
-    void visit(Agent& agent, std::vector<Allocation>& allocations);
+    bool is_allocatable(const Pair& pair, const Resources& resources) const;
+    bool gets_offers(const Agent& agent) const;
+    static Resources free(const Agent& agent);
+    Quantities unsatisfied(const std::string& top) const;
+    /// Of unreserved scalars: free on all agents that get offers, less what guarantees lack.
+    Quantities headroom_caps(const std::string& top) const;
+    void visit(Agent& agent, bool guarantees, std::vector<Allocation>& allocations);
 
     Options options_;
     std::map<FrameworkId, Framework> frameworks_;
     std::map<AgentId, Agent> agents_;
     std::vector<Filter> filters_;
     std::map<std::string, double> weights_;
+    std::map<std::string, Quota> quotas_;
+    std::optional<std::set<std::string>> whitelist_;
+    bool paused_ = false;
     std::map<Pair, std::uint64_t> pair_allocations_;
     std::map<std::string, std::uint64_t> own_allocations_;      // By the role's own clients.
     std::map<std::string, std::uint64_t> subtree_allocations_;  // And those of roles below.

@@ -18,12 +18,6 @@ constexpr auto later = [](const Deadlines::Entry& a, const Deadlines::Entry& b) 
            std::tie(b.deadline, b.agent, b.client, b.group);
 };
 
-void set_bit(Refusals::Mask& mask, ClientHandle client, bool on) {
-    if (mask.size() <= client / 64) mask.resize(client / 64 + 1);
-    const auto bit = std::uint64_t{1} << (client % 64);
-    mask[client / 64] = on ? mask[client / 64] | bit : mask[client / 64] & ~bit;
-}
-
 }  // namespace
 
 Refusals::Added Refusals::add(ClientHandle client, const Resources& refused, Instant deadline) {

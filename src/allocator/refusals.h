@@ -52,6 +52,12 @@ inline bool is_set(const Refusals::Mask& mask, ClientHandle client) {
     return client / 64 < mask.size() && (mask[client / 64] >> (client % 64) & 1) != 0;
 }
 
+inline void set_bit(Refusals::Mask& mask, ClientHandle client, bool on) {
+    if (mask.size() <= client / 64) mask.resize(client / 64 + 1);
+    const auto bit = std::uint64_t{1} << (client % 64);
+    mask[client / 64] = on ? mask[client / 64] | bit : mask[client / 64] & ~bit;
+}
+
 /// The ends of all refusals, earliest first. Holds entries of forgotten ones until their time comes
 /// or there are more of them than of others.
 class Deadlines {

@@ -6,8 +6,11 @@
 
 namespace tepui::allocator {
 
-RoleTree::RoleTree(const Capacity& capacity)
-    : capacity_(capacity), root_(std::make_unique<Node>()) {}
+RoleTree::RoleTree(const Capacity& capacity, bool random_roles, bool random_clients)
+    : capacity_(capacity),
+      random_roles_(random_roles),
+      random_clients_(random_clients),
+      root_(std::make_unique<Node>()) {}
 RoleTree::~RoleTree() = default;
 
 RoleTree::Node& RoleTree::node_of(std::string_view role) {

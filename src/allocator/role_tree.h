@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -7,9 +8,11 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "allocator/amounts.h"
+#include "allocator/visit_order.h"
 
 namespace tepui::allocator {
 
@@ -24,7 +27,9 @@ using ClientHandle = std::uint32_t;
 /// of clients that are not active; only active ones are walked.
 class RoleTree {
 public:
-    explicit RoleTree(const Capacity& capacity);
+    /// `random_roles`, `random_clients`: the order is drawn, see walk().
+    explicit RoleTree(const Capacity& capacity, bool random_roles = false,
+                      bool random_clients = false);
     ~RoleTree();
 
     ClientHandle add(std::string_view role, std::string_view framework);
@@ -43,12 +48,15 @@ public:
     bool holds_nothing(ClientHandle client) const;
     /// Whether `a` comes before `b`.
     bool before(ClientHandle a, ClientHandle b) const;
+    /// Whether walk() draws, so that before() tells nothing about it.
+    bool is_random() const { return random_roles_ || random_clients_; }
 
     /// Visits active clients in order until `visit(client)` returns true; roles (with all below)
     /// for which `enter(role name)` returns false are left out. The tree must not change meanwhile.
+    /// Where the order is drawn, `draw` decides it (visit_order.h).
     template <typename Enter, typename Visit>
-    void walk(Enter enter, Visit visit) const {
-        walk_node(*root_, enter, visit);
+    void walk(std::uint64_t draw, Enter enter, Visit visit) const {
+        walk_node(*root_, draw, enter, visit);
     }
 
 private:
@@ -90,17 +98,34 @@ private:
     };
 
     template <typename Enter, typename Visit>
-    static bool walk_node(const Node& node, Enter& enter, Visit& visit) {
-        for (const Key& key : node.order) {
-            if (!key.node) {
-                for (const Key& client : node.clients) {
-                    if (visit(client.client)) return true;
-                }
-            } else if (enter(std::string_view(key.node->name))) {
-                if (walk_node(*key.node, enter, visit)) return true;
+    bool walk_node(const Node& node, std::uint64_t draw, Enter& enter, Visit& visit) const {
+        return each(node.order, random_roles_, draw, node, [&](const Key& key) {
+            if (key.node) {
+                return enter(std::string_view(key.node->name)) &&
+                       walk_node(*key.node, draw, enter, visit);
             }
+            const auto clients_draw = random_clients_ ? draw_in_role(draw, node.name) : draw;
+            return each(node.clients, random_clients_, clients_draw, node,
+                        [&](const Key& client) { return visit(client.client); });
+        });
+    }
+
+    template <typename Use>
+    static bool each(const Order& order, bool random, std::uint64_t draw, const Node& node,
+                     Use use) {
+        if (!random) return std::any_of(order.begin(), order.end(), use);
+        std::vector<std::pair<double, const Key*>> drawn;
+        drawn.reserve(order.size());
+        for (const Key& key : order) {
+            const bool is_group = !key.node && key.name.empty();  // The role's own clients.
+            const double weight = key.node ? key.node->weight : is_group ? node.weight : 1;
+            drawn.emplace_back(lot(draw, is_group ? node.name : key.name, weight), &key);
         }
-        return false;
+        std::sort(drawn.begin(), drawn.end(), [](const auto& a, const auto& b) {
+            return a.first != b.first ? a.first < b.first : *a.second < *b.second;
+        });
+        return std::any_of(drawn.begin(), drawn.end(),
+                           [&](const auto& item) { return use(*item.second); });
     }
 
     Node& node_of(std::string_view role);
@@ -111,6 +136,8 @@ private:
     void add_held(ClientHandle client, const Amounts& amounts, int sign);
 
     const Capacity& capacity_;
+    const bool random_roles_;
+    const bool random_clients_;
     std::map<std::string, double, std::less<>> weights_;
     std::map<std::string, std::unique_ptr<Node>, std::less<>> nodes_;
     std::unique_ptr<Node> root_;
