@@ -77,7 +77,8 @@ protected:
                   gone_verb(),     teardown_verb(),   exec_verb(),      attach_verb(),
                   cp_verb(),       role_verb(),       weight_verb(),    quota_verb(),
                   reserve_verb(),  unreserve_verb(),  volume_verb(),    maintenance_verb(),
-                  drain_verb(),    deactivate_verb(), reactivate_verb()};
+                  drain_verb(),    deactivate_verb(), reactivate_verb(), images_verb(),
+                  simulate_verb()};
     }
     int run(std::vector<std::string> arguments) { return run_program(verbs_, arguments, console_); }
 
@@ -131,6 +132,9 @@ TEST_F(Program, UsageErrorsNameTheMistake) {
         {{"wait", "--for", "running", "--timeout", "soon", "task", "x"}, "soon"},
         {{"events", "--kind", "weather"}, "weather"},
         {{"top", "--sort", "age"}, "age"},
+        {{"images", "push"}, "neither list nor pull"},
+        {{"images", "pull"}, "name the image"},
+        {{"images", "list", "x"}, "'x'"},
         {{"files"}, "ls, cat or get"},
         {{"files", "get"}, "name the task"},
         {{"files", "ls", "x", "y"}, "'y' is too much"},

@@ -30,6 +30,7 @@ TABLE = {
     "shim": set(),
     "unlayer": set(),
     "sim": {"base", "master/core", "agent/core", "allocator", "resources", "wire", "env", "coord"},
+    "simulate": {"base", "master/core", "allocator", "resources"},
     "cli": None,  # All.
     "cmd": None,
 }

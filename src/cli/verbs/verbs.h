@@ -32,6 +32,7 @@ Verb maintenance_verb();
 Verb drain_verb();
 Verb deactivate_verb();
 Verb reactivate_verb();
+Verb simulate_verb();
 Verb version_verb();
 Verb up_verb();
 Verb down_verb();
