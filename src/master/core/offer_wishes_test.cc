@@ -18,22 +18,21 @@ void want_least(mesos::v1::FrameworkInfo& info, const std::string& role, double 
     (*least.add_quantities()->mutable_quantities())["cpus"].set_value(cpus);
 }
 
-mesos::v1::scheduler::OfferConstraints want_rack(const std::string& role,
-                                                 const std::string& regex) {
+mesos::v1::scheduler::OfferConstraints want_row(const std::string& role, const std::string& regex) {
     mesos::v1::scheduler::OfferConstraints constraints;
     auto& constraint =
         *(*constraints.mutable_role_constraints())[role].add_groups()->add_attribute_constraints();
-    constraint.mutable_selector()->set_attribute_name("rack");
+    constraint.mutable_selector()->set_attribute_name("row");
     constraint.mutable_predicate()->mutable_text_matches()->set_regex(regex);
     return constraints;
 }
 
-mesos::v1::AgentInfo on_rack(std::string_view hostname, const std::string& rack) {
+mesos::v1::AgentInfo on_row(std::string_view hostname, const std::string& row) {
     mesos::v1::AgentInfo info = agent_info(hostname);
     mesos::v1::Attribute& attribute = *info.add_attributes();
-    attribute.set_name("rack");
+    attribute.set_name("row");
     attribute.set_type(mesos::v1::Value::TEXT);
-    attribute.mutable_text()->set_value(rack);
+    attribute.mutable_text()->set_value(row);
     return info;
 }
 
@@ -89,18 +88,18 @@ TEST(OfferConstraints, DecideWhichAgentsAreOffered) {
     SchedulerCall call = scheduler.make(SchedulerCall::UPDATE_FRAMEWORK);
     auto& update = *call.mutable_update_framework();
     *update.mutable_framework_info() = info_of(shell, scheduler.id);
-    *update.mutable_offer_constraints() = want_rack("a", "r[2-9]");
+    *update.mutable_offer_constraints() = want_row("a", "r[2-9]");
     ASSERT_TRUE(shell.core().check_call(call, scheduler.stream));
     scheduler.call(call);
-    register_agent(shell, on_rack("one", "r1"));
-    register_agent(shell, on_rack("two", "r2"));
+    register_agent(shell, on_row("one", "r1"));
+    register_agent(shell, on_row("two", "r2"));
     EXPECT_EQ(scheduler.offer().hostname(), "two");
 
-    *update.mutable_offer_constraints() = want_rack("a", "r1|r2");
+    *update.mutable_offer_constraints() = want_row("a", "r1|r2");
     scheduler.call(call);
     EXPECT_EQ(scheduler.offer().hostname(), "one");
     for (const auto& [role, regex] : {std::pair{"a", "("}, std::pair{"b", "r1"}}) {
-        *update.mutable_offer_constraints() = want_rack(role, regex);
+        *update.mutable_offer_constraints() = want_row(role, regex);
         const auto judged = shell.core().check_call(call, scheduler.stream);
         ASSERT_FALSE(judged);
         EXPECT_EQ(judged.error().code, Errc::invalid_argument);
@@ -110,7 +109,7 @@ TEST(OfferConstraints, DecideWhichAgentsAreOffered) {
 
 TEST(OfferConstraints, AnExpressionCostsNoMoreThanTheFlagsAllow) {
     const mesos::v1::FrameworkInfo info = modern_info("a");
-    const auto costly = want_rack("a", "(rack[0-9]{1,50}){1,5}");
+    const auto costly = want_row("a", "(rack[0-9]{1,50}){1,5}");
     EXPECT_FALSE(parse_offer_constraints(info, costly, {}));
     EXPECT_TRUE(parse_offer_constraints(info, costly,
                                         {.memory_bytes_max = 1 << 20, .program_size_max = 10'000}));
