@@ -99,7 +99,7 @@ private:
     std::map<std::string, std::unique_ptr<Account>, std::less<>> accounts_;
     std::map<std::string_view, Account*> hungry_;
     std::vector<Account*> touched_;
-    bool removed_ = false;  // A quota, since the last round.
+    bool removed_ = false;                    // A quota, since the last round.
     std::vector<std::int64_t> required_;      // The sum of unsatisfied guarantees, by kind.
     std::vector<std::int64_t> available_;     // By kind; may fall short of what is required.
     std::vector<std::int64_t> seen_surplus_;  // At the end of the last round.

@@ -305,8 +305,9 @@ private:
         auto& framework = frameworks_[i];
         const auto it = tasks_.find(status.task_id().value());
         if (it != tasks_.end() && status.state() == mesos::v1::TASK_RUNNING) {
-            start_ms_.push_back(static_cast<float>(
-                1000 * seconds_of(time_.since_start - it->second.wanted.since_start)));
+            // Of those that were there before their time, nobody waited.
+            const Duration waited = std::max(Duration{}, time_ - it->second.wanted);
+            start_ms_.push_back(static_cast<float>(1000 * seconds_of(waited)));
         } else if (it != tasks_.end()) {
             // Ended, or lost because its offer was gone: another one takes its place.
             report_.tasks_finished += status.state() == mesos::v1::TASK_FINISHED ? 1 : 0;
