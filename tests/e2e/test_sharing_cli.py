@@ -93,7 +93,7 @@ def test_maintenance(machine):
     row = ok(machine, "maintenance").splitlines()[1].split()
     assert row[:2] == [HOST, "DRAINING"] and row[3] == "2hrs"
     ok(machine, "maintenance", "down", "--yes", HOST)
-    wait_for(lambda: machine.active_agents() == 0, "no agent")
+    wait_for(lambda: not machine.active_agents(), "no agent")
     framework.wait_state("sleeper", "TASK_LOST")
     assert "DOWN" in ok(machine, "maintenance")
     ok(machine, "maintenance", "up", HOST)
