@@ -62,7 +62,6 @@ Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options opt
             options.runtime_dir,
             k_socket_path_max - 1 - k_short_name_max - sizeof "/" SHIM_SOCKET_NAME);
     TEPUI_CHECK_OK(clean_path(options.cgroups_root));
-    if (::access(options.shim_path.c_str(), X_OK) != 0)
     if (!options.oci.userns_remap.empty() &&
         (!options.images.docker ||
          std::ranges::find(options.isolation, "docker/runtime") == options.isolation.end()))
@@ -70,6 +69,7 @@ Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options opt
                     "--userns_remap={}: it is for containers with images, and this agent has none "
                     "(--image_providers=docker, and docker/runtime in --isolation)",
                     options.oci.userns_remap);
+    if (::access(options.shim_path.c_str(), X_OK) != 0)
         return fail(Errc::invalid_argument, "the shim '{}' cannot be executed: {}",
                     options.shim_path, errno_text());
     cgroups::Hierarchies hierarchies = cgroups::find_hierarchies();

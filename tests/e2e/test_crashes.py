@@ -193,7 +193,7 @@ def test_unreachable_agent_and_its_return():
         agent = cluster.agents[0]
         framework.run("partitioned", "sleep 1000")
         pid = framework.wait_state("partitioned", "TASK_RUNNING")["container_status"]["executor_pid"]
-        agent.signal(signal.SIGSTOP)
+        agent.freeze()
         try:
             update = framework.wait_state("partitioned", "TASK_UNREACHABLE")
             assert (update["source"], update["reason"]) == ("SOURCE_MASTER", "REASON_AGENT_REMOVED")

@@ -205,7 +205,7 @@ def test_reservations_outlive_master_and_agent(cluster):
 def test_an_operation_that_never_arrived_is_dropped(cluster):
     framework = Scheduler(cluster.port, roles=["a"], capabilities=MODERN)
     offer = framework.wait_offer(1)
-    cluster.agents[0].signal(19)  # SIGSTOP: what is sent stays in its socket.
+    cluster.agents[0].freeze()  # What is sent stays in its socket.
     accept(framework, offer, reserve(reserved(scalar("cpus", 1), "a"), id={"value": "lost"}))
     wait_for(lambda: operations(cluster), "the operation under way")
     cluster.agents[0].kill9()

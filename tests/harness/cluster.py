@@ -78,6 +78,16 @@ class Process:
         if self.alive():
             self.child.send_signal(number)
 
+    def freeze(self):
+        """Stops all of its threads; returns when none runs any more, which on a busy machine takes its time."""
+        self.signal(signals.SIGSTOP)
+
+        def stopped():
+            states = [path.read_text().rpartition(")")[2].split()[0]
+                      for path in pathlib.Path(f"/proc/{self.pid}/task").glob("*/stat")]
+            return states and all(state == "T" for state in states)
+        wait_for(stopped, f"{self.name} to stop")
+
     def kill9(self):
         self.signal(signals.SIGKILL)
         self.child.wait(20)
