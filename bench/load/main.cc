@@ -14,6 +14,7 @@
 #include "bench/load/fanout_load.h"
 #include "bench/load/floor.h"
 #include "bench/load/launch_load.h"
+#include "bench/load/offer_load.h"
 #include "bench/load/probe_floor.h"
 #include "bench/load/simulated_agents.h"
 #include "bench/load/start_load.h"
@@ -129,6 +130,14 @@ int fanout(const Options& options, const http::Url& master) {
     return drive(io, load, options);
 }
 
+int offers(const Options& options, const http::Url& master) {
+    asio::io_context io(1);
+    OfferLoad load(
+        io, {master, options.tasks, options.frameworks, options.events_per_second, options.agents,
+             options.connections, options.agent_cpus, options.agent_mem_mb, options.shape});
+    return drive(io, load, options);
+}
+
 std::string floor_name() { return fmt::format("tepui-load-{}", ::getpid()); }
 
 int start(const Options& options, const http::Url& master) {
@@ -196,6 +205,13 @@ int run(int argc, char** argv) {
         ->required();
     tasks_command->add_flag("--hold", options.hold, "Stay connected afterwards, until a signal");
     tasks_command->add_option("--frameworks", options.frameworks, "How many share the tasks");
+    auto* offers_command =
+        app.add_subcommand("offers", "From the ends of tasks to the offers of what they had");
+    offers_command->add_option("--frameworks", options.frameworks, "How many share the agents");
+    offers_command->add_option("--rate", options.events_per_second, "Ends a second");
+    offers_command->add_option("--agents", options.agents, "How many, each with one task");
+    offers_command->add_option("--cpus", options.agent_cpus, "Of each agent");
+    offers_command->add_option("--mem", options.agent_mem_mb, "MB of each agent");
     auto* fanout_command =
         app.add_subcommand("fanout", "Readers of the operator event stream at a steady rate");
     fanout_command->add_option("--master-pid", options.master_pid, "Whose memory is read")
@@ -223,6 +239,7 @@ int run(int argc, char** argv) {
     if (*agents_command) return simulate_agents(options, *master);
     if (*tasks_command) return tasks(options, *master);
     if (*updates_command) return updates(options, *master);
+    if (*offers_command) return offers(options, *master);
     if (*fanout_command) return fanout(options, *master);
     if (*start_command) return start(options, *master);
     return *launch_command ? launch(options, *master) : floor_rate(options, *master);

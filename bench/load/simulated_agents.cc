@@ -293,6 +293,10 @@ void SimulatedAgents::update(const TaskRef& task) {
     task.link->update(task.agent, task.framework, task.task, TaskState::TASK_RUNNING);
 }
 
+void SimulatedAgents::finish(const TaskRef& task) {
+    task.link->update(task.agent, task.framework, task.task, TaskState::TASK_FINISHED);
+}
+
 void SimulatedAgents::flush() {
     for (const auto& link : links_) link->flush();
 }

@@ -53,6 +53,8 @@ public:
     void start();
     /// Says once more that the task runs; on its way with the next flush().
     static void update(const TaskRef& task);
+    /// Says that the task finished; likewise.
+    static void finish(const TaskRef& task);
     void flush();
 
 private:
