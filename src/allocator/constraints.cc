@@ -153,7 +153,7 @@ Result<std::map<std::string, RoleConstraints>> compile_constraints(
                         role);
         }
         auto groups = std::make_shared<RoleConstraints::Groups>();
-        groups->source = by_role.SerializeAsString();
+        groups->source = by_role.SerializePartialAsString();
         for (const auto& group : by_role.groups()) {
             if (group.attribute_constraints().empty()) {
                 return fail(Errc::invalid_argument,
