@@ -25,8 +25,8 @@ namespace {
 
 /// Of Mesos' agent capabilities those that this agent keeps.
 const std::vector<std::string> capabilities = {
-    "MULTI_ROLE",    "HIERARCHICAL_ROLE",        "RESERVATION_REFINEMENT",
-    "RESIZE_VOLUME", "AGENT_OPERATION_FEEDBACK", "AGENT_DRAINING",
+    "MULTI_ROLE",          "HIERARCHICAL_ROLE",        "RESERVATION_REFINEMENT",
+    "RESIZE_VOLUME",       "AGENT_OPERATION_FEEDBACK", "AGENT_DRAINING",
     "TASK_RESOURCE_LIMITS"};
 
 /// An address that others can use; the wildcard is none.
@@ -84,7 +84,8 @@ std::vector<FoundContainer> to_core(std::vector<containerizer::Found> found) {
     return list;
 }
 
-void measure_fetches(const containerizer::FetchStats& stats, std::map<std::string, double>& metrics) {
+void measure_fetches(const containerizer::FetchStats& stats,
+                     std::map<std::string, double>& metrics) {
     const auto add = [&](const std::string& name, std::uint64_t value) {
         metrics["containerizer/fetcher/" + name] = static_cast<double>(value);
     };
@@ -228,14 +229,14 @@ private:
     }
 
     void watch_disk() {
-        disk_watch_ = std::make_unique<DiskWatch>(
-            options_.work_dir, options_.disk_watch_interval, [this](const Result<double>& used) {
-                if (used) {
-                    loop_->post(DiskUsageMeasured{*used});
-                } else {
-                    log_->warning(used.error().text);
-                }
-            });
+        disk_watch_ = std::make_unique<DiskWatch>(options_.work_dir, options_.disk_watch_interval,
+                                                  [this](const Result<double>& used) {
+                                                      if (used) {
+                                                          loop_->post(DiskUsageMeasured{*used});
+                                                      } else {
+                                                          log_->warning(used.error().text);
+                                                      }
+                                                  });
     }
 
     Result<void> oversubscribe() {

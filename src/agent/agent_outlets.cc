@@ -150,7 +150,7 @@ void AgentOutlets::on_started(
     std::expected<containerizer::Started, containerizer::LaunchError> started) {
     if (started) {
         loop_->post(ContainerStarted{container, started->pid, std::move(started->status),
-                                        std::move(started->data)});
+                                     std::move(started->data)});
     } else {
         loop_->post(ContainerLaunchFailed{container, started.error().error,
                                           started.error().sandbox_failed});
@@ -186,8 +186,7 @@ void AgentOutlets::update(const UpdateContainer& update) {
 void AgentOutlets::update_now(const UpdateContainer& update) {
     containerizer::ContainerResources resources = to_resources(update.limits);
     resources.volumes = to_volumes(update.volumes, parts_.work_dir);
-    const auto updated =
-        parts_.containerizer.update(update.container, resources, update.sequence);
+    const auto updated = parts_.containerizer.update(update.container, resources, update.sequence);
     std::optional<Error> error;
     if (!updated) error = updated.error();
     loop_->post(ContainerUpdated{update.container, update.sequence, std::move(error)});

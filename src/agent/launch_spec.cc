@@ -171,8 +171,8 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     spec.cpus = requested(launch.task, "cpus");
     spec.cpus_limit = limit(launch.task, "cpus");
     spec.mem_request_mb = requested(launch.task, "mem");
-    spec.mem_mb = limit(launch.task, "mem").has_value() ? limit(launch.task, "mem")
-                                                        : spec.mem_request_mb;
+    spec.mem_mb =
+        limit(launch.task, "mem").has_value() ? limit(launch.task, "mem") : spec.mem_request_mb;
     spec.cpus_revocable = is_revocable(launch.task.resources(), "cpus");
     spec.mem_revocable = is_revocable(launch.task.resources(), "mem");
     spec.resources = launch.task.resources();

@@ -13,9 +13,9 @@ struct AgentAddress {
 };
 
 /// What the containerizer is to do for a task. Fails with unsupported when the task asks for what
-/// this agent has no isolation for (volumes that are not persistent): running it without would be worse than
-/// not running it.
-/// `variables`: of every task's environment, beneath those that describe the task.
+/// this agent has no isolation for (volumes that are not persistent): running it without would be
+/// worse than not running it. `variables`: of every task's environment, beneath those that describe
+/// the task.
 Result<containerizer::LaunchSpec> make_launch_spec(
     const LaunchContainer& launch, const AgentAddress& address,
     const std::map<std::string, std::string>& variables = {});
@@ -30,7 +30,8 @@ Result<containerizer::LaunchSpec> make_launch_spec(
     const LaunchNested& launch, const AgentAddress& address,
     const std::map<std::string, std::string>& variables = {});
 
-/// The same of a pod: no process, only the place where its tasks' containers are, and their network.
+/// The same of a pod: no process, only the place where its tasks' containers are, and their
+/// network.
 containerizer::LaunchSpec make_launch_spec(const LaunchPod& launch);
 
 }  // namespace tepui::agent

@@ -12,15 +12,15 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "containerizer/cgroups/options.h"
-#include "containerizer/fetcher/options.h"
 #include "containerizer/docker/options.h"
-#include "containerizer/volumes/options.h"
-#include "containerizer/volumes/persistent_volume.h"
+#include "containerizer/fetcher/options.h"
 #include "containerizer/images/options.h"
 #include "containerizer/network_options.h"
 #include "containerizer/oci/options.h"
 #include "containerizer/security_options.h"
 #include "containerizer/session.h"
+#include "containerizer/volumes/options.h"
+#include "containerizer/volumes/persistent_volume.h"
 #include "mesos/v1/mesos.pb.h"
 
 namespace tepui::containerizer {
@@ -32,7 +32,7 @@ struct Options {
     std::string shim_path;    // The tepui-shim program.
     std::string cgroups_root =
         "tepui";  // Unique per agent on the host: "tepui/<agent's work dir hash>".
-    std::vector<std::string> isolation = {"cgroups/cpu", "cgroups/mem", "cgroups/pids",
+    std::vector<std::string> isolation = {"cgroups/cpu",    "cgroups/mem",      "cgroups/pids",
                                           "namespaces/pid", "filesystem/linux", "posix/rlimits"};
     bool cgroups_enable_cfs = false;
     bool switch_user = true;
@@ -104,7 +104,7 @@ struct LaunchSpec {
 
 /// What a container may use.
 struct ContainerResources {
-    std::optional<double> cpus = std::nullopt;        // Request.
+    std::optional<double> cpus = std::nullopt;            // Request.
     std::optional<double> cpus_limit = std::nullopt;      // As in LaunchSpec.
     std::optional<double> mem_mb = std::nullopt;          // Hard limit.
     std::optional<double> mem_request_mb = std::nullopt;  // Absent: `mem_mb`.
@@ -227,7 +227,8 @@ public:
     /// Removes the images that no container uses, but those named in `excluded`. Blocks.
     virtual Result<void> prune_images(const std::vector<std::string>& excluded) {
         (void)excluded;
-        return fail(Errc::unsupported, "this agent has no images: start it with --image_providers=docker");
+        return fail(Errc::unsupported,
+                    "this agent has no images: start it with --image_providers=docker");
     }
     /// Begins to pull an image, whether it is here or not: its registry tells what it is now. How
     /// far it is, and why it failed, images() says. Returns its canonical name.
@@ -240,8 +241,8 @@ public:
     /// The images that are here or on their way. Blocks for some reads.
     virtual ImageReport images() const { return {}; }
     virtual ImageStats image_stats() const { return {}; }
-    /// Where what operators may want to see goes, a line each: downloads, evictions. Any thread calls
-    /// it, until the containerizer is destroyed.
+    /// Where what operators may want to see goes, a line each: downloads, evictions. Any thread
+    /// calls it, until the containerizer is destroyed.
     virtual void log_to(std::function<void(const std::string&)> log) { (void)log; }
     /// Milliseconds that the newest pulls of images by the Docker Engine took; any thread.
     virtual std::vector<double> docker_pulls_ms() const { return {}; }

@@ -30,8 +30,8 @@ struct Isolation {
     bool operator==(const Isolation&) const = default;
 };
 
-/// Reads isolator names, Mesos' own. Fails with invalid_argument, with the reason, on a name that is
-/// not known (naming those that are), that is named twice, that needs another or root, or that
+/// Reads isolator names, Mesos' own. Fails with invalid_argument, with the reason, on a name that
+/// is not known (naming those that are), that is named twice, that needs another or root, or that
 /// excludes another. namespaces/pid, filesystem/linux and cgroups/* do without root what they can.
 Result<Isolation> parse_isolation(const std::vector<std::string>& names, bool root = true);
 

@@ -98,7 +98,7 @@ class ImageStore;
 struct IsolatorContext {
     const Options& options;
     const cgroups::Groups& groups;
-    OnLimit on_limit;  // Any thread.
+    OnLimit on_limit;                      // Any thread.
     images::ImageStore* images = nullptr;  // Outlives isolators; none without --image_providers.
 };
 

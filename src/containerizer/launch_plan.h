@@ -18,13 +18,13 @@ namespace tepui::containerizer {
 /// directory no link is followed, neither to the source nor (on the host's file system) in the
 /// sandbox to the target: what a task planted leads nowhere.
 struct MountPlan {
-    std::string source;       // Of a bind mount: a path of the host. Else what mount(2) calls it.
-    std::string target;       // Absolute, as the container sees it; made when it is missing and the
-                              // root filesystem is the container's own.
-    std::string type;         // Empty: a bind mount.
+    std::string source;  // Of a bind mount: a path of the host. Else what mount(2) calls it.
+    std::string target;  // Absolute, as the container sees it; made when it is missing and the
+                         // root filesystem is the container's own.
+    std::string type;    // Empty: a bind mount.
     // MS_*, without MS_BIND. MS_RDONLY holds for bind mounts too, and all that is beneath. With
-    // MS_SHARED what is mounted in either place later shows in the other, with MS_PRIVATE in neither;
-    // else what the host mounts shows in the container.
+    // MS_SHARED what is mounted in either place later shows in the other, with MS_PRIVATE in
+    // neither; else what the host mounts shows in the container.
     std::uint64_t flags = 0;
     std::string data;
     bool recursive = true;  // A bind mount takes along what is mounted beneath the source.
@@ -70,8 +70,8 @@ struct LaunchPlan {
     std::vector<std::string> cgroups;
     std::string memory_cgroup;
     std::string pids_cgroup;
-    std::uint64_t log_bytes_max = 0;  // Of stdout, before it is rotated; 0: never.
-    std::uint32_t log_files_max = 1;  // The current one included.
+    std::uint64_t log_bytes_max = 0;        // Of stdout, before it is rotated; 0: never.
+    std::uint32_t log_files_max = 1;        // The current one included.
     std::uint64_t error_log_bytes_max = 0;  // The same of stderr.
     std::uint32_t error_log_files_max = 1;
     std::int64_t orphan_ms_max = -1;  // How long it lives without an agent; -1: for ever.

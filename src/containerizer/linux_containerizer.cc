@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "containerizer/beneath.h"
-#include "containerizer/composing_containerizer.h"
 #include "containerizer/cgroups/mount.h"
+#include "containerizer/composing_containerizer.h"
 #include "containerizer/isolators/docker_runtime/docker_runtime.h"
 #include "containerizer/names.h"
 #include "containerizer/oci/bundle.h"
@@ -195,7 +195,8 @@ void LinuxContainerizer::finish(const Shared& container) {
         workers_.submit([this, container] { finish(container); });
         return;
     }
-    if (!container->cgroup.empty()) pressure_.forget(groups_.directory("memory", container->cgroup));
+    if (!container->cgroup.empty())
+        pressure_.forget(groups_.directory("memory", container->cgroup));
     const Result<Status> status = read_status(container->name);
     std::string said;  // Why the runtime made no container.
     if (status && status->failed_stage == SHIM_STAGE_RUNTIME)
@@ -218,8 +219,9 @@ void LinuxContainerizer::finish(const Shared& container) {
     }
     if (!ran) {
         Error error{Errc::io, "the shim ended before the task ran"};
-        if (status) error.text = failure_text(*status->failed_stage, status->failed_errno,
-                                              status->failed_what);
+        if (status)
+            error.text =
+                failure_text(*status->failed_stage, status->failed_errno, status->failed_what);
         if (!said.empty()) error.text = fmt::format("the OCI runtime says: {}", said);
         started(std::unexpected(LaunchError{std::move(error), false}));
         leave_parent(container);

@@ -127,8 +127,7 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
         spec.container.value.find('\0') != std::string::npos)
         return fail(Errc::invalid_argument, "the container id is too long");
     if (spec.info) TEPUI_CHECK_OK(check_volumes(*spec.info, options_.isolation));
-    if (spec.info)
-        TEPUI_CHECK_OK(check_linux_info(spec.info->linux_info(), options_.isolation));
+    if (spec.info) TEPUI_CHECK_OK(check_linux_info(spec.info->linux_info(), options_.isolation));
     TEPUI_CHECK_OK(check_image(spec, options_.isolation));
     TEPUI_CHECK_OK(check_networks(spec, options_.isolation));
     if (spec.info && spec.info->type() == mesos::v1::ContainerInfo::DOCKER)
@@ -161,10 +160,9 @@ Result<LaunchPlan> LinuxContainerizer::plan_launch(const Container& container,
     plan.oom_score_adj = oom_score_adj(spec);
     plan.sandbox = spec.sandbox;
     plan.work_dir = options_.work_dir;
-    TEPUI_CHECK_OK(
-        plan_view(spec, groups_.isolation(), options_.security, namespaces_,
-                  container.parent ? runtime_path(container.parent->name) + "/" SHIM_SOCKET_NAME : "",
-                  plan));
+    TEPUI_CHECK_OK(plan_view(
+        spec, groups_.isolation(), options_.security, namespaces_,
+        container.parent ? runtime_path(container.parent->name) + "/" SHIM_SOCKET_NAME : "", plan));
     if (groups_.version() == cgroups::Version::v2) plan.flags |= SHIM_CGROUP_V2;
     const bool shares = container.cgroup.empty();
     const std::string& cgroup = cgroup_of(container);

@@ -24,7 +24,9 @@ Result<void> LinuxContainerizer::enter_parent(Container& container, const Launch
                     *spec.parent, spec.container);
     container.parent = found->second;
     // An OCI runtime wants a cgroup of its own; without limits it shares the parent's.
-    container.cgroup = spec.share_cgroups && !has_image(spec) ? "" : cgroup_of(*container.parent) + "/" + container.name;
+    container.cgroup = spec.share_cgroups && !has_image(spec)
+                           ? ""
+                           : cgroup_of(*container.parent) + "/" + container.name;
     ++container.parent->nested;
     return {};
 }

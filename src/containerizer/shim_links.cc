@@ -51,8 +51,7 @@ void ShimLinks::send(std::uint64_t link, int signal) {
     if (found != links_.end()) send_signal(found->second->connection.get(), signal);
 }
 
-bool ShimLinks::send_request(std::uint64_t link, int request,
-                             const std::vector<int>& descriptors) {
+bool ShimLinks::send_request(std::uint64_t link, int request, const std::vector<int>& descriptors) {
     const std::lock_guard lock(mutex_);
     const auto found = links_.find(link);
     return found != links_.end() &&

@@ -29,8 +29,8 @@ Result<Descriptor> connect_shim(const std::string& runtime_dir);
 /// A file in memory with these bytes.
 Result<Descriptor> memory_file(const std::string& bytes);
 
-/// Asks for a probe, a session or to be attached, with at most 5 descriptors; false when the shim is
-/// gone or does not listen.
+/// Asks for a probe, a session or to be attached, with at most 5 descriptors; false when the shim
+/// is gone or does not listen.
 bool send_request(int connection, int request, const std::vector<int>& descriptors);
 
 /// Sends `signal`; false when the shim is gone or does not listen.

@@ -189,7 +189,8 @@ private:
                                daemon::product_version, facts_->info.pid(), facts_->info.id(),
                                server_->port()));
         loop_->start();
-        if (config.whitelist && !options_.whitelist_file.empty()) watch_whitelist(*config.whitelist);
+        if (config.whitelist && !options_.whitelist_file.empty())
+            watch_whitelist(*config.whitelist);
         is_ready_.store(true, std::memory_order_release);
         return {};
     }

@@ -119,8 +119,8 @@ void add_allocator(Metrics& metrics, const Totals& totals) {
     }
 }
 
-/// What top-level roles consume, and of each amount that a quota names what is set and held; also of
-/// roles that hold nothing.
+/// What top-level roles consume, and of each amount that a quota names what is set and held; also
+/// of roles that hold nothing.
 void add_quotas(Metrics& metrics, const Snapshot& snapshot) {
     static const Quantities nothing;
     const auto& roles = snapshot.totals().roles;

@@ -158,8 +158,7 @@ void attach_finish(void) {
 void attach_watch(struct pollfd* fds) {
     const bool full = pending_end > 0;
     for (int i = 0; i < ATTACHED_MAX; ++i) {
-        const short events =
-            (short)((full ? 0 : POLLIN) | (attached[i].used > 0 ? POLLOUT : 0));
+        const short events = (short)((full ? 0 : POLLIN) | (attached[i].used > 0 ? POLLOUT : 0));
         // With neither to wait for, only its end would be told, again and again.
         fds[i] = (struct pollfd){.fd = events == 0 ? -1 : attached[i].fd, .events = events};
     }

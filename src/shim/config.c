@@ -60,11 +60,10 @@ int plan_read(int fd, struct plan* plan) {
     if (plan->groups == NULL || plan->rlimits == NULL || plan->mounts == NULL ||
         plan->devices == NULL || plan->seccomp == NULL || head->seccomp_count > USHRT_MAX)
         return EINVAL;
-    const char** const texts[] = {&plan->container,  &plan->memory_dir, &plan->pids_dir,
-                                  &plan->sandbox,    &plan->work_dir,   &plan->hostname,
-                                  &plan->network_ns, &plan->ipc_ns,     &plan->pid_ns,
-                                  &plan->runtime,    &plan->bundle,     &plan->config,
-                                  &plan->directory};
+    const char** const texts[] = {
+        &plan->container, &plan->memory_dir, &plan->pids_dir, &plan->sandbox, &plan->work_dir,
+        &plan->hostname,  &plan->network_ns, &plan->ipc_ns,   &plan->pid_ns,  &plan->runtime,
+        &plan->bundle,    &plan->config,     &plan->directory};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i) {
         *texts[i] = take_string(&cursor, end);
         if (*texts[i] == NULL) return EINVAL;

@@ -81,8 +81,8 @@ static void probe_task(struct shim* shim, const int* given) {
     }
     if (fork() != 0) return;
     const struct plan* plan = &shim->plan;
-    const bool elsewhere =
-        is_oci(shim) || namespaces_wanted(plan) != 0 || plan->network_ns[0] != 0 || plan->ipc_ns[0] != 0;
+    const bool elsewhere = is_oci(shim) || namespaces_wanted(plan) != 0 ||
+                           plan->network_ns[0] != 0 || plan->ipc_ns[0] != 0;
     probe_run(plan, &fds, elsewhere ? shim->child : -1);
 }
 
@@ -169,12 +169,13 @@ static int tend_orphan(struct shim* shim) {
 
 static void watch(struct shim* shim) {
     enum { FIXED = 6 };
-    struct pollfd fds[FIXED + AGENTS_MAX + ATTACHED_MAX + 1] = {{.fd = shim->plan.head->listen_fd, .events = POLLIN},
-                                             {.fd = shim->signals, .events = POLLIN},
-                                             {.fd = shim->out.source, .events = POLLIN},
-                                             {.fd = shim->err.source, .events = POLLIN},
-                                             {.fd = shim->oom, .events = POLLIN},
-                                             {.fd = -1}};
+    struct pollfd fds[FIXED + AGENTS_MAX + ATTACHED_MAX + 1] = {
+        {.fd = shim->plan.head->listen_fd, .events = POLLIN},
+        {.fd = shim->signals, .events = POLLIN},
+        {.fd = shim->out.source, .events = POLLIN},
+        {.fd = shim->err.source, .events = POLLIN},
+        {.fd = shim->oom, .events = POLLIN},
+        {.fd = -1}};
     for (int i = 0; i < AGENTS_MAX; ++i)
         fds[FIXED + i] = (struct pollfd){.fd = shim->agents[i], .events = POLLIN};
     attach_watch(fds + FIXED + AGENTS_MAX);

@@ -220,8 +220,8 @@ static void raise_limits(const struct plan* task) {
     }
 }
 
-// Within a root of its own no cgroup can be seen. Nor does v2 need a process to be born in one. What
-// takes this machine's rights is done here as well.
+// Within a root of its own no cgroup can be seen. Nor does v2 need a process to be born in one.
+// What takes this machine's rights is done here as well.
 static int join_from_outside(const struct plan* task) {
     raise_limits(task);
     if (oom_score_set(task) != 0) return -1;

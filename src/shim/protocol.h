@@ -50,8 +50,8 @@ enum shim_flag {
 // directory, pids cgroup directory, path of the sandbox, the agent's work directory, host name,
 // paths of the network, IPC and pid namespaces to join (the last may be the socket of a shim, which
 // lends its container's), the OCI runtime, its bundle, the text
-// of config.json and the working directory in the container (each of these may be empty but the first),
-// cgroup directories, the program followed by its argv (argv[0] first), environment
+// of config.json and the working directory in the container (each of these may be empty but the
+// first), cgroup directories, the program followed by its argv (argv[0] first), environment
 // ("NAME=value"), source, target, type and data of each mount, path of each device.
 struct shim_config {
     uint32_t magic;

@@ -30,7 +30,7 @@ agent::CoreConfig core_config(const std::string& name, std::uint64_t boot) {
     add_scalar(config.info, "cpus", 4);
     add_scalar(config.info, "mem", 4096);
     add_scalar(config.info, "disk", 10000);
-    config.capabilities = {"MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT",
+    config.capabilities = {"MULTI_ROLE",    "HIERARCHICAL_ROLE",        "RESERVATION_REFINEMENT",
                            "RESIZE_VOLUME", "AGENT_OPERATION_FEEDBACK", "AGENT_DRAINING"};
     return config;
 }

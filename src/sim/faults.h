@@ -40,8 +40,8 @@ struct Scenario {
     Faults faults;
     bool partition_aware = true;
     bool checkpoint = true;
-    double executor_share = 0.4;  // Of the tasks, those with custom executors.
-    double pod_share = 0.3;       // Of the launches, those of task groups.
+    double executor_share = 0.4;   // Of the tasks, those with custom executors.
+    double pod_share = 0.3;        // Of the launches, those of task groups.
     double operation_share = 0.4;  // Of the accepted offers, those with reservations and volumes.
     Duration failover_timeout = std::chrono::hours{24};
 };

@@ -68,8 +68,8 @@ private:
                  mesos::v1::Offer::Operation& operation);
     void speak_to_executors();
     /// Reserves, unreserves, makes or destroys; gives a volume that the launch may use.
-    std::optional<mesos::v1::Resource> add_operations(
-        const mesos::v1::Offer& offer, mesos::v1::scheduler::Call::Accept& accept);
+    std::optional<mesos::v1::Resource> add_operations(const mesos::v1::Offer& offer,
+                                                      mesos::v1::scheduler::Call::Accept& accept);
     mesos::v1::Offer::Operation& add_operation(mesos::v1::scheduler::Call::Accept& accept,
                                                mesos::v1::Offer::Operation::Type type);
     void on_operation_status(const mesos::v1::OperationStatus& status);

@@ -23,13 +23,13 @@ struct ProbeId {
 struct CommandProbe {
     mesos::v1::CommandInfo command;
 };
-/// GET scheme://127.0.0.1:port/path in the task's own network, redirects followed, certificates not verified. Answered with
-/// the status of the last response.
+/// GET scheme://127.0.0.1:port/path in the task's own network, redirects followed, certificates not
+/// verified. Answered with the status of the last response.
 struct HttpProbe {
     std::string scheme = "http";
     std::uint16_t port = 0;
     std::string path = "/";
-    bool ipv6 = false;  // [::1] instead.
+    bool ipv6 = false;         // [::1] instead.
     std::string address = {};  // Of a container with a network of its own, where it does not listen
                                // at the loopback address.
     bool operator==(const HttpProbe&) const = default;

@@ -78,15 +78,15 @@ CheckpointWrite drain_write(const Drain& drain) {
 
 CheckpointWrite nested_write(const NestedRun& run) {
     const auto& limitation = run.end.limitation;
-    return {nested_key(run.container),
-            encode_record({number(static_cast<int>(run.kind)), run.id.SerializeAsString(),
-                           run.parent ? run.parent->value : "", run.user, run.sandbox,
-                           number(static_cast<int>(run.phase)), number(run.pid),
-                           number(run.terminal ? 1 : 0),
-                           run.end.status ? number(*run.end.status) : "",
-                           limitation ? number(limitation->reason) : "",
-                           limitation ? limitation->message : "",
-                           limitation ? limitation->resources.SerializeAsString() : ""})};
+    return {
+        nested_key(run.container),
+        encode_record({number(static_cast<int>(run.kind)), run.id.SerializeAsString(),
+                       run.parent ? run.parent->value : "", run.user, run.sandbox,
+                       number(static_cast<int>(run.phase)), number(run.pid),
+                       number(run.terminal ? 1 : 0), run.end.status ? number(*run.end.status) : "",
+                       limitation ? number(limitation->reason) : "",
+                       limitation ? limitation->message : "",
+                       limitation ? limitation->resources.SerializeAsString() : ""})};
 }
 
 CheckpointWrite identity_write(const State& state) {

@@ -374,9 +374,9 @@ private:
             const auto reason = static_cast<int>(TEPUI_TRY(read_number(fields[9])));
             if (!v1::TaskStatus::Reason_IsValid(reason))
                 return fail(Errc::corrupt, "a reason that this version does not know");
-            run.end.limitation = Limitation{
-                static_cast<v1::TaskStatus::Reason>(reason), fields[10],
-                TEPUI_TRY(read_message<v1::TaskResourceLimitation>(fields[11]))};
+            run.end.limitation =
+                Limitation{static_cast<v1::TaskStatus::Reason>(reason), fields[10],
+                           TEPUI_TRY(read_message<v1::TaskResourceLimitation>(fields[11]))};
         }
         const ContainerId name = run.container;
         state_.nested.emplace(name, std::move(run));

@@ -171,34 +171,33 @@ Effects Core::recover(std::vector<FoundContainer> found, Now now) {
 Effects Core::step(Event event, Now now) {
     Effects effects;
     Context context{*state_, effects, now};
-    std::visit(Overloaded{
-                   [&](const MasterConnected&) { on_master_connected(context); },
-                   [&](const MasterDisconnected&) { on_master_disconnected(context); },
-                   [&](const MasterFrameReceived& x) { on_frame(context, x.frame); },
-                   [&](const CheckpointWritten& x) { on_durable(context, x.token); },
-                   [&](const ContainerStarted& x) { on_container_started(context, x); },
-                   [&](const ContainerLaunchFailed& x) { on_container_failed(context, x); },
-                   [&](const ContainerExited& x) {
-                       on_container_exited(context, with_preemption(*state_, x));
-                   },
-                   [&](const DepartureRequested&) { on_departure_requested(context); },
-                   [&](const ProbeEnded& x) { on_probe_ended(context, x); },
-                   [&](const ContainerUpdated& x) { on_container_updated(context, x); },
-                   [&](const ExecutorSubscribed& x) { on_executor_subscribed(context, x); },
-                   [&](const ExecutorDisconnected& x) { on_executor_disconnected(context, x); },
-                   [&](const ExecutorCalled& x) { on_executor_called(context, x.call); },
-                   [&](const ContainerAsked& x) { on_container_asked(context, x); },
-                   [&](const AskerLeft& x) { on_asker_left(context, x.request); },
-                   [&](const DiskFreeMeasured& x) { context.state.disk_free_bytes = x.bytes; },
-                   [&](const DiskUsageMeasured& x) { on_disk_usage(context, x.used); },
-                   [&](const OversubscriptionEstimated& x) {
-                       on_oversubscription_estimated(context, x);
-                   },
-                   [&](const ContainerPreempted& x) { on_container_preempted(context, x); },
-                   [&](const VolumeChanged& x) { on_volume_changed(context, x); },
-                   [&](const Tick&) { on_tick(context); },
-               },
-               event);
+    std::visit(
+        Overloaded{
+            [&](const MasterConnected&) { on_master_connected(context); },
+            [&](const MasterDisconnected&) { on_master_disconnected(context); },
+            [&](const MasterFrameReceived& x) { on_frame(context, x.frame); },
+            [&](const CheckpointWritten& x) { on_durable(context, x.token); },
+            [&](const ContainerStarted& x) { on_container_started(context, x); },
+            [&](const ContainerLaunchFailed& x) { on_container_failed(context, x); },
+            [&](const ContainerExited& x) {
+                on_container_exited(context, with_preemption(*state_, x));
+            },
+            [&](const DepartureRequested&) { on_departure_requested(context); },
+            [&](const ProbeEnded& x) { on_probe_ended(context, x); },
+            [&](const ContainerUpdated& x) { on_container_updated(context, x); },
+            [&](const ExecutorSubscribed& x) { on_executor_subscribed(context, x); },
+            [&](const ExecutorDisconnected& x) { on_executor_disconnected(context, x); },
+            [&](const ExecutorCalled& x) { on_executor_called(context, x.call); },
+            [&](const ContainerAsked& x) { on_container_asked(context, x); },
+            [&](const AskerLeft& x) { on_asker_left(context, x.request); },
+            [&](const DiskFreeMeasured& x) { context.state.disk_free_bytes = x.bytes; },
+            [&](const DiskUsageMeasured& x) { on_disk_usage(context, x.used); },
+            [&](const OversubscriptionEstimated& x) { on_oversubscription_estimated(context, x); },
+            [&](const ContainerPreempted& x) { on_container_preempted(context, x); },
+            [&](const VolumeChanged& x) { on_volume_changed(context, x); },
+            [&](const Tick&) { on_tick(context); },
+        },
+        event);
     release_registration(context);
     proceed_drain(context);
     proceed_departure(context);

@@ -42,7 +42,7 @@ public:
     bool ignores_term = false;      // Processes survive SIGTERM.
     bool master_registers = true;   // Registrations, and their end, are answered.
     bool master_acknowledges = true;
-    bool machine_booted = false;  // At the next restart.
+    bool machine_booted = false;        // At the next restart.
     std::optional<Error> volume_error;  // How every MakeVolume and RemoveVolume ends.
     std::uint64_t master_epoch = 1;
     double ping_timeout_seconds = 0;                // 0: none.

@@ -89,8 +89,8 @@ struct LaunchPod {
     ContainerId container;
     ContainerLimits limits;  // With its first tasks.
     std::string user;
-    std::string sandbox;     // Absolute path; made by the containerizer.
-    bool checkpoint = true;  // Its framework does: it may outlive the agent.
+    std::string sandbox;                           // Absolute path; made by the containerizer.
+    bool checkpoint = true;                        // Its framework does: it may outlive the agent.
     mesos::v1::ContainerInfo container_info = {};  // Of its executor: its networks are its tasks'.
     ResourceList volumes = {};                     // The same of persistent ones.
 };
@@ -141,7 +141,7 @@ struct LaunchNested {
 struct AnswerAsker {
     std::uint64_t request = 0;
     std::optional<Error> error = std::nullopt;
-    bool already = false;                           // It had been launched before.
+    bool already = false;                            // It had been launched before.
     std::optional<ContainerEnd> end = std::nullopt;  // Of a wait.
 };
 /// Removes the sandbox of one that an operator launched: it may lie in a task's hands.
@@ -191,8 +191,8 @@ struct LogLine {
 using Effect =
     std::variant<SendToMaster, ReconnectMaster, WriteCheckpoint, LaunchContainer, SignalContainer,
                  DestroyContainer, RemoveSandbox, EndAgent, LogLine, LaunchExecutor, LaunchPod,
-                 UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes, LaunchNested,
-                 AnswerAsker, RemoveNestedSandbox, ForgetContainer, MakeVolume,
+                 UpdateContainer, SendToExecutor, CloseExecutor, StartProbe, StopProbes,
+                 LaunchNested, AnswerAsker, RemoveNestedSandbox, ForgetContainer, MakeVolume,
                  RemoveVolume, TidyVolumes>;
 using Effects = std::vector<Effect>;
 

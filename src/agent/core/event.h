@@ -126,11 +126,11 @@ struct VolumeChanged {
 
 struct Tick {};
 
-using Event = std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived,
-                           CheckpointWritten, ContainerStarted, ContainerLaunchFailed,
-                           ContainerExited, DepartureRequested, Tick, ContainerUpdated,
-                           ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled, ProbeEnded, ContainerAsked, AskerLeft,
-                           DiskUsageMeasured, DiskFreeMeasured,
-                           OversubscriptionEstimated, ContainerPreempted, VolumeChanged>;
+using Event =
+    std::variant<MasterConnected, MasterDisconnected, MasterFrameReceived, CheckpointWritten,
+                 ContainerStarted, ContainerLaunchFailed, ContainerExited, DepartureRequested, Tick,
+                 ContainerUpdated, ExecutorSubscribed, ExecutorDisconnected, ExecutorCalled,
+                 ProbeEnded, ContainerAsked, AskerLeft, DiskUsageMeasured, DiskFreeMeasured,
+                 OversubscriptionEstimated, ContainerPreempted, VolumeChanged>;
 
 }  // namespace tepui::agent

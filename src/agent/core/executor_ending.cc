@@ -5,8 +5,8 @@
 #include "agent/core/ending.h"
 #include "agent/core/executor_stream.h"
 #include "agent/core/executors.h"
-#include "agent/core/sandboxes.h"
 #include "agent/core/oversubscription.h"
+#include "agent/core/sandboxes.h"
 
 namespace tepui::agent {
 namespace {

@@ -63,8 +63,8 @@ struct ExecutorRun {
     ExecutorPhase phase = ExecutorPhase::persisting;
     std::int64_t pid = 0;
     mesos::v1::ContainerStatus container_status;  // Of one that runs, as ContainerStarted told it.
-    WallTime started;                         // Of its process; zero before.
-    std::optional<std::int32_t> wait_status;  // Once ended, if it is known.
+    WallTime started;                             // Of its process; zero before.
+    std::optional<std::int32_t> wait_status;      // Once ended, if it is known.
 
     // Of a custom executor:
     std::optional<std::uint64_t> connection;  // Its event stream; absent when it is not subscribed.

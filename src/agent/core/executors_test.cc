@@ -82,7 +82,8 @@ TEST(Executors, TheFirstTaskLaunchesItAndIsHandedOver) {
     EXPECT_EQ(launch.sandbox,
               "/work/slaves/a1/frameworks/f1/executors/e/runs/" + launch.container.value);
     EXPECT_EQ(launch.executor.framework_id().value(), "f1");
-    EXPECT_EQ(launch.limits, (ContainerLimits{1.0, std::nullopt, 64.0, 64.0})) << "executor and task";
+    EXPECT_EQ(launch.limits, (ContainerLimits{1.0, std::nullopt, 64.0, 64.0}))
+        << "executor and task";
     EXPECT_THAT(world.updates("t"), IsEmpty()) << "it waits for its executor";
 
     const auto stream = world.subscribe();
@@ -129,8 +130,7 @@ TEST(Executors, LimitsOfTasksCountInsteadOfRequests) {
     (*task.mutable_limits())["mem"].set_value(std::numeric_limits<double>::infinity());
     world.run(framework_info("f1"), task);
     constexpr double unlimited = std::numeric_limits<double>::infinity();
-    EXPECT_EQ(world.executor_launches.front().limits,
-              (ContainerLimits{1.0, 3.0, unlimited, 64.0}));
+    EXPECT_EQ(world.executor_launches.front().limits, (ContainerLimits{1.0, 3.0, unlimited, 64.0}));
 }
 
 TEST(Executors, AGroupIsHandedOverTogether) {
@@ -185,7 +185,8 @@ TEST(Executors, AFinishedTaskGivesItsResourcesBack) {
     world.run_on("u");
     world.subscribe();
     world.update("t", v1::TASK_FINISHED, "u1");
-    EXPECT_EQ(world.container_updates.back().limits, (ContainerLimits{1.0, std::nullopt, 64.0, 64.0}));
+    EXPECT_EQ(world.container_updates.back().limits,
+              (ContainerLimits{1.0, std::nullopt, 64.0, 64.0}));
     EXPECT_EQ(world.states("t").back(), v1::TASK_FINISHED);
     EXPECT_THAT(world.executor().completed, SizeIs(1));
     EXPECT_EQ(world.core->state().counters.tasks_finished, 1U);

@@ -230,10 +230,10 @@ void launch_group(Context& context, const ExecutorRun& pod, const std::vector<Ta
         TaskRun& task = *find_task(state, TaskKey{pod.framework, id});
         task.phase = Phase::launching;
         report(context, task, {{.state = v1::TASK_STARTING, .source = Status::SOURCE_EXECUTOR}});
-        launches.emplace_back(LaunchContainer{
-            task.container, *state.id, find_framework(state, pod.framework)->info,
-            take_whole(task), task.user, task.sandbox,
-            PodPlace{pod.container, *task.executor, volumes_of_itself(pod)}});
+        launches.emplace_back(
+            LaunchContainer{task.container, *state.id, find_framework(state, pod.framework)->info,
+                            take_whole(task), task.user, task.sandbox,
+                            PodPlace{pod.container, *task.executor, volumes_of_itself(pod)}});
     }
     for (Effect& launch : launches) context.effects.push_back(std::move(launch));
 }

@@ -82,8 +82,8 @@ void recover_task(Context& context, const TaskKey& key, const FoundContainer* fo
     if (task->phase != Phase::running) {
         // The agent died between the launch and the checkpoint of its success.
         task->phase = Phase::launching;
-        on_container_started(context, {task->container, found->pid, found->container_status,
-                                       found->data});
+        on_container_started(context,
+                             {task->container, found->pid, found->container_status, found->data});
         return;
     }
     task->pid = found->pid;

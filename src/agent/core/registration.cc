@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "agent/core/oversubscription.h"
 #include "agent/core/checkpoint.h"
 #include "agent/core/executor_recovery.h"
 #include "agent/core/frameworks.h"
 #include "agent/core/operations.h"
+#include "agent/core/oversubscription.h"
 #include "agent/core/task_message.h"
 #include "agent/core/updates.h"
 

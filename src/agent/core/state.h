@@ -54,7 +54,7 @@ enum class Phase : std::uint8_t {
 
 /// One task and its container. Owned by its Framework.
 struct TaskRun {
-    mesos::v1::TaskInfo info;  // Without secrets (secrets.h).
+    mesos::v1::TaskInfo info;                          // Without secrets (secrets.h).
     std::shared_ptr<const mesos::v1::TaskInfo> whole;  // With them, until it is launched.
     FrameworkId framework;
     /// The executor it belongs to; absent for a command task, which is its own.
@@ -67,7 +67,7 @@ struct TaskRun {
     Phase phase = Phase::persisting;
     std::int64_t pid = 0;
     mesos::v1::ContainerStatus container_status;  // Of one that runs, as ContainerStarted told it.
-    WallTime started;  // Of the process; zero before.
+    WallTime started;                             // Of the process; zero before.
     mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
     std::vector<mesos::v1::TaskStatus> statuses;  // One of each run of equal states, without data.
     std::optional<Ending> ending;
@@ -187,8 +187,9 @@ struct OperationAfter {
     std::string operation;
     std::shared_ptr<const Resources> kept;
 };
-using AfterWrite = std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter,
-                                QueueAfter, AcknowledgeAfter, NestedAfter, ForgetAfter, OperationAfter>;
+using AfterWrite =
+    std::variant<LaunchAfter, ForwardAfter, NextAfter, SignalAfter, EndAfter, QueueAfter,
+                 AcknowledgeAfter, NestedAfter, ForgetAfter, OperationAfter>;
 
 struct Counters {
     std::uint64_t tasks_finished = 0;
@@ -223,7 +224,7 @@ struct State {
     std::map<ContainerId, ExecutorKey> executor_containers;  // Of executors in `frameworks`.
     std::map<TaskKey, Stream> streams;
     std::map<ContainerId, Sandbox> sandboxes;
-    std::optional<Duration> sandbox_age_max;  // By the last look at the disk.
+    std::optional<Duration> sandbox_age_max;       // By the last look at the disk.
     std::optional<std::uint64_t> disk_free_bytes;  // The same.
     // What operators launched and asked for.
     std::map<ContainerId, NestedRun> nested;

@@ -2,8 +2,8 @@
 
 #include "agent/core/checkpoint.h"
 #include "agent/core/checks.h"
-#include "agent/core/drain.h"
 #include "agent/core/completion.h"
+#include "agent/core/drain.h"
 #include "agent/core/executor_stream.h"
 #include "agent/core/pods.h"
 #include "resources/task_state.h"
@@ -50,8 +50,7 @@ void add_container_status(State& state, const TaskRun& task, v1::TaskStatus& sta
         container.mutable_container_id()->mutable_parent()->set_value(pod->container.value);
         if (task.phase != Phase::running) return;  // There is no process to tell of.
     }
-    const v1::ContainerStatus& told =
-        executor ? executor->container_status : task.container_status;
+    const v1::ContainerStatus& told = executor ? executor->container_status : task.container_status;
     if (container.network_infos().empty())
         *container.mutable_network_infos() = told.network_infos();
     if (told.has_cgroup_info()) *container.mutable_cgroup_info() = told.cgroup_info();

@@ -21,8 +21,8 @@ ResourceList volumes_of_itself(const ExecutorRun& executor);
 /// Of the container that something is nested in, when it is an executor's or a command task's.
 ResourceList volumes_of(State& state, const ContainerId& container);
 
-/// Where a volume's data lies: WORK_DIR/volumes/roles/ROLE/ID on the root disk, the same beneath the
-/// root of a PATH disk, and the root itself of a MOUNT disk; a relative root is one of the work
+/// Where a volume's data lies: WORK_DIR/volumes/roles/ROLE/ID on the root disk, the same beneath
+/// the root of a PATH disk, and the root itself of a MOUNT disk; a relative root is one of the work
 /// directory. '/' of nested roles becomes ' ', which no role has. Source: Apache Mesos, persistent
 /// volumes.
 std::string volume_path(const std::string& work_dir, const mesos::v1::Resource& volume);

@@ -198,9 +198,10 @@ asio::awaitable<http::Response> serve(std::shared_ptr<Backend> backend, http::Re
 }  // namespace
 
 void add_api_route(http::Router& router, std::shared_ptr<Backend> backend) {
-    router.add("/api/v1", {"POST"},
-               [backend](http::Request request) { return serve(backend, std::move(request)); },
-               /*takes_uploads=*/true);
+    router.add(
+        "/api/v1", {"POST"},
+        [backend](http::Request request) { return serve(backend, std::move(request)); },
+        /*takes_uploads=*/true);
 }
 
 }  // namespace tepui::agent

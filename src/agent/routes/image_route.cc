@@ -50,7 +50,8 @@ asio::awaitable<http::Response> serve_pull(std::shared_ptr<Backend> backend,
     if (!name || name->empty())
         co_return http::Response::error(
             {Errc::invalid_argument, "/images/pull: name the image (?name=registry/app:1)"});
-    std::function<Result<std::string>()> work = [backend, name = std::string(*name)]() -> Result<std::string> {
+    std::function<Result<std::string>()> work =
+        [backend, name = std::string(*name)]() -> Result<std::string> {
         const std::string known_as = TEPUI_TRY(backend->containerizer().pull_image(name));
         std::string out;
         wire::JsonWriter(out).begin_object().key("name").value(known_as).end_object();

@@ -2,9 +2,9 @@
 
 #include <sys/sysinfo.h>
 
+#include "agent/core/context.h"
 #include "agent/core/nested.h"
 #include "agent/core/operations.h"
-#include "agent/core/context.h"
 #include "agent/core/task_message.h"
 #include "agent/routes/executor_views.h"
 
@@ -262,7 +262,8 @@ std::map<std::string, double> metrics(const State& state, const Identity& identi
     values["slave/valid_status_updates"] = count(counters.status_updates_valid);
     values["slave/invalid_status_updates"] = count(counters.status_updates_invalid);
     values["slave/container_launch_errors"] = count(counters.container_launch_errors);
-    values["slave/executor_directory_max_allowed_age_secs"] = seconds(state.sandbox_age_max.value_or(state.config.gc_delay));
+    values["slave/executor_directory_max_allowed_age_secs"] =
+        seconds(state.sandbox_age_max.value_or(state.config.gc_delay));
     values["gc/path_removals_succeeded"] = count(counters.sandboxes_removed);
     values["gc/path_removals_pending"] = count(static_cast<std::uint64_t>(
         std::count_if(state.sandboxes.begin(), state.sandboxes.end(),

@@ -70,8 +70,9 @@ struct FollowOptions {
 };
 
 /// Gives the file's bytes to `sink` from its beginning on, in order. A file that became shorter was
-/// rotated: what was not read of it is looked for in PATH.1, then it is read from its new beginning. A file that does not exist yet is waited for until
-/// `ended`; one that never comes is an empty one when following, and not_found when not.
+/// rotated: what was not read of it is looked for in PATH.1, then it is read from its new
+/// beginning. A file that does not exist yet is waited for until `ended`; one that never comes is
+/// an empty one when following, and not_found when not.
 asio::awaitable<Result<void>> follow_file(AgentFiles& files, std::string path,
                                           FollowOptions options,
                                           std::function<void(std::string_view)> sink);

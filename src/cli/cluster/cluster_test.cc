@@ -123,7 +123,8 @@ TEST(ClusterPlan, WithoutRootNothingIsIsolated) {
     const auto plan = plan_cluster(request, user);
     ASSERT_TRUE(plan);
     EXPECT_THAT(plan->agents[0].arguments, Contains("--no-switch_user"));
-    EXPECT_THAT(plan->agents[0].arguments, Contains("--isolation=posix/cpu,posix/mem,posix/rlimits"));
+    EXPECT_THAT(plan->agents[0].arguments,
+                Contains("--isolation=posix/cpu,posix/mem,posix/rlimits"));
 }
 
 TEST(ClusterPlan, RefusesPortsThatDoNotExist) {

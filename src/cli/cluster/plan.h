@@ -17,7 +17,7 @@ struct Machine {
     std::uint64_t disk_mb = 0;  // Free where the work directory is.
     unsigned uid = 0;
     std::string xdg_runtime_dir;
-    bool docker = false;  // A Docker Engine answers at its usual place.
+    bool docker = false;    // A Docker Engine answers at its usual place.
     bool networks = false;  // There are CNI plugins where packages put them.
 };
 /// This machine; the disk is that of the nearest existing parent of `work_dir`.

@@ -7,8 +7,8 @@
 #include "cli/daemon/fetcher_flags.h"
 #include "cli/daemon/image_flags.h"
 #include "cli/daemon/isolation_flags.h"
-#include "cli/daemon/network_flags.h"
 #include "cli/daemon/limit_flags.h"
+#include "cli/daemon/network_flags.h"
 #include "cli/daemon/security_flags.h"
 #include "cli/daemon/storage_flags.h"
 #include "cli/flags/checks.h"
@@ -81,11 +81,11 @@ FlagSet flags() {
         "Run tasks as the user they name. Needs root. Otherwise they run as the agent."));
     add(daemon_flag("Containers", "default_user", "USER", "",
                     "Whom tasks run as that name no user. Without it: the agent's user."));
-    add(daemon_flag(
-        "Containers", "launcher_dir", "PATH", "",
-        "Where the programs tepui-shim and tepui-unpack are. Without it: beside this program, or in "
-        "../lib/tepui.",
-        not_empty()));
+    add(daemon_flag("Containers", "launcher_dir", "PATH", "",
+                    "Where the programs tepui-shim and tepui-unpack are. Without it: beside this "
+                    "program, or in "
+                    "../lib/tepui.",
+                    not_empty()));
     add(daemon_flag("Containers", "frameworks_home", "PATH", "",
                     "Where the relative URIs of tasks begin. Without it they are refused.",
                     not_empty()));

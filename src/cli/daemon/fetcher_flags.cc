@@ -14,15 +14,15 @@ constexpr Bytes k_cache_max{std::uint64_t{1} << 50};
 
 std::vector<Flag> fetcher_flags() {
     std::vector<Flag> flags;
-    flags.push_back(daemon_flag(
-        "Fetcher", "fetcher_cache_dir", "PATH", "",
-        "Where fetched files are kept for tasks that ask for it by URI.cache. Of one agent alone, and "
-        "emptied when it starts. Without it: work_dir/fetch.",
-        not_empty()));
-    flags.push_back(daemon_flag(
-        "Fetcher", "fetcher_cache_size", "BYTES", "2GB",
-        "How much of them is kept; what was not used for the longest time makes room.",
-        bytes_between(Bytes{0}, k_cache_max)));
+    flags.push_back(daemon_flag("Fetcher", "fetcher_cache_dir", "PATH", "",
+                                "Where fetched files are kept for tasks that ask for it by "
+                                "URI.cache. Of one agent alone, and "
+                                "emptied when it starts. Without it: work_dir/fetch.",
+                                not_empty()));
+    flags.push_back(
+        daemon_flag("Fetcher", "fetcher_cache_size", "BYTES", "2GB",
+                    "How much of them is kept; what was not used for the longest time makes room.",
+                    bytes_between(Bytes{0}, k_cache_max)));
     flags.push_back(daemon_flag(
         "Fetcher", "fetcher_stall_timeout", "DURATION", "1mins",
         "A download that brings less than a byte a second for so long is given up, and with it the "
@@ -31,7 +31,8 @@ std::vector<Flag> fetcher_flags() {
     flags.push_back(daemon_flag(
         "Fetcher", "hadoop_home", "PATH", "",
         "The folder of a Hadoop client, whose bin/hadoop fetches hdfs:// and what else it knows. "
-        "Without it: $HADOOP_HOME, or the first `hadoop` in the PATH; where there is none, hdfs:// is "
+        "Without it: $HADOOP_HOME, or the first `hadoop` in the PATH; where there is none, hdfs:// "
+        "is "
         "fetched by WebHDFS.",
         not_empty()));
     return flags;

@@ -50,7 +50,8 @@ const ForeignFlag* find_foreign(const FlagSet& set, const std::string& name) {
 // Ours differ on purpose; docs/operate/configuration.md says how.
 const std::map<std::string, std::string> own_fallbacks = {
     {"master/registry", "sqlite"},
-    {"agent/isolation", "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,posix/rlimits"},
+    {"agent/isolation",
+     "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,posix/rlimits"},
     {"agent/cgroups_root", ""},
     {"agent/runtime_dir", ""},
     {"agent/fetcher_cache_dir", ""},

@@ -327,10 +327,10 @@ TEST(AgentFlags, Refusals) {
     }
     EXPECT_TRUE(agent_options(
         {"--master=h:1", "--work_dir=/a", "--containerizers=mesos", "--launcher=linux"}));
-    const auto docker = agent_options({"--master=h:1", "--work_dir=/a",
-                                       "--containerizers=docker,mesos", "--docker_socket=/run/d",
-                                       "--docker_remove_delay=1mins", "--docker_kill_orphans=false",
-                                       "--docker_stop_timeout=2secs"});
+    const auto docker =
+        agent_options({"--master=h:1", "--work_dir=/a", "--containerizers=docker,mesos",
+                       "--docker_socket=/run/d", "--docker_remove_delay=1mins",
+                       "--docker_kill_orphans=false", "--docker_stop_timeout=2secs"});
     ASSERT_TRUE(docker) << docker.error().text;
     EXPECT_THAT(docker->containerizer.containerizers, testing::ElementsAre("docker", "mesos"));
     EXPECT_EQ(docker->containerizer.docker.socket, "/run/d");
@@ -359,8 +359,9 @@ TEST(AgentFlags, OfNetworks) {
     EXPECT_EQ(networks.bridge_subnet, "10.1.0.0/24");
     ASSERT_EQ(networks.dns.mesos.size(), 1U);
     EXPECT_FALSE(networks.dns.mesos[0].network);
-    for (const char* bad : {"--network_bridge_subnet=10.1.0.5/24", "--network_bridge_subnet=10.1.0.0",
-                            "--network_bridge_subnet=10.1.0.0/31", "--default_container_dns={}"})
+    for (const char* bad :
+         {"--network_bridge_subnet=10.1.0.5/24", "--network_bridge_subnet=10.1.0.0",
+          "--network_bridge_subnet=10.1.0.0/31", "--default_container_dns={}"})
         EXPECT_FALSE(agent_options({"--master=h:1", "--work_dir=/a", bad})) << bad;
 }
 

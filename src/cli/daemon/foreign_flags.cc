@@ -40,8 +40,8 @@ std::vector<ForeignFlag> foreign_master_flags() {
     add(flags, FlagKind::value, {}, "paths cannot be disabled in this version", {"firewall_rules"});
     add(flags, FlagKind::value, {}, "shared-library modules are not loaded",
         {"modules", "modules_dir", "hooks"});
-    add(flags, FlagKind::value, {"hierarchical", "HierarchicalDRF"},
-        "the allocator is built in", {"allocator"});
+    add(flags, FlagKind::value, {"hierarchical", "HierarchicalDRF"}, "the allocator is built in",
+        {"allocator"});
     add(flags, FlagKind::value, {"local"}, "there is no authorization in this version",
         {"authorizers"});
     add(flags, FlagKind::value, {}, "a master stands alone in this version", {"master_contender"});
@@ -79,11 +79,9 @@ std::vector<ForeignFlag> foreign_agent_flags() {
         "no process of the agent runs in a container, wherever the agent itself runs",
         {"docker_mesos_image"});
     add(flags, FlagKind::value, {}, "it has no counterpart in this version",
-        {"volume_gid_range", "http_heartbeat_interval",
-         "executor_reregistration_retry_interval", "cgroups_destroy_timeout",
-         "agent_subsystems",
-         "slave_subsystems", "systemd_runtime_directory",
-         "agent_features", "default_container_info"});
+        {"volume_gid_range", "http_heartbeat_interval", "executor_reregistration_retry_interval",
+         "cgroups_destroy_timeout", "agent_subsystems", "slave_subsystems",
+         "systemd_runtime_directory", "agent_features", "default_container_info"});
     add(flags, FlagKind::value, {}, "nobody is authenticated in this version",
         {"authentication_backoff_factor", "authentication_timeout_min",
          "authentication_timeout_max", "credential", "authenticatee", "http_authenticators",
@@ -109,25 +107,12 @@ std::vector<ForeignFlag> foreign_agent_flags() {
     add(flags, FlagKind::value, {}, "fault domains are not in this version",
         {"domain_socket_location", "domain"});
     add(flags, FlagKind::value, {}, "network isolation is not in this version",
-        {"ephemeral_ports_per_container",
-         "eth0_name",
-         "lo_name",
-         "egress_rate_limit_per_container",
-         "egress_rate_per_cpu",
-         "minimum_egress_rate_limit",
-         "maximum_egress_rate_limit",
-         "egress_ceil_limit",
-         "egress_burst",
-         "egress_flow_classifier_parent",
-         "ingress_rate_limit_per_container",
-         "ingress_rate_per_cpu",
-         "minimum_ingress_rate_limit",
-         "maximum_ingress_rate_limit",
-         "ingress_ceil_limit",
-         "ingress_burst",
-         "network_link_speed",
-         "network_rate_statistics_window",
-         "network_rate_statistics_interval"});
+        {"ephemeral_ports_per_container", "eth0_name", "lo_name", "egress_rate_limit_per_container",
+         "egress_rate_per_cpu", "minimum_egress_rate_limit", "maximum_egress_rate_limit",
+         "egress_ceil_limit", "egress_burst", "egress_flow_classifier_parent",
+         "ingress_rate_limit_per_container", "ingress_rate_per_cpu", "minimum_ingress_rate_limit",
+         "maximum_ingress_rate_limit", "ingress_ceil_limit", "ingress_burst", "network_link_speed",
+         "network_rate_statistics_window", "network_rate_statistics_interval"});
     add(flags, FlagKind::boolean, {"false"}, "network isolation is not in this version",
         {"egress_unique_flow_per_container", "network_enable_socket_statistics_summary",
          "network_enable_socket_statistics_details", "network_enable_snmp_statistics",

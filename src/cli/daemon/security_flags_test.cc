@@ -9,8 +9,8 @@ namespace {
 
 TEST(SecurityFlags, CapabilitiesAsJsonOrNames) {
     constexpr std::uint64_t k_both = 1u << 0 | 1u << 13;
-    for (const char* text : {R"({"capabilities": ["CHOWN", "NET_RAW"]})", "CHOWN,NET_RAW",
-                             "CAP_NET_RAW,CAP_CHOWN"}) {
+    for (const char* text :
+         {R"({"capabilities": ["CHOWN", "NET_RAW"]})", "CHOWN,NET_RAW", "CAP_NET_RAW,CAP_CHOWN"}) {
         const auto mask = parse_capabilities(text);
         ASSERT_TRUE(mask) << mask.error().text;
         EXPECT_EQ(*mask, k_both) << text;

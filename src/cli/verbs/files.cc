@@ -202,9 +202,8 @@ Outcome run(const Console& console, const Parsed& parsed) {
     }
     return with_master(parsed, "files",
                        [&](http::Client& client, MasterApi& master) -> asio::awaitable<Outcome> {
-                           auto outcome = co_await work_on_files(client, master, console,
-                                                                 parsed.words,
-                                                                 parsed.enabled("force"));
+                           auto outcome = co_await work_on_files(
+                               client, master, console, parsed.words, parsed.enabled("force"));
                            co_return outcome;
                        });
 }

@@ -104,17 +104,17 @@ PullState pull_state(const JsonValue& images, const std::string& name) {
             // Of a name that is known already the old image is listed too.
             const double layers = image.number_of("layers");
             if (layers <= 0) return {Phase::pulling, "asking the registry"};
-            return {Phase::pulling,
-                    fmt::format("{:.0f} of {:.0f} layers, {} of {}",
-                                image.number_of("layers_ready"), layers,
-                                bytes_text(image, "bytes_done"), bytes_text(image, "bytes"))};
+            return {
+                Phase::pulling,
+                fmt::format("{:.0f} of {:.0f} layers, {} of {}", image.number_of("layers_ready"),
+                            layers, bytes_text(image, "bytes_done"), bytes_text(image, "bytes"))};
         }
         if (told == "FAILED") {
             state = {Phase::failed, image.text_of("error")};
         } else if (state.phase == Phase::missing) {
-            state = {Phase::stored, fmt::format("{}, {:.0f} layers, {}", image.text_of("digest"),
-                                                image.number_of("layers"),
-                                                bytes_text(image, "bytes"))};
+            state = {Phase::stored,
+                     fmt::format("{}, {:.0f} layers, {}", image.text_of("digest"),
+                                 image.number_of("layers"), bytes_text(image, "bytes"))};
         }
     }
     return state;

@@ -39,12 +39,13 @@ std::string shown(const std::string& output) {
 }
 
 TEST(ImageTables, ARowForEachImageOfEachAgent) {
-    EXPECT_EQ(shown("table"),
-              "NAME      DIGEST               AGENT  STATE         SIZE  LAYERS  SHARED  USED\n"
-              "r/busy:1  sha256:ff            box    STORED         1MB       1       0  now\n"
-              "r/gone:1                       box    FAILED         0MB       0       0\n"
-              "r/new:2                        box    PULLING 25%   40MB       4       0\n"
-              "r/web:7   sha256:0123456789ab  box    STORED        96MB       5       3  1m ago\n");
+    EXPECT_EQ(
+        shown("table"),
+        "NAME      DIGEST               AGENT  STATE        SIZE  LAYERS  SHARED  USED\n"
+        "r/busy:1  sha256:ff            box    STORED        1MB       1       0  now\n"
+        "r/gone:1                       box    FAILED        0MB       0       0\n"
+        "r/new:2                        box    PULLING 25%  40MB       4       0\n"
+        "r/web:7   sha256:0123456789ab  box    STORED       96MB       5       3  100s ago\n");
     EXPECT_THAT(shown("wide"), HasSubstr("no such manifest"));
     EXPECT_THAT(shown("wide"), HasSubstr("sha256:0123456789abcdef0123"));
     EXPECT_EQ(shown("name"), "r/busy:1\nr/gone:1\nr/new:2\nr/web:7\n");

@@ -7,8 +7,8 @@
 #include "cli/client/find_task.h"
 #include "cli/verbs/common.h"
 #include "cli/verbs/get_query.h"
-#include "cli/verbs/verbs.h"
 #include "cli/verbs/image_tables.h"
+#include "cli/verbs/verbs.h"
 
 namespace tepui::cli {
 
@@ -105,8 +105,7 @@ asio::awaitable<Result<bool>> look_at(http::Client& client, std::vector<Pulling>
         if (state.phase == Phase::missing || state.phase == Phase::failed)
             all_ended = fail(Errc::internal, "{}: {}: {}", pull.hostname, pull.image, state.text);
         if (std::exchange(pull.told, state.text) == state.text) continue;
-        const std::string line =
-            fmt::format("{}: {}: {}\n", pull.hostname, pull.image, state.text);
+        const std::string line = fmt::format("{}: {}: {}\n", pull.hostname, pull.image, state.text);
         (state.phase == Phase::stored ? console.out : console.err)(line);
     }
     co_return all_ended;

@@ -263,8 +263,8 @@ Result<RunSpec> make_run_spec(const Parsed& parsed, const std::string& user,
         return fail(Errc::invalid_argument, "--cpus and --memory: a task needs some of either");
 
     // An image's own command takes no shell; nor does one word, which a program of the image is.
-    const bool shell = parsed.given("shell") ? parsed.enabled("shell")
-                                             : parsed.rest.size() == 1 && !has_image;
+    const bool shell =
+        parsed.given("shell") ? parsed.enabled("shell") : parsed.rest.size() == 1 && !has_image;
     spec.command.set_shell(shell);
     if (parsed.rest.empty()) {
         spec.command.set_shell(false);

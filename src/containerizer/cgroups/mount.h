@@ -9,9 +9,9 @@
 
 namespace tepui::containerizer::cgroups {
 
-/// Which of `wanted` the kernel has, by the text of /proc/cgroups, and `hierarchies` has not. One of
-/// them may be in a hierarchy that is mounted elsewhere, or nowhere any more: mounting tells. Those
-/// that v2 has taken are not among them when v2 is what is in use.
+/// Which of `wanted` the kernel has, by the text of /proc/cgroups, and `hierarchies` has not. One
+/// of them may be in a hierarchy that is mounted elsewhere, or nowhere any more: mounting tells.
+/// Those that v2 has taken are not among them when v2 is what is in use.
 std::vector<std::string> mountable(std::string_view proc_cgroups,
                                    const std::vector<std::string>& wanted,
                                    const Hierarchies& hierarchies);

@@ -63,8 +63,8 @@ LimitHit volume_limit_hit(const PersistentVolume& volume, std::uint64_t used_byt
     LimitHit hit = disk_limit_hit(used_bytes, volume.bytes);
     mesos::v1::Resource& disk = *hit.resources.mutable_resources(0);
     disk.mutable_disk()->ParseFromString(volume.disk);
-    hit.message = fmt::format("Persistent volume '{}': {}", disk.disk().persistence().id(),
-                              hit.message);
+    hit.message =
+        fmt::format("Persistent volume '{}': {}", disk.disk().persistence().id(), hit.message);
     return hit;
 }
 

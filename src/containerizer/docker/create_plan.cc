@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "containerizer/beneath.h"
-#include "containerizer/isolators/network_cni/network_files.h"
 #include "containerizer/docker/engine.h"
+#include "containerizer/isolators/network_cni/network_files.h"
 #include "containerizer/names.h"
 #include "wire/json_writer.h"
 
@@ -335,9 +335,10 @@ Result<CreatePlan> plan_create(const LaunchSpec& spec, const CreateContext& cont
         TEPUI_CHECK_OK(plan_volume(spec, context, volume, plan));
     for (const PersistentVolume& volume : spec.volumes) {
         (void)TEPUI_TRY(in_sandbox(spec, volume.container_path, plan));
-        TEPUI_CHECK_OK(add_bind(
-            settings, {volume.source, context.sandbox_directory + "/" + volume.container_path,
-                       volume.read_only, {}}));
+        TEPUI_CHECK_OK(add_bind(settings, {volume.source,
+                                           context.sandbox_directory + "/" + volume.container_path,
+                                           volume.read_only,
+                                           {}}));
     }
     for (const v1::Parameter& parameter : docker.parameters())
         TEPUI_CHECK_OK(apply_parameter(settings, parameter.key(), parameter.value()));

@@ -159,7 +159,7 @@ asio::awaitable<void> cut_when_over(asio::io_context& io, StopPtr over,
 
 void DockerContainerizer::open_session(SessionSpec spec, OnSession opened, OnExited exited) {
     asio::post(io_, [this, spec = std::move(spec), opened = std::move(opened),
-          exited = std::move(exited)]() mutable {
+                     exited = std::move(exited)]() mutable {
         const Shared container = find(spec.parent);
         if (!container || container->phase != Phase::running)
             return opened(fail(Errc::not_found, "container '{}' does not run", spec.parent));
@@ -171,8 +171,8 @@ void DockerContainerizer::open_session(SessionSpec spec, OnSession opened, OnExi
         session->container = container;
         if (!sessions_.emplace(spec.session, session).second)
             return opened(fail(Errc::conflict, "container '{}' exists already", spec.session));
-        spawn(run_session(std::move(session), std::move(spec), std::move(opened),
-                          std::move(exited)));
+        spawn(
+            run_session(std::move(session), std::move(spec), std::move(opened), std::move(exited)));
     });
 }
 
@@ -225,8 +225,7 @@ asio::awaitable<Result<std::shared_ptr<Upgraded>>> DockerContainerizer::begin_se
         co_await engine_.exec_attach(session->exec, spec.terminal, container->gone);
     if (!stream) co_return std::unexpected(stream.error());
     // A program that is not there is told so only now.
-    const Result<ExecInspected> now =
-        co_await engine_.exec_inspect(session->exec, container->gone);
+    const Result<ExecInspected> now = co_await engine_.exec_inspect(session->exec, container->gone);
     if (now) session->pid = now->pid;
     if (spec.terminal) co_await resize_session(session, spec.rows, spec.columns);
     co_return stream;

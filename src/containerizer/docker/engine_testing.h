@@ -12,8 +12,8 @@
 namespace tepui::containerizer::docker {
 
 /// A Docker Engine for tests: answers on a unix socket, a thread for each connection. It has one
-/// container after another; tests say how calls go wrong. A command in it says what it is told, in a
-/// terminal until a "q" comes, else until the end of its input, and then "bye" on stderr; it ends
+/// container after another; tests say how calls go wrong. A command in it says what it is told, in
+/// a terminal until a "q" comes, else until the end of its input, and then "bye" on stderr; it ends
 /// with status 7.
 class FakeEngine {
 public:

@@ -83,10 +83,9 @@ private:
 };
 
 std::string head_of(const Request& request) {
-    std::string text =
-        fmt::format("{} {} HTTP/1.1\r\nHost: docker\r\n{}", request.method, request.path,
-                    request.upgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n"
-                                    : "Connection: close\r\n");
+    std::string text = fmt::format(
+        "{} {} HTTP/1.1\r\nHost: docker\r\n{}", request.method, request.path,
+        request.upgrade ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "Connection: close\r\n");
     for (const auto& [name, value] : request.headers)
         text += fmt::format("{}: {}\r\n", name, value);
     if (!request.body.empty()) text += "Content-Type: application/json\r\n";
@@ -210,8 +209,8 @@ asio::awaitable<Result<Transport::UpgradeAnswer>> Transport::upgrade(Request req
     }
     given.answer.status = *status;
     if (*status == 101 || *status == 200) {
-        given.stream = std::make_shared<Upgraded>(
-            Upgraded{std::move(connection->socket), std::move(left)});
+        given.stream =
+            std::make_shared<Upgraded>(Upgraded{std::move(connection->socket), std::move(left)});
         connection->end();
         co_return given;
     }

@@ -13,7 +13,7 @@ namespace tepui::containerizer::images {
 namespace {
 
 constexpr std::size_t k_pullers = 4;
-constexpr std::size_t k_pulls_max = 64;  // That one more may be asked for ahead.
+constexpr std::size_t k_pulls_max = 64;                // That one more may be asked for ahead.
 constexpr std::chrono::milliseconds k_look_again{50};  // For a cancellation, which tells nobody.
 
 }  // namespace

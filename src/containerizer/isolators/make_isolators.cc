@@ -55,12 +55,12 @@ Result<std::vector<std::unique_ptr<Isolator>>> make_isolators(const IsolatorCont
     if (enabled("volume/sandbox_path")) isolators.push_back(make_volume_sandbox_path(context));
     if (enabled("volume/image")) isolators.push_back(make_volume_image(context));
     if (enabled("docker/volume")) isolators.push_back(make_docker_volume(context));
-    if (enabled("volume/secret"))
-        isolators.push_back(TEPUI_TRY(make_volume_secret(context)));
+    if (enabled("volume/secret")) isolators.push_back(TEPUI_TRY(make_volume_secret(context)));
     if (enabled("disk/du")) isolators.push_back(make_disk_du(context));
     if (enabled("disk/xfs")) isolators.push_back(make_disk_xfs(context));
     if (enabled("gpu/nvidia")) isolators.push_back(make_gpu_nvidia(context));
-    if (enabled("posix/cpu") || enabled("posix/mem")) isolators.push_back(make_posix_usage(context));
+    if (enabled("posix/cpu") || enabled("posix/mem"))
+        isolators.push_back(make_posix_usage(context));
     if (enabled("network/cni")) isolators.push_back(make_network_cni(context));
     if (enabled("network/ports")) isolators.push_back(make_network_ports(context));
     if (enabled("namespaces/ipc")) isolators.push_back(make_namespaces_ipc(context));

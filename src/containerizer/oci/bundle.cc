@@ -351,7 +351,8 @@ Result<std::string> make_config(const LaunchPlan& plan, const std::string& cgrou
     if (!plan.seccomp.empty()) json.key("seccomp").raw(plan.seccomp);
     json.key("maskedPaths");
     std::vector<std::string> masked(k_masked.begin(), k_masked.end());
-    if (plan.user_namespace) masked.insert(masked.end(), k_masked_of_host.begin(), k_masked_of_host.end());
+    if (plan.user_namespace)
+        masked.insert(masked.end(), k_masked_of_host.begin(), k_masked_of_host.end());
     write_strings(json, masked);
     json.key("readonlyPaths");
     write_strings(json, k_read_only);

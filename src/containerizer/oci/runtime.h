@@ -30,8 +30,8 @@ Result<Runtime> find_runtime(const std::string& wanted, const std::string& progr
                              std::shared_ptr<const UserNamespace> ids = nullptr);
 
 /// A copy of `program` in memory that nobody can change, to be executed by descriptor: a container
-/// can't reach the file (CVE-2019-5736), and runc, which looks for such a copy, does not make one of
-/// its ten megabytes at each start.
+/// can't reach the file (CVE-2019-5736), and runc, which looks for such a copy, does not make one
+/// of its ten megabytes at each start.
 Result<Descriptor> seal_program(const std::string& program);
 
 /// What to say about a runtime whose `--version` is this text: versions with known ways out of a

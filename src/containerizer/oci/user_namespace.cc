@@ -48,9 +48,9 @@ Result<Range> check_range(Range range, const std::string& where) {
 
 /// The range of `user` in a text with lines "NAME:FIRST:COUNT": the first that is large enough.
 Result<Range> find_range(const std::string& user, std::string_view text, const std::string& file) {
-    Result<Range> found = fail(
-        Errc::not_found, "--userns_remap={}: {} has no ids for it (a line {}:FIRST:COUNT)", user,
-        file, user);
+    Result<Range> found =
+        fail(Errc::not_found, "--userns_remap={}: {} has no ids for it (a line {}:FIRST:COUNT)",
+             user, file, user);
     while (!text.empty()) {
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(text.size(), line.size() + 1));
@@ -100,8 +100,7 @@ Result<IdMap> parse_id_map(const std::string& wanted, std::string_view subuid,
         if (!first || !count)
             return fail(Errc::invalid_argument,
                         "--userns_remap={}: neither the name of a user nor UID:COUNT", wanted);
-        const Range range =
-            TEPUI_TRY(check_range({*first, *count}, "--userns_remap=" + wanted));
+        const Range range = TEPUI_TRY(check_range({*first, *count}, "--userns_remap=" + wanted));
         return IdMap{range.first, range.first, range.count};
     }
     if (wanted.empty() || number(wanted))

@@ -34,8 +34,8 @@ TEST_P(IdMaps, AreAsTheFlagAndTheFilesSay) {
     const std::string subgid =
         "small:100000:1000\ntask:300000:131072\nlate:1:65536\nbroken:1:65536\n";
     const auto map = parse_id_map(GetParam().wanted, subuid, subgid);
-    const std::string got = map ? fmt::format("{} {} {}", map->uid, map->gid, map->count)
-                                : map.error().text;
+    const std::string got =
+        map ? fmt::format("{} {} {}", map->uid, map->gid, map->count) : map.error().text;
     EXPECT_THAT(got, HasSubstr(GetParam().answer));
 }
 

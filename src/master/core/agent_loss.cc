@@ -126,9 +126,8 @@ void begin_unreachable(Turn& turn, Agent& agent, std::string message) {
     agent.marking_unreachable = true;
     turn.log(Severity::warning, "Marking agent {} ({}) unreachable: {}", agent.id,
              agent.info->hostname(), message);
-    turn.persist({{agent_key(agent.id),
-                   encode_agent_in_use(turn.state, *agent.info, agent.version,
-                                       agent.registered_at, turn.now.wall)}},
+    turn.persist({{agent_key(agent.id), encode_agent_in_use(turn.state, *agent.info, agent.version,
+                                                            agent.registered_at, turn.now.wall)}},
                  UnreachableStored{agent.id, std::move(message), turn.now.wall});
 }
 
@@ -208,10 +207,10 @@ void begin_unreachable_recovered(Turn& turn, const AgentId& id, std::string mess
     turn.log(Severity::warning,
              "Marking agent {} ({}) unreachable: not back since this master began", id,
              it->second.info->hostname());
-    turn.persist({{agent_key(id),
-                   encode_agent_in_use(turn.state, *it->second.info, it->second.version,
-                                       it->second.registered_at, turn.now.wall)}},
-                 UnreachableStored{id, std::move(message), turn.now.wall});
+    turn.persist(
+        {{agent_key(id), encode_agent_in_use(turn.state, *it->second.info, it->second.version,
+                                             it->second.registered_at, turn.now.wall)}},
+        UnreachableStored{id, std::move(message), turn.now.wall});
 }
 
 }  // namespace tepui::master

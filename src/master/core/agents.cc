@@ -98,8 +98,8 @@ void answer_reregistered(Turn& turn, const AgentStored& stored) {
 void store(Turn& turn, AgentStored stored, WallTime registered_at) {
     const AgentId id = stored.agent;
     const LinkId link = stored.link;
-    std::string record = encode_agent_in_use(turn.state, stored.info, stored.version,
-                                             registered_at, std::nullopt);
+    std::string record =
+        encode_agent_in_use(turn.state, stored.info, stored.version, registered_at, std::nullopt);
     const PersistToken token =
         turn.persist({{agent_key(id), std::move(record)}}, std::move(stored));
     turn.state.links[link].registering.insert(token);

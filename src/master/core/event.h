@@ -150,8 +150,8 @@ struct DrainRequested {
     mesos::v1::DrainConfig config;
 };
 
-/// An operator takes a drain back that is under way: what was not ended yet may go on, and the agent
-/// is used again. Answered when stored: conflict for an agent that is not draining.
+/// An operator takes a drain back that is under way: what was not ended yet may go on, and the
+/// agent is used again. Answered when stored: conflict for an agent that is not draining.
 struct DrainCancelRequested {
     RequestToken request;
     AgentId agent;
@@ -172,12 +172,11 @@ struct WhitelistChanged {
 /// when allocation is due.
 struct Tick {};
 
-using Event =
-    std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected, AgentFrameReceived,
-                 AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested,
-                 MarkAgentGoneRequested, DeactivationRequested, WeightsUpdateRequested,
-                 OperationRequested, QuotaUpdateRequested, MaintenanceScheduleRequested,
-                 MachinesRequested, DrainRequested, DrainCancelRequested, PrioritiesUpdateRequested, WhitelistChanged,
-                 Tick>;
+using Event = std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected,
+                           AgentFrameReceived, AgentLinkClosed, WritesPersisted, TeardownRequested,
+                           KillRequested, MarkAgentGoneRequested, DeactivationRequested,
+                           WeightsUpdateRequested, OperationRequested, QuotaUpdateRequested,
+                           MaintenanceScheduleRequested, MachinesRequested, DrainRequested,
+                           DrainCancelRequested, PrioritiesUpdateRequested, WhitelistChanged, Tick>;
 
 }  // namespace tepui::master

@@ -44,8 +44,8 @@ allocator::Client client_of(const Framework& framework, const CoreConfig& config
                              .suppressed_roles = framework.suppressed_roles,
                              .capabilities = framework.capabilities};
     // Only an info that an older master admitted can be wrong here: it has no such wishes then.
-    if (auto constraints = parse_offer_constraints(
-            *framework.info, framework.offer_constraints, framework_rules(config).regex)) {
+    if (auto constraints = parse_offer_constraints(*framework.info, framework.offer_constraints,
+                                                   framework_rules(config).regex)) {
         client.constraints = std::move(*constraints);
     }
     if (auto filters = parse_offer_filters(*framework.info)) {

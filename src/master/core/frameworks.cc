@@ -40,7 +40,7 @@ Framework& add_framework(Turn& turn, mesos::v1::FrameworkInfo info, Framework::P
     framework.registered_at = turn.now.wall;
     read_framework_info(framework, std::move(info));
     turn.state.allocator->add_framework(client_of(framework, turn.state.config),
-                                         /*active=*/false);
+                                        /*active=*/false);
     turn.changed(id);
     return framework;
 }

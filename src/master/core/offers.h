@@ -19,8 +19,8 @@ Offer take_offer(Turn& turn, const OfferId& id);
 void remove_offer(Turn& turn, const OfferId& id, bool rescind,
                   std::optional<Duration> refuse = std::nullopt);
 
-/// Ends every offer of a framework, inverse ones too (nobody is told: it is gone or begins anew), or
-/// on an agent (they are rescinded).
+/// Ends every offer of a framework, inverse ones too (nobody is told: it is gone or begins anew),
+/// or on an agent (they are rescinded).
 void remove_offers_of(Turn& turn, Framework& framework);
 void rescind_offers_on(Turn& turn, Agent& agent);
 

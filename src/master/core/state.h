@@ -305,7 +305,7 @@ struct State {
     RemovalQueue removals;
     std::size_t recovered_at_start = 0;  // Agents that the registry held as admitted.
     bool registry_gc_armed = false;
-    bool weights_stored = false;  // In the registry, or on their way; else they are configured.
+    bool weights_stored = false;     // In the registry, or on their way; else they are configured.
     bool allocation_paused = false;  // Quotas wait for agents to come back (allocation_pause.h).
     PendingWrites pending;
 };

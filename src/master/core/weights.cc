@@ -64,9 +64,9 @@ void on_requested(Turn& turn, const WeightsUpdateRequested& requested) {
     if (!parsed) return answer(turn, requested.request, std::unexpected(parsed.error()));
     for (const auto& [role, weight] : *parsed) {
         if (state.config.roles && !state.config.roles->contains(role)) {
-            return answer(turn, requested.request,
-                          fail(Errc::invalid_argument,
-                               "Role '{}' is not among the master's --roles", role));
+            return answer(
+                turn, requested.request,
+                fail(Errc::invalid_argument, "Role '{}' is not among the master's --roles", role));
         }
     }
     if (parsed->empty()) return answer(turn, requested.request, {});

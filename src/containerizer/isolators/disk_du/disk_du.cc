@@ -51,7 +51,8 @@ public:
         for (const PersistentVolume& volume : watched.volumes) {
             const auto used = watched.volume_used.find(volume.source);
             add_volume_statistics(
-                volume, used == watched.volume_used.end() ? std::nullopt : std::optional(used->second),
+                volume,
+                used == watched.volume_used.end() ? std::nullopt : std::optional(used->second),
                 statistics);
         }
     }

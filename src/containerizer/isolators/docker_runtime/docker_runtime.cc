@@ -62,8 +62,8 @@ private:
     images::ImageStore* const images_;
     std::optional<oci::Provisioner> provisioner_;
     std::shared_ptr<const oci::UserNamespace> ids_;  // Null: containers have none of their own.
-    Descriptor sealed_;    // A copy of the runtime.
-    std::string runtime_;  // Its path.
+    Descriptor sealed_;                              // A copy of the runtime.
+    std::string runtime_;                            // Its path.
     std::vector<std::string> warnings_;
     std::string refusal_;  // Why there can be no such container here; empty: there can.
 };
@@ -89,8 +89,8 @@ Result<void> DockerRuntime::make_user_namespace(const std::string& directory) {
 Result<void> DockerRuntime::prepare_machine() {
     const std::string directory = provisioner_dir(options_);
     TEPUI_CHECK_OK(make_user_namespace(directory));
-    const oci::Backend backend = TEPUI_TRY(
-        oci::choose_backend(options_.oci.backend, directory + "/.overlay", ids_.get()));
+    const oci::Backend backend =
+        TEPUI_TRY(oci::choose_backend(options_.oci.backend, directory + "/.overlay", ids_.get()));
     provisioner_.emplace(directory, backend);
     TEPUI_CHECK_OK(provisioner_->prepare(ids_ != nullptr));
     if (backend == oci::Backend::copy)
@@ -99,8 +99,9 @@ Result<void> DockerRuntime::prepare_machine() {
         refusal_ = "this agent has no images: start it with --image_providers=docker";
         return {};
     }
-    Result<oci::Runtime> runtime = oci::find_runtime(options_.oci.runtime, options_.shim_path,
-                                                     directory + "/.trial", cgroups_path("trial"), ids_);
+    Result<oci::Runtime> runtime =
+        oci::find_runtime(options_.oci.runtime, options_.shim_path, directory + "/.trial",
+                          cgroups_path("trial"), ids_);
     if (!runtime) {
         refusal_ = runtime.error().text;
         say("tasks with images are refused: " + refusal_);
@@ -141,10 +142,8 @@ Result<void> DockerRuntime::prepare(const Isolated& isolated, const LaunchSpec& 
                                     LaunchPlan& plan) {
     if (!refusal_.empty()) return fail(Errc::unavailable, "{}", refusal_);
     const images::StoredImage image = TEPUI_TRY(find_image(isolated, spec));
-    plan.root =
-        RootPlan{TEPUI_TRY(provisioner_->provision(isolated.name, image.layers, ids_.get())),
-                 {},
-                 false};
+    plan.root = RootPlan{
+        TEPUI_TRY(provisioner_->provision(isolated.name, image.layers, ids_.get())), {}, false};
     plan.user_namespace = ids_;
     plan.runtime = runtime_;
     const images::ImageConfig config =

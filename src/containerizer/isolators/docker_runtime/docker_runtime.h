@@ -10,8 +10,8 @@ namespace tepui::containerizer {
 /// Whether the container has an image of its own for a root filesystem.
 bool has_image(const LaunchSpec& spec);
 
-/// Fails with unsupported when `isolation` has nobody to care for the container's image, or it is none
-/// of Docker's.
+/// Fails with unsupported when `isolation` has nobody to care for the container's image, or it is
+/// none of Docker's.
 Result<void> check_image(const LaunchSpec& spec, const std::vector<std::string>& isolation);
 
 /// Where root filesystems are made.

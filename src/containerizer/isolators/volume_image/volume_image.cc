@@ -114,9 +114,8 @@ private:
         digests += image.digest + "\n";
         TEPUI_CHECK_OK(store(isolated, digests));
         HostVolume mounted;
-        mounted.source =
-            TEPUI_TRY(provisioner_->provision(name_of(isolated, number), image.layers,
-                                               plan.user_namespace.get()));
+        mounted.source = TEPUI_TRY(provisioner_->provision(name_of(isolated, number), image.layers,
+                                                           plan.user_namespace.get()));
         mounted.container_path = volume.container_path();
         mounted.read_only = volume.mode() == Volume::RO;
         mounted.flags = MS_NOSUID | MS_NODEV;

@@ -90,8 +90,7 @@ private:
             ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
             return fail(Errc::io, "cannot write it to memory: {}", errno_text());
         const Owner owner = owner_outside(plan);
-        if ((plan.user || plan.user_namespace) &&
-            ::fchown(file.get(), owner.uid, owner.gid) != 0)
+        if ((plan.user || plan.user_namespace) && ::fchown(file.get(), owner.uid, owner.gid) != 0)
             return fail(Errc::io, "cannot give it to the user {}: {}", owner.uid, errno_text());
         return {};
     }
