@@ -159,7 +159,7 @@ TEST(LaunchSpec, RefusesWhatIsNotIsolated) {
         EXPECT_EQ(spec.error().code, Errc::unsupported);
     };
     expect_refused([](auto& task) {
-        task.mutable_resources(0)->mutable_disk()->mutable_persistence()->set_id("v");
+        task.mutable_resources(0)->mutable_disk()->mutable_volume()->set_container_path("v");
     });
 }
 
