@@ -38,7 +38,7 @@ def test_weights(machine):
 
 def test_quotas(machine):
     refused = machine.tepui("quota", "set", "prod", "--guarantee", "cpus:64")
-    assert refused.returncode == 1, refused.stderr
+    assert refused.returncode == 2, refused.stderr
     assert "tepui quota set --dry-run prod" in refused.stderr
     dry = ok(machine, "quota", "set", "prod", "--guarantee", "cpus:64", "--dry-run")
     assert "the cluster has 4" in dry

@@ -29,6 +29,7 @@ asio::awaitable<Outcome> list(MasterApi& master, const Console& console, const P
     if (!roles) co_return master_failure("quota list", master, roles.error());
     Listing listing{{{"ROLE"}, {"GUARANTEE"}, {"LIMIT"}, {"ALLOCATED"}}, {}};
     for (const auto& config : answer->get_quota().status().configs()) {
+        if (!has_quota(config)) continue;
         listing.items.push_back(
             {config.role(),
              "",

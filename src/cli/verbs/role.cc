@@ -32,6 +32,7 @@ std::string page_of(const mesos::v1::Role& role, const Response& frameworks, con
     page.field("Weight", number_text(role.weight()));
     for (const auto& config : quotas.get_quota().status().configs()) {
         if (config.role() != role.name().substr(0, role.name().find('/'))) continue;
+        if (!has_quota(config)) continue;
         page.field("Guarantee", amounts_text(amounts_of(config.guarantees())));
         page.field("Limit", amounts_text(amounts_of(config.limits())));
     }

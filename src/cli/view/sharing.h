@@ -31,6 +31,9 @@ std::string amounts_text(const Quantities& amounts);
 Result<Change> plan_weights(const mesos::v1::master::Response& weights,
                             const std::vector<std::string>& words);
 
+/// Whether it sets anything: a master lists a quota that was taken away until its end.
+bool has_quota(const mesos::v1::quota::QuotaConfig& config);
+
 /// What a role shall have. An amount that is absent stays as it is; an empty one is taken away.
 struct QuotaWish {
     std::string role;

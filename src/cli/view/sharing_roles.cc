@@ -21,7 +21,7 @@ void write_amounts(const Quantities& amounts, ScalarMap& scalars) {
 
 const QuotaConfig* find_quota(const Response& quotas, const std::string& role) {
     for (const QuotaConfig& config : quotas.get_quota().status().configs()) {
-        if (config.role() == role) return &config;
+        if (config.role() == role && has_quota(config)) return &config;
     }
     return nullptr;
 }
@@ -57,6 +57,10 @@ void warn_of_overcommitment(const Response& quotas, const Response& agents, cons
 }
 
 }  // namespace
+
+bool has_quota(const QuotaConfig& config) {
+    return !amounts_of(config.guarantees()).empty() || !config.limits().empty();
+}
 
 Result<Quantities> parse_amounts(const std::string& text) {
     if (text.empty()) return Quantities{};

@@ -120,6 +120,9 @@ TEST(SharingPlans, RemovingAQuotaThatIsNotThere) {
     ASSERT_TRUE(change);
     EXPECT_TRUE(change->call.update_quota().quota_configs(0).guarantees().empty());
     EXPECT_EQ(plan_quota_removal(quotas, {"prod", "x"}).error().code, Errc::not_found);
+    Response emptied;
+    emptied.mutable_get_quota()->mutable_status()->add_configs()->set_role("prod");
+    EXPECT_EQ(plan_quota_removal(emptied, {"prod"}).error().code, Errc::not_found);
 }
 
 TEST(SharingPlans, ReservesWhatIsFree) {
