@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 
-from harness.wait import wait_for
+from harness.wait import DeadlineExceeded, wait_for
 
 BUSYBOX = shutil.which("busybox")
 IMAGE = "tepui-test/busybox:latest"
@@ -119,7 +119,7 @@ address = "{self.folder}/containerd.sock"
     def start(self):
         arguments = ["dockerd", f"--containerd={self.folder}/containerd.sock", f"--data-root={self.folder}/data",
                      f"--exec-root={self.folder}/exec", f"--host=unix://{self.socket}", f"--pidfile={self.folder}/pid", "--storage-driver=overlay2",
-                     f"--live-restore={str(self.live_restore).lower()}", "--shutdown-timeout=3"]
+                     f"--live-restore={str(self.live_restore).lower()}", "--shutdown-timeout=3", f"--cgroup-parent=/{self.folder.name}"]
         arguments += [f"--bridge={BRIDGE}", "--userland-proxy=true"] if self.bridge else ["--bridge=none", "--iptables=false"]
         with open(self.folder / "log", "ab") as log:
             self.child = subprocess.Popen(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -207,15 +207,28 @@ address = "{self.folder}/containerd.sock"
                 subprocess.run(["iptables", "-P", "FORWARD", "ACCEPT"], capture_output=True, check=False)
 
     def _end_leftovers(self):
-        """containerd and its shims, known by our folder in their arguments; then what is mounted."""
+        """containerd and its shims, known by our folder in their arguments, and what ran in containers that a killed Engine forgot,
+        known by their cgroups; then the cgroups, and what is mounted."""
         for entry in pathlib.Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
-                    if str(self.folder).encode() in (entry / "cmdline").read_bytes() and int(entry.name) != os.getpid():
+                    ours = str(self.folder).encode() in (entry / "cmdline").read_bytes() or f":/{self.folder.name}/" in (
+                        entry / "cgroup").read_text()
+                    if ours and int(entry.name) != os.getpid():
                         os.kill(int(entry.name), signals.SIGKILL)
+        for parent in pathlib.Path("/sys/fs/cgroup").glob(f"*/{self.folder.name}"):
+            for folder in sorted([parent, *(each for each in parent.rglob("*") if each.is_dir())], reverse=True):
+                with contextlib.suppress(DeadlineExceeded):
+                    wait_for(lambda folder=folder: self._remove(folder), f"{folder} to be empty", 5)
         mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
         for mount in sorted((m for m in mounts if m.startswith(str(self.folder))), reverse=True):
             subprocess.run(["umount", "-l", mount], capture_output=True, check=False)
+
+    @staticmethod
+    def _remove(folder):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        return not folder.exists()
 
     def __enter__(self):
         return self
