@@ -94,15 +94,15 @@ class Scheduler:
     def wait_event(self, kind, seconds=30):
         return wait_for(lambda: next((e for e in list(self.events) if e["type"] == kind), None), f"event {kind}", seconds)
 
-    def wait_offer(self, cpus=0.0, seconds=30):
+    def wait_offer(self, cpus=0.0, seconds=30, mem=0.0):
+        """An offer with at least so much; with quota an offer may well have one of them only."""
+        def has(offer, name, least):
+            return sum(r["scalar"]["value"] for r in offer["resources"] if r["name"] == name) >= least
+
         def find():
             with self._lock:
-                for offer in self.offers.values():
-                    have = sum(r["scalar"]["value"] for r in offer["resources"] if r["name"] == "cpus")
-                    if have >= cpus:
-                        return offer
-            return None
-        return wait_for(find, f"an offer with {cpus} cpus", seconds)
+                return next((o for o in self.offers.values() if has(o, "cpus", cpus) and has(o, "mem", mem)), None)
+        return wait_for(find, f"an offer with {cpus} cpus and {mem} mem", seconds)
 
     def task(self, offer, task_id, command, cpus=0.1, mem=32, **fields):
         info = {"task_id": {"value": task_id}, "name": task_id, "agent_id": offer["agent_id"],
@@ -120,7 +120,7 @@ class Scheduler:
 
     def run(self, task_id, command, **fields):
         """Waits for an offer and launches one task on it."""
-        offer = self.wait_offer(fields.get("cpus", 0.1))
+        offer = self.wait_offer(fields.get("cpus", 0.1), mem=fields.get("mem", 32))
         self.accept(offer, [self.task(offer, task_id, command, **fields)])
         return offer
 
