@@ -124,9 +124,13 @@ def test_files_and_logs(cluster, web, tmp_path):
     assert done.returncode == 0, done.stderr
     assert cluster.tepui("exec", "web", "sh", "-c", "cat $MESOS_SANDBOX/folder/a").stdout == "one"
     assert cluster.tepui("exec", "web", "sh", "-c", "echo two > $MESOS_SANDBOX/folder/b").returncode == 0
+    # Beneath the sandbox too, where the image says that commands start elsewhere.
+    (tmp_path / "c").write_text("three")
+    done = cluster.tepui("cp", tmp_path / "c", "web:folder/")
+    assert done.returncode == 0, done.stderr
     done = cluster.tepui("cp", "web:folder", tmp_path / "back")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "back/folder/b").read_text() == "two\n"
+    assert (tmp_path / "back/folder/b").read_text() == "two\n" and (tmp_path / "back/folder/c").read_text() == "three"
     # What is in the image alone comes out too.
     done = cluster.tepui("cp", "web:/etc/passwd", tmp_path / "passwd")
     assert done.returncode == 0, done.stderr

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 
 #include <fmt/core.h>
 
@@ -88,13 +90,22 @@ Result<void> pack_renamed(const std::string& source, const std::string& name, in
     return packed;
 }
 
+/// So that relative paths of the command are beneath the sandbox. Docker starts commands where the
+/// image says instead, and only inside is known where the sandbox is.
+std::vector<std::string> in_sandbox(const TaskPlace& place, std::vector<std::string> command) {
+    if (place.task.container().type() != mesos::v1::ContainerInfo::DOCKER) return command;
+    std::vector<std::string> wrapped{"sh", "-c", R"(cd "$MESOS_SANDBOX" && exec "$@")", "sh"};
+    std::ranges::move(command, std::back_inserter(wrapped));
+    return wrapped;
+}
+
 /// Runs tar in the task's container, with `spool` as its input or to take its output.
 asio::awaitable<Result<void>> tar_in_task(http::Client& client, const TaskPlace& place,
                                           const Console& console, std::vector<std::string> command,
                                           const Spool& spool, bool uploads) {
     SessionOptions options;
     options.parent = place.container;
-    options.command = std::move(command);
+    options.command = in_sandbox(place, std::move(command));
     options.err = console.err;
     bool full = false;
     options.out = [&](std::string_view bytes) {
