@@ -24,33 +24,6 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
     return result;
 }
 
-/// Starts it; `output_end` is the pipe's end that it writes to.
-Result<pid_t> start(const ChildProgram& program, int output_end, int output_number) {
-    SpawnSettings settings;
-    std::vector<Descriptor> copies;  // Out of the way of the numbers that are given.
-    std::array<bool, 3> standard{};
-    const auto give = [&](int ours, int number) -> Result<void> {
-        Descriptor copy(::fcntl(ours, F_DUPFD_CLOEXEC, k_first_free));
-        if (!copy) return fail(Errc::io, "cannot copy a descriptor: {}", errno_text());
-        ::posix_spawn_file_actions_adddup2(&settings.actions, copy.get(), number);
-        copies.push_back(std::move(copy));
-        if (number < 3) standard[static_cast<std::size_t>(number)] = true;
-        return {};
-    };
-    for (const auto& [ours, number] : program.descriptors) TEPUI_CHECK_OK(give(ours, number));
-    TEPUI_CHECK_OK(give(output_end, output_number));
-    for (int number = 0; number < 3; ++number)
-        if (!standard[static_cast<std::size_t>(number)])
-            ::posix_spawn_file_actions_addopen(&settings.actions, number, "/dev/null", O_RDWR, 0);
-    const std::vector<char*> argv = pointers(program.argv);
-    const std::vector<char*> environment = pointers(program.environment);
-    pid_t pid = -1;
-    const int error = ::posix_spawn(&pid, program.path.c_str(), &settings.actions,
-                                    &settings.attributes, argv.data(), environment.data());
-    if (error != 0) return fail(Errc::io, "cannot start '{}': {}", program.path, errno_text(error));
-    return pid;
-}
-
 /// What is there is read; false at the end.
 bool read_some(int fd, std::string& output, std::size_t bytes_max) {
     char buffer[4096];
@@ -63,6 +36,31 @@ bool read_some(int fd, std::string& output, std::size_t bytes_max) {
 
 }  // namespace
 
+Result<pid_t> start_child(const ChildProgram& program) {
+    SpawnSettings settings;
+    std::vector<Descriptor> copies;  // Out of the way of the numbers that are given.
+    std::array<bool, 3> standard{};
+    const auto give = [&](int ours, int number) -> Result<void> {
+        Descriptor copy(::fcntl(ours, F_DUPFD_CLOEXEC, k_first_free));
+        if (!copy) return fail(Errc::io, "cannot copy a descriptor: {}", errno_text());
+        ::posix_spawn_file_actions_adddup2(&settings.actions, copy.get(), number);
+        copies.push_back(std::move(copy));
+        if (number < 3) standard[static_cast<std::size_t>(number)] = true;
+        return {};
+    };
+    for (const auto& [ours, number] : program.descriptors) TEPUI_CHECK_OK(give(ours, number));
+    for (int number = 0; number < 3; ++number)
+        if (!standard[static_cast<std::size_t>(number)])
+            ::posix_spawn_file_actions_addopen(&settings.actions, number, "/dev/null", O_RDWR, 0);
+    const std::vector<char*> argv = pointers(program.argv);
+    const std::vector<char*> environment = pointers(program.environment);
+    pid_t pid = -1;
+    const int error = ::posix_spawn(&pid, program.path.c_str(), &settings.actions,
+                                    &settings.attributes, argv.data(), environment.data());
+    if (error != 0) return fail(Errc::io, "cannot start '{}': {}", program.path, errno_text(error));
+    return pid;
+}
+
 Result<ChildEnd> run_child(const ChildProgram& program, int output_number,
                            const ChildLimits& limits) {
     int ends[2];
@@ -71,7 +69,9 @@ Result<ChildEnd> run_child(const ChildProgram& program, int output_number,
     const Descriptor output(ends[0]);
     Descriptor output_end(ends[1]);
     const auto deadline = std::chrono::steady_clock::now() + limits.time_max;
-    const pid_t pid = TEPUI_TRY(start(program, output_end.get(), output_number));
+    ChildProgram writing = program;
+    writing.descriptors.emplace_back(output_end.get(), output_number);
+    const pid_t pid = TEPUI_TRY(start_child(writing));
     output_end = Descriptor();
     const Descriptor handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     ChildEnd end;

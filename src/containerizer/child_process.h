@@ -40,7 +40,11 @@ struct ChildLimits {
     std::function<std::optional<Error>()> give_up;
 };
 
-/// Starts `program` without copying this process (vfork-like), in a session of its own, reads what
+/// Starts `program` without copying this process (vfork-like), in a session of its own. The caller
+/// ends and reaps it. Fails with io when it cannot be started.
+Result<pid_t> start_child(const ChildProgram& program);
+
+/// Starts `program` like start_child(), reads what
 /// it writes to `output_number`, and waits for its end. When it takes too long or `cancelled` is
 /// set, it is killed with all of its session's first process group, and the error is timeout or
 /// cancelled. It is always reaped. Fails with io when it cannot be started.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "containerizer/linux_containerizer.h"
+#include "containerizer/unpack/unpack.h"
 
 namespace tepui::containerizer {
 
@@ -10,10 +11,8 @@ Result<void> LinuxContainerizer::open_images() {
     if (!options_.images.docker) return {};
     ImageOptions options = options_.images;
     if (options.store_dir.empty()) options.store_dir = options_.work_dir + "/store/docker";
-    if (options.unlayer_path.empty()) {
-        const std::string& shim = options_.shim_path;
-        options.unlayer_path = shim.substr(0, shim.rfind('/') + 1) + "tepui-unlayer";
-    }
+    if (options.unpack_program.empty())
+        options.unpack_program = unpack::program_beside(options_.shim_path);
     if (!options.log)
         options.log = [line = images_log_](const std::string& text) { line->write(text); };
     images_ = TEPUI_TRY(images::ImageStore::open(std::move(options)));

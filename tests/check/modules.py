@@ -25,10 +25,9 @@ TABLE = {
     "master/core": {"base", "allocator", "resources"},
     "master": {"base", "daemon", "master/core", "allocator", "resources", "coord", "http", "wire", "env", "env/posix"},
     "agent/core": {"base", "resources"},
-    "containerizer": {"base", "env", "env/posix", "resources", "wire", "shim", "unlayer"},
+    "containerizer": {"base", "env", "env/posix", "resources", "wire", "shim"},
     "agent": {"base", "daemon", "agent/core", "containerizer", "resources", "coord", "http", "wire", "env", "env/posix"},
     "shim": set(),
-    "unlayer": set(),
     "sim": {"base", "master/core", "agent/core", "allocator", "resources", "wire", "env", "coord"},
     "simulate": {"base", "master/core", "allocator", "resources"},
     "cli": None,  # All.

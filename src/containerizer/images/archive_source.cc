@@ -83,7 +83,7 @@ private:
         const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
         if (!file) return fail(Errc::io, "cannot be opened: {}", errno_text());
         Unpacking unpacking =
-            TEPUI_TRY(Unpacking::start(options_.unlayer_path, scratch_,
+            TEPUI_TRY(Unpacking::start(options_.unpack_program, scratch_,
                                        {options_.bytes_max, k_files_max, options_.stall_timeout}));
         const BlobSink sink = [&](std::string_view bytes) { return unpacking.write(bytes); };
         TEPUI_TRY(read_through(file.get(), sink, cancelled));

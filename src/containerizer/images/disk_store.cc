@@ -32,9 +32,9 @@ Result<std::shared_ptr<DiskStore>> DiskStore::make(ImageOptions options) {
     RegistryLogins logins;
     if (!options.docker_config.empty())
         logins = TEPUI_TRY(parse_docker_config(options.docker_config));
-    if (::access(options.unlayer_path.c_str(), X_OK) != 0)
+    if (::access(options.unpack_program.c_str(), X_OK) != 0)
         return fail(Errc::invalid_argument, "the program '{}' cannot be executed: {}",
-                    options.unlayer_path, errno_text());
+                    options.unpack_program, errno_text());
     Shelf shelf = TEPUI_TRY(Shelf::open(options.store_dir));
     utsname machine{};
     ::uname(&machine);

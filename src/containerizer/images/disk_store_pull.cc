@@ -184,7 +184,7 @@ Result<LayerRecord> DiskStore::fetch_layer(Pull& pull, ImageSource& source, cons
                                            const std::atomic<bool>& stop) {
     const std::string& digest = layer.blob.digest;
     Unpacking unpacking = TEPUI_TRY(
-        Unpacking::start(options_.unlayer_path, scratch + "/fs",
+        Unpacking::start(options_.unpack_program, scratch + "/fs",
                          {unpacked_max(layer.blob.size, options_.bytes_max), options_.files_max,
                           options_.stall_timeout, [&] { return stop || pull.cancelled; }}));
     Sha256 hash;

@@ -81,7 +81,7 @@ private:
 /// them at the same time.
 class ImageStore {
 public:
-    /// Opens or makes the store in options.store_dir (set by then, as is unlayer_path), and removes
+    /// Opens or makes the store in options.store_dir (set by then, as is unpack_program), and removes
     /// what an earlier one left half done. Only one process may use a directory: fails with
     /// conflict when another does.
     static Result<std::shared_ptr<ImageStore>> open(ImageOptions options);

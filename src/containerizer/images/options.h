@@ -27,7 +27,7 @@ struct ImageOptions {
     std::string docker_config;                     // JSON text, as in ~/.docker/config.json.
     std::vector<std::string> insecure_registries;  // "host[:port]": plain HTTP, besides loopback.
     std::optional<ImageGcOptions> gc;              // Absent: only prune() removes.
-    std::string unlayer_path;  // The tepui-unlayer program; empty: beside the shim.
+    std::string unpack_program;  // The tepui-unpack program; empty: beside the shim.
 
     std::uint64_t bytes_max = std::uint64_t{64} << 30;  // Of one layer, unpacked.
     std::uint64_t files_max = 2'000'000;                // Of one layer.

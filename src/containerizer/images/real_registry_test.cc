@@ -73,7 +73,7 @@ protected:
             << "needs python3, skopeo, docker-registry and busybox-static";
         store_.reset();
         const std::string shim = TEPUI_SHIM_PATH;
-        options_.unlayer_path = shim.substr(0, shim.rfind('/') + 1) + "tepui-unlayer";
+        options_.unpack_program = shim.substr(0, shim.rfind('/') + 1) + "tepui-unpack";
         auto opened = ImageStore::open(options_);
         ASSERT_TRUE(opened) << opened.error().text;
         store_ = *opened;

@@ -30,7 +30,7 @@ protected:
         registry_.add("v1", {base_, top_}, R"({"Cmd":["/bin/app"],"Env":["A=1"]})");
         options_ = test_options(folder_.path());
         const std::string shim = TEPUI_SHIM_PATH;
-        options_.unlayer_path = shim.substr(0, shim.rfind('/') + 1) + "tepui-unlayer";
+        options_.unpack_program = shim.substr(0, shim.rfind('/') + 1) + "tepui-unpack";
         options_.log = [this](const std::string& line) {
             const std::lock_guard lock(log_mutex_);
             log_ += line + "\n";
@@ -481,7 +481,7 @@ TEST_F(StoreTest, RefusesOptionsThatCannotWork) {
     options_.docker_config = "nonsense";
     EXPECT_EQ(ImageStore::open(options_).error().code, Errc::invalid_argument);
     options_.docker_config.clear();
-    options_.unlayer_path = "/nowhere";
+    options_.unpack_program = "/nowhere";
     EXPECT_THAT(ImageStore::open(options_).error().text, HasSubstr("/nowhere"));
 }
 

@@ -8,13 +8,12 @@
 #include <sys/xattr.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
 #include "containerizer/beneath.h"
-#include "containerizer/spawn_settings.h"
-#include "unlayer/protocol.h"
+#include "containerizer/child_process.h"
+#include "containerizer/unpack/arguments.h"
 
 namespace tepui::containerizer::images {
 namespace {
@@ -24,26 +23,6 @@ constexpr std::chrono::milliseconds k_between_looks{200};
 constexpr std::uint64_t k_ratio_max = 100;
 constexpr std::uint64_t k_ratio_free_bytes = std::uint64_t{512} << 20;  // Looked at beyond this.
 constexpr std::size_t k_report_bytes_max = std::size_t{64} << 20;
-
-Errc code_of(std::string_view kind) {
-    if (kind == "corrupt") return Errc::corrupt;
-    if (kind == "denied") return Errc::denied;
-    return kind == "too_large" ? Errc::too_large : Errc::io;
-}
-
-std::uint64_t number_of(const std::string& text) {
-    std::uint64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-}
-
-/// A copy above the numbers that the child's own get: dup2 in the child must overwrite none of
-/// what it still needs.
-Result<Descriptor> raised(int fd) {
-    Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, UNLAYER_DIRECTORY_FD + 1));
-    if (!copy) return fail(Errc::io, "cannot copy a descriptor: {}", errno_text());
-    return copy;
-}
 
 }  // namespace
 
@@ -64,25 +43,18 @@ Result<Unpacking> Unpacking::start(const std::string& program, const std::string
                  sizeof k_socket_buffer_bytes);
     ::shutdown(unpacking.archive_.get(), SHUT_RD);
 
-    const Descriptor from[] = {TEPUI_TRY(raised(its_archive.get())),
-                               TEPUI_TRY(raised(its_report.get())),
-                               TEPUI_TRY(raised(opened.get()))};
-    SpawnSettings settings;
-    ::posix_spawn_file_actions_adddup2(&settings.actions, from[0].get(), STDIN_FILENO);
-    ::posix_spawn_file_actions_adddup2(&settings.actions, from[1].get(), STDOUT_FILENO);
-    ::posix_spawn_file_actions_addopen(&settings.actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&settings.actions, from[2].get(), UNLAYER_DIRECTORY_FD);
-    std::string name = "tepui-unlayer";
-    std::string bytes = std::to_string(limits.bytes_max);
-    std::string files = std::to_string(limits.files_max);
-    char* argv[] = {name.data(), bytes.data(), files.data(), nullptr};
-    char* environment[] = {nullptr};
-    const int error = ::posix_spawn(&unpacking.pid_, program.c_str(), &settings.actions,
-                                    &settings.attributes, argv, environment);
-    if (error != 0) {
-        unpacking.pid_ = -1;
-        return fail(Errc::io, "cannot start '{}': {}", program, errno_text(error));
-    }
+    unpack::Arguments arguments;
+    arguments.kind = unpack::Kind::layer;
+    arguments.as = {::geteuid(), ::getegid(), {}};
+    arguments.limits.bytes_max = limits.bytes_max;
+    arguments.limits.entries_max = limits.files_max;
+    ChildProgram child;
+    child.path = program;
+    child.argv = unpack::write_arguments(arguments);
+    child.descriptors = {{its_archive.get(), unpack::k_archive_number},
+                         {opened.get(), unpack::k_directory_number},
+                         {its_report.get(), unpack::k_answer_number}};
+    unpacking.pid_ = TEPUI_TRY(start_child(child));
     return unpacking;
 }
 
@@ -135,7 +107,7 @@ Result<void> Unpacking::write(std::string_view bytes) {
     return {};
 }
 
-Result<std::vector<std::string>> Unpacking::report() {
+Result<std::string> Unpacking::report() {
     std::string bytes;
     char buffer[4096];
     for (;;) {
@@ -148,14 +120,7 @@ Result<std::vector<std::string>> Unpacking::report() {
         if (bytes.size() > k_report_bytes_max)
             return fail(Errc::too_large, "the report of unpacking is too long");
     }
-    std::vector<std::string> fields;
-    for (std::size_t begin = 0; begin < bytes.size();) {
-        const std::size_t end = bytes.find('\0', begin);
-        if (end == std::string::npos) break;
-        fields.push_back(bytes.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return fields;
+    return bytes;
 }
 
 Result<Unpacked> Unpacking::finish() {
@@ -170,22 +135,18 @@ Result<Unpacked> Unpacking::finish() {
 }
 
 Result<Unpacked> Unpacking::read_end() {
-    const std::vector<std::string> fields = TEPUI_TRY(report());
-    if (fields.size() == 3 && fields[0] == "error")
-        return fail(code_of(fields[1]), "cannot be unpacked: {}", fields[2]);
+    const std::string answer = TEPUI_TRY(report());
+    if (answer.empty()) return fail(Errc::io, "the process that unpacks ended before it was done");
+    const Result<unpack::Unpacked> done = unpack::read_answer(answer);
+    if (!done) return fail(done.error().code, "cannot be unpacked: {}", done.error().text);
     const Descriptor root(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root) return fail(Errc::io, "cannot open '{}': {}", directory_, errno_text());
-    std::size_t at = 0;
-    for (; at + 1 < fields.size() && fields[at] == "opaque"; at += 2) {
-        const Descriptor marked =
-            TEPUI_TRY(open_beneath(root.get(), fields[at + 1], O_RDONLY | O_DIRECTORY));
+    for (const std::string& path : done->opaque) {
+        const Descriptor marked = TEPUI_TRY(open_beneath(root.get(), path, O_RDONLY | O_DIRECTORY));
         if (::fsetxattr(marked.get(), "trusted.overlay.opaque", "y", 1, 0) != 0)
-            return fail(Errc::io, "cannot mark '{}' as opaque: {}", fields[at + 1], errno_text());
+            return fail(Errc::io, "cannot mark '{}' as opaque: {}", path, errno_text());
     }
-    if (fields.size() != at + 5 || fields[at] != "done")
-        return fail(Errc::io, "the process that unpacks ended before it was done");
-    return Unpacked{"sha256:" + fields[at + 1], number_of(fields[at + 2]),
-                    number_of(fields[at + 3]), number_of(fields[at + 4])};
+    return Unpacked{"sha256:" + done->sha256, done->bytes, done->entries, done->skipped};
 }
 
 }  // namespace tepui::containerizer::images

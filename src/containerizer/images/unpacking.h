@@ -27,8 +27,8 @@ struct Unpacked {
 /// disk.
 std::uint64_t unpacked_max(std::uint64_t packed, std::uint64_t bytes_max);
 
-/// A tepui-unlayer process at work: it gets an archive piece by piece and fills a directory, which
-/// is all that it sees of the machine. Ends with this object.
+/// A tepui-unpack process at work (unpack.h, Kind::layer): it gets an archive piece by piece and
+/// fills a directory, which is all that it sees of the machine. Ends with this object.
 class Unpacking {
 public:
     struct Limits {
@@ -54,13 +54,13 @@ private:
     Unpacking(std::string directory, Limits limits)
         : directory_(std::move(directory)), limits_(limits) {}
     Result<void> wait_for(int fd, short events, Duration patience) const;
-    Result<std::vector<std::string>> report();
+    Result<std::string> report();
     Result<Unpacked> read_end();
 
     std::string directory_;
     Limits limits_;
     pid_t pid_ = -1;
-    Descriptor archive_;  // Its stdin.
+    Descriptor archive_;  // What it reads.
     Descriptor report_;
 };
 

@@ -17,9 +17,9 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string unlayer_path() {
+std::string unpack_program() {
     const std::string shim = TEPUI_SHIM_PATH;
-    return shim.substr(0, shim.rfind('/') + 1) + "tepui-unlayer";
+    return shim.substr(0, shim.rfind('/') + 1) + "tepui-unpack";
 }
 
 class UnpackingTest : public testing::Test {
@@ -31,7 +31,7 @@ protected:
         ++count_;
         ::mkdir(root().c_str(), 0755);
         Result<Unpacking> unpacking =
-            Unpacking::start(unlayer_path(), root(), {bytes_max, files_max, 10s});
+            Unpacking::start(unpack_program(), root(), {bytes_max, files_max, 10s});
         if (!unpacking) return std::unexpected(unpacking.error());
         TEPUI_CHECK_OK(unpacking->write(bytes));
         return unpacking->finish();
@@ -174,7 +174,7 @@ TEST_F(UnpackingTest, BombsAndRubbishAreRefused) {
 TEST_F(UnpackingTest, CancelledItEndsAtOnce) {
     ::mkdir(root().c_str(), 0755);
     auto unpacking =
-        Unpacking::start(unlayer_path(), root(), {1 << 20, 100, 10s, [] { return true; }});
+        Unpacking::start(unpack_program(), root(), {1 << 20, 100, 10s, [] { return true; }});
     ASSERT_TRUE(unpacking) << unpacking.error().text;
     ASSERT_TRUE(unpacking->write(TestTar().file("a", "x").gzip()));
     EXPECT_EQ(unpacking->finish().error().code, Errc::cancelled);

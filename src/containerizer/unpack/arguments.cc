@@ -20,6 +20,7 @@ std::string_view next(std::string_view& text, char separator) {
 }
 
 constexpr std::size_t k_arguments = 10;
+constexpr std::size_t k_answer_fields = 6;  // Before the opaque directories.
 
 }  // namespace
 
@@ -45,7 +46,7 @@ Result<Arguments> read_arguments(const std::vector<std::string>& argv) {
     Limits& limits = arguments.limits;
     int kind = 0;
     if (argv.size() != k_arguments || !read_number(argv[1], kind) || kind < 0 ||
-        kind > static_cast<int>(Kind::gzip) || !read_number(argv[2], arguments.as.uid) ||
+        kind > static_cast<int>(Kind::layer) || !read_number(argv[2], arguments.as.uid) ||
         !read_number(argv[3], arguments.as.gid) || !read_number(argv[5], limits.bytes_max) ||
         !read_number(argv[6], limits.entries_max) || !read_number(argv[7], limits.ratio_max) ||
         !read_number(argv[8], limits.ratio_free_bytes))
@@ -59,22 +60,41 @@ Result<Arguments> read_arguments(const std::vector<std::string>& argv) {
 }
 
 std::string write_answer(const Result<Unpacked>& answer) {
-    if (answer) return fmt::format("ok {} {}", answer->bytes, answer->entries);
-    return fmt::format("error {} {}", static_cast<int>(answer.error().code), answer.error().text);
+    std::string bytes;
+    const auto field = [&](std::string_view text) { bytes.append(text).push_back('\0'); };
+    if (!answer) {
+        field("error");
+        field(std::to_string(static_cast<int>(answer.error().code)));
+        field(answer.error().text);
+        return bytes;
+    }
+    field("ok");
+    for (const std::uint64_t number :
+         {answer->bytes, answer->entries, answer->skipped, answer->opaque.size()})
+        field(std::to_string(number));
+    field(answer->sha256);
+    for (const std::string& path : answer->opaque) field(path);
+    return bytes;
 }
 
 Result<Unpacked> read_answer(const std::string& text) {
-    std::string_view rest = text;
-    const std::string_view word = next(rest, ' ');
-    Unpacked unpacked;
-    if (word == "ok" && read_number(next(rest, ' '), unpacked.bytes) &&
-        read_number(rest, unpacked.entries))
-        return unpacked;
+    std::vector<std::string> fields;
+    for (std::string_view rest = text; rest.find('\0') != std::string_view::npos;)
+        fields.emplace_back(next(rest, '\0'));
     int code = 0;
-    if (word == "error" && read_number(next(rest, ' '), code) && code >= 0 &&
+    if (fields.size() == 3 && fields[0] == "error" && read_number(fields[1], code) && code >= 0 &&
         code <= static_cast<int>(Errc::internal))
-        return std::unexpected(Error{static_cast<Errc>(code), std::string(rest)});
-    return fail(Errc::corrupt, "the unpacker ended without an answer");
+        return std::unexpected(Error{static_cast<Errc>(code), fields[2]});
+    Unpacked unpacked;
+    std::uint64_t opaque = 0;
+    if (fields.size() < k_answer_fields || fields[0] != "ok" ||
+        !read_number(fields[1], unpacked.bytes) || !read_number(fields[2], unpacked.entries) ||
+        !read_number(fields[3], unpacked.skipped) || !read_number(fields[4], opaque) ||
+        opaque != fields.size() - k_answer_fields)
+        return fail(Errc::corrupt, "the unpacker ended without an answer");
+    unpacked.sha256 = fields[5];
+    unpacked.opaque.assign(fields.begin() + k_answer_fields, fields.end());
+    return unpacked;
 }
 
 }  // namespace tepui::containerizer::unpack

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "containerizer/unpack/jail.h"
 #include "containerizer/unpack/unpack.h"
 
 namespace tepui::containerizer::unpack {
@@ -13,6 +14,13 @@ namespace tepui::containerizer::unpack {
 inline constexpr int k_archive_number = 3;
 inline constexpr int k_directory_number = 4;
 inline constexpr int k_answer_number = 5;
+
+/// Whom the jailed process runs as.
+struct JailedAs {
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+};
 
 /// What tepui-unpack is told on its command line.
 struct Arguments {
@@ -25,7 +33,7 @@ struct Arguments {
 std::vector<std::string> write_arguments(const Arguments& arguments);
 Result<Arguments> read_arguments(const std::vector<std::string>& argv);
 
-/// The one line that it answers with.
+/// What it answers before it ends: fields, each followed by a NUL.
 std::string write_answer(const Result<Unpacked>& answer);
 /// Fails with the error that was answered; with corrupt when nothing was that can be read.
 Result<Unpacked> read_answer(const std::string& text);

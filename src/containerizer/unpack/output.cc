@@ -28,11 +28,17 @@ Result<Descriptor> create_file(const Place& place, mode_t mode) {
                         mode);
 }
 
+Error io_error(std::string_view what) {
+    const int error = errno;
+    return {error == EFBIG ? Errc::too_large : Errc::io,
+            fmt::format("{}: {}", what, errno_text(error))};
+}
+
 Result<void> write_all(int fd, const char* bytes, std::size_t count) {
     while (count > 0) {
         const ssize_t wrote = ::write(fd, bytes, count);
         if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return fail(Errc::io, "cannot write: {}", errno_text());
+        if (wrote <= 0) return std::unexpected(io_error("cannot write"));
         bytes += wrote;
         count -= static_cast<std::size_t>(wrote);
     }

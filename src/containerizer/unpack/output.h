@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -30,6 +31,9 @@ Result<Place> make_place(int root_fd, const std::vector<std::string>& parts);
 /// Makes a new file, in place of whatever had its name: never written into what exists, which might
 /// be a link to something else.
 Result<Descriptor> create_file(const Place& place, mode_t mode);
+
+/// `what` and why errno says so: io; too_large when the file met a limit.
+Error io_error(std::string_view what);
 
 /// Writes all of it.
 Result<void> write_all(int fd, const char* bytes, std::size_t count);

@@ -1,16 +1,17 @@
 #pragma once
 
-// Unpacks what strangers made: one call, on a worker; about 5 ms and the unpacking itself. Layers
-// of images keep owners, devices and whiteouts, and have a program of their own: src/unlayer.
+// Unpacks what strangers made: one call, on a worker; about 5 ms and the unpacking itself.
 //
-// The work is done by the program tepui-unpack, which knows nothing but an open archive, an open
-// directory and its limits. Before it reads a byte of the archive it has made that directory its
-// root, has namespaces of its own (mounts, network, IPC), only the user's rights and no new
-// privileges, and a seccomp filter lets only the calls through that unpacking needs. In there it
-// still opens everything beneath its root without following links: each of the two is enough alone.
+// The work is done by the program tepui-unpack (the folder jailed), which knows nothing but an open
+// archive, an open directory and its limits. Before it reads a byte of the archive it has made that
+// directory its root, has namespaces of its own (mounts, network, IPC), only the rights that its
+// kind needs and no new privileges, and a seccomp filter lets only the calls through that unpacking
+// needs. In there it still opens everything beneath its root, an archive's files without following
+// links: each of the two is enough alone.
 
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -26,6 +27,11 @@ enum class Kind : std::uint8_t {
     archive,
     /// One file that gzip compressed, to `output`.
     gzip,
+    /// A layer of an image: tar, also compressed by gzip or zstd, into an empty directory. Owners,
+    /// modes and whiteouts are kept, names lead where a container would follow them. Read as it
+    /// comes: images/unpacking.h starts it. Of Limits only bytes_max, of files' data, and
+    /// entries_max count.
+    layer,
 };
 
 /// More than any of these is Errc::too_large.
@@ -50,6 +56,10 @@ struct Job {
 struct Unpacked {
     std::uint64_t bytes = 0;
     std::uint64_t entries = 0;
+    // Of layers:
+    std::uint64_t skipped = 0;             // Device nodes: a container's /dev is made for it.
+    std::string sha256 = {};               // Of the uncompressed tar, hexadecimal.
+    std::vector<std::string> opaque = {};  // Directories that hide those beneath them.
 };
 
 /// Blocks until it is unpacked, or `cancelled`. After an error what was unpacked so far stays. The

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -145,11 +146,23 @@ TEST(UnpackArgumentsTest, RoundTrip) {
 }
 
 TEST(UnpackArgumentsTest, Answers) {
-    EXPECT_EQ(read_answer(write_answer(Unpacked{5, 6}))->entries, 6u);
+    EXPECT_EQ(read_answer(write_answer(Unpacked{.bytes = 5, .entries = 6}))->entries, 6u);
+    const std::string layer = write_answer(Unpacked{5, 6, 7, "ab", {"d", "e/f"}});
+    const Result<Unpacked> read = read_answer(layer);
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(read->skipped, 7u);
+    EXPECT_EQ(read->sha256, "ab");
+    EXPECT_EQ(read->opaque, (std::vector<std::string>{"d", "e/f"}));
+    // It was ended while it answered.
+    for (std::size_t size = 0; size < layer.size(); ++size)
+        EXPECT_EQ(read_answer(layer.substr(0, size)).error().code, Errc::corrupt) << size;
     const Result<Unpacked> error = read_answer(write_answer(fail(Errc::denied, "no 1 2")));
     EXPECT_EQ(error.error(), (Error{Errc::denied, "no 1 2"}));
-    for (const char* text : {"", "ok", "ok 1", "error", "error 99 x", "ok 1 2 3"})
+    for (std::string text :
+         {"", "ok|", "ok|1|", "error|", "error|99|x|", "ok|1|2|3|4||", "x|1|2|"}) {
+        std::ranges::replace(text, '|', '\0');
         EXPECT_EQ(read_answer(text).error().code, Errc::corrupt) << text;
+    }
 }
 
 TEST(ChildProcessTest, ReadsAndReaps) {

@@ -1,7 +1,5 @@
-#include "unlayer/layer.h"
+#include "containerizer/unpack/jailed/layer.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <openssl/evp.h>
@@ -14,34 +12,28 @@
 #include <memory>
 #include <set>
 
-#include "unlayer/tree.h"
+#include "containerizer/unpack/jailed/archive.h"
+#include "containerizer/unpack/jailed/tree.h"
 
-namespace tepui::unlayer {
+namespace tepui::containerizer::unpack {
 namespace {
 
 constexpr std::size_t k_block_bytes = 1 << 18;
 // Of the headers of one entry, beside its data.
 constexpr std::uint64_t k_header_bytes_max = 4096;
 constexpr std::size_t k_opaque_bytes_max = std::size_t{16} << 20;
+constexpr std::string_view k_too_large = "it unpacks to more bytes than are allowed";
 constexpr std::string_view k_whiteout = ".wh.";
 constexpr std::string_view k_opaque = ".wh..wh..opq";
 constexpr std::string_view k_aufs = ".wh..wh.";  // Its own files; they mean nothing here.
 
-using Archive = std::unique_ptr<archive, int (*)(archive*)>;
-
-[[noreturn]] void refuse_archive(archive* source) {
-    const char* text = archive_error_string(source);
-    if (archive_errno(source) == ENOMEM) refuse("too_large", "it needs too much memory");
-    refuse("corrupt", text != nullptr ? text : "it cannot be read");
-}
+[[noreturn]] void refuse_archive(archive* source) { throw Failure{archive_error(source)}; }
 
 /// The bytes of the tar: decompressed, hashed and counted on their way to the second archive.
 class Stream {
 public:
     Stream(int fd, std::uint64_t bytes_max)
-        : source_(archive_read_new(), archive_read_free),
-          hash_(EVP_MD_CTX_new(), EVP_MD_CTX_free),
-          bytes_max_(bytes_max) {
+        : source_(new_archive()), hash_(EVP_MD_CTX_new(), EVP_MD_CTX_free), bytes_max_(bytes_max) {
         archive_read_support_format_raw(source_.get());
         archive_read_support_filter_gzip(source_.get());
         archive_read_support_filter_zstd(source_.get());
@@ -50,7 +42,7 @@ public:
             archive_read_next_header(source_.get(), &entry) < ARCHIVE_WARN)
             refuse_archive(source_.get());
         if (EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr) != 1)
-            refuse("io", "SHA-256 is not available");
+            refuse(Errc::io, "SHA-256 is not available");
     }
 
     /// 0 at the end, -1 on failure.
@@ -66,11 +58,10 @@ public:
         return static_cast<la_ssize_t>(count);
     }
 
-    /// Why next() failed, if it did.
-    void check(archive* reader) {
-        if (exceeded_) refuse("too_large", "it unpacks to more bytes than are allowed");
+    /// Ends all when next() failed, with why; what reads from here knows less.
+    void check() {
+        if (exceeded_) refuse(Errc::too_large, std::string(k_too_large));
         if (archive_errno(source_.get()) != 0) refuse_archive(source_.get());
-        refuse_archive(reader);
     }
 
     /// Reads what is behind the tar's end, and returns the digest of all.
@@ -78,7 +69,9 @@ public:
         const void* bytes = nullptr;
         for (la_ssize_t count = 1; count != 0;) {
             count = next(&bytes);
-            if (count < 0) check(source_.get());
+            if (count >= 0) continue;
+            check();
+            refuse_archive(source_.get());
         }
         unsigned char digest[EVP_MAX_MD_SIZE];
         unsigned size = 0;
@@ -116,19 +109,18 @@ int open_child(int parent, const std::string& name, std::uint64_t flags) {
     return static_cast<int>(::syscall(SYS_openat2, parent, name.c_str(), &how, sizeof how));
 }
 
-/// The archive itself could not be read: the stream knows why.
-struct ReadError {};
-
 class Layer {
 public:
-    Layer(archive* source, const Limits& limits) : source_(source), limits_(limits) {}
+    Layer(archive* source, Stream& stream, int directory_fd, const Limits& limits)
+        : source_(source),
+          stream_(stream),
+          limits_(limits),
+          tree_(directory_fd),
+          budget_{limits.bytes_max, std::string(k_too_large)} {}
 
     void add(archive_entry* entry) {
-        const char* name = archive_entry_pathname(entry);
-        if (name == nullptr) name = archive_entry_pathname_utf8(entry);
-        if (name == nullptr) refuse("corrupt", "an entry has no name");
-        name_ = name;
-        if (++out_.files > limits_.files_max) refuse("too_large", "it has too many files");
+        name_ = name_of(entry);
+        if (++out_.entries > limits_.entries_max) refuse(Errc::too_large, "it has too many files");
         const std::vector<std::string> parts = parts_of(name_, false);
         if (parts.empty()) {
             if (archive_entry_filetype(entry) == AE_IFDIR) finish_directory(entry, ".");
@@ -143,18 +135,19 @@ public:
             case AE_IFIFO: return pipe(entry, parts);
             case AE_IFCHR:
             case AE_IFBLK: ++out_.skipped; return;
-            default: refuse("corrupt", "its type is unknown");
+            default: refuse(Errc::corrupt, "its type is unknown");
         }
     }
 
     /// A directory's times change with what is put into it.
     Unpacked finish() {
         for (auto it = times_.rbegin(); it != times_.rend(); ++it) {
-            const Handle opened = tree_.open_directory(it->path);
+            const Descriptor opened = tree_.open_directory(it->path);
             if (opened.get() < 0) continue;  // Something took its place since.
             ::futimens(opened.get(), it->both);
         }
         for (const std::string& path : tree_.uncovered()) mark_opaque(path);
+        out_.bytes = limits_.bytes_max - budget_.bytes_left;
         out_.opaque.assign(opaque_.begin(), opaque_.end());
         return std::move(out_);
     }
@@ -162,15 +155,11 @@ public:
     const std::string& name() const { return name_; }
 
 private:
-    static timespec time_of(archive_entry* entry) {
-        return {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
-    }
-
     void mark_opaque(const std::string& path) {
         if (!opaque_.insert(path).second) return;
         opaque_bytes_ += path.size();
         if (opaque_bytes_ > k_opaque_bytes_max)
-            refuse("too_large", "too many of its directories hide others");
+            refuse(Errc::too_large, "too many of its directories hide others");
     }
 
     void take_away(const std::vector<std::string>& parts) {
@@ -183,7 +172,7 @@ private:
         if (marker.starts_with(k_aufs)) return;
         const std::string gone = marker.substr(k_whiteout.size());
         if (gone.empty() || gone == "." || gone == "..")
-            refuse("corrupt", "it takes away nothing that can be named");
+            refuse(Errc::corrupt, "it takes away nothing that can be named");
         const int parent = tree_.parent_of(parts);
         struct stat found{};
         if (Tree::find(parent, gone, found)) {  // What this layer has stays: only those beneath go.
@@ -217,7 +206,7 @@ private:
     }
 
     void finish_directory(archive_entry* entry, const std::string& path) {
-        const Handle opened = tree_.open_directory(path);
+        const Descriptor opened = tree_.open_directory(path);
         if (opened.get() < 0) refuse_io("cannot open the directory");
         own(opened.get(), entry, archive_entry_perm(entry) & 07777);
         times_.push_back({path, {time_of(entry), time_of(entry)}});
@@ -236,7 +225,7 @@ private:
             ::mkdirat(parent, parts.back().c_str(), 0755) != 0)
             refuse_io("cannot make the directory");
         // By the parent: the names above may go through links.
-        const Handle opened(open_child(parent, parts.back(), O_RDONLY | O_DIRECTORY));
+        const Descriptor opened(open_child(parent, parts.back(), O_RDONLY | O_DIRECTORY));
         if (opened.get() < 0) refuse_io("cannot open the directory");
         own(opened.get(), entry, archive_entry_perm(entry) & 07777);
         times_.push_back({path, {time_of(entry), time_of(entry)}});
@@ -245,52 +234,29 @@ private:
     void file(archive_entry* entry, const std::vector<std::string>& parts) {
         const int parent = tree_.parent_of(parts);
         constexpr std::uint64_t fresh = O_WRONLY | O_CREAT | O_EXCL;
-        Handle made(open_child(parent, parts.back(), fresh));
+        Descriptor made(open_child(parent, parts.back(), fresh));
         if (made.get() < 0 && errno == EEXIST) {
             Tree::remove(parent, parts.back());  // Never written into: it may have other names.
-            made = Handle(open_child(parent, parts.back(), fresh));
+            made = Descriptor(open_child(parent, parts.back(), fresh));
         }
         if (made.get() < 0) refuse_io("cannot make the file");
-        copy_data(made.get(), archive_entry_size(entry));
+        if (const Result<void> copied = copy_data(source_, made.get(), budget_, Holes::free);
+            !copied) {
+            stream_.check();
+            throw Failure{copied.error()};
+        }
         own(made.get(), entry, archive_entry_perm(entry) & 07777);
         const timespec times[2] = {time_of(entry), time_of(entry)};
         ::futimens(made.get(), times);
     }
 
-    void copy_data(int fd, la_int64_t size) {
-        std::uint64_t end = 0;
-        for (;;) {
-            const void* bytes = nullptr;
-            std::size_t count = 0;
-            la_int64_t offset = 0;
-            const int code = archive_read_data_block(source_, &bytes, &count, &offset);
-            if (code == ARCHIVE_EOF) break;
-            if (code < ARCHIVE_WARN) throw ReadError{};
-            out_.bytes += count;
-            if (out_.bytes > limits_.bytes_max)
-                refuse("too_large", "it unpacks to more bytes than are allowed");
-            for (std::size_t done = 0; done < count;) {
-                const ssize_t wrote =
-                    ::pwrite(fd, static_cast<const char*>(bytes) + done, count - done,
-                             static_cast<off_t>(offset) + static_cast<off_t>(done));
-                if (wrote < 0 && errno == EINTR) continue;
-                if (wrote <= 0) refuse_io("cannot write it");
-                done += static_cast<std::size_t>(wrote);
-            }
-            end = static_cast<std::uint64_t>(offset) + count;
-        }
-        if (size > 0 && static_cast<std::uint64_t>(size) > end && ::ftruncate(fd, size) != 0)
-            refuse_io("cannot write it");
-    }
-
     void symbolic_link(archive_entry* entry, const std::vector<std::string>& parts) {
-        const char* target = archive_entry_symlink(entry);
-        if (target == nullptr) target = archive_entry_symlink_utf8(entry);
-        if (target == nullptr || *target == 0) refuse("corrupt", "it links to nothing");
+        const std::string target = link_target_of(entry);
+        if (target.empty()) refuse(Errc::corrupt, "it links to nothing");
         const int parent = tree_.parent_of(parts);
         const char* name = parts.back().c_str();
         Tree::remove(parent, parts.back());
-        if (::symlinkat(target, parent, name) != 0) refuse_io("cannot make the link");
+        if (::symlinkat(target.c_str(), parent, name) != 0) refuse_io("cannot make the link");
         finish_at(parent, name, entry);
         tree_.forget();
     }
@@ -314,13 +280,14 @@ private:
 
     void hard_link(const std::vector<std::string>& parts, const char* target) {
         const std::vector<std::string> from = parts_of(target, true);
-        if (from.empty()) refuse("denied", "it links to a directory");
+        if (from.empty()) refuse(Errc::denied, "it links to a directory");
         if (from == parts) return;
         // Both parents are open at once.
-        const Handle source(::fcntl(tree_.parent_of(from), F_DUPFD_CLOEXEC, 0));
+        const Descriptor source(::fcntl(tree_.parent_of(from), F_DUPFD_CLOEXEC, 0));
         struct stat found{};
         if (!Tree::find(source.get(), from.back(), found) || S_ISDIR(found.st_mode))
-            refuse("denied", "its target '" + std::string(target) + "' is no file of this layer");
+            refuse(Errc::denied,
+                   "its target '" + std::string(target) + "' is no file of this layer");
         const int parent = tree_.parent_of(parts);
         Tree::remove(parent, parts.back());
         if (::linkat(source.get(), from.back().c_str(), parent, parts.back().c_str(), 0) != 0)
@@ -329,8 +296,10 @@ private:
     }
 
     archive* source_;
+    Stream& stream_;
     const Limits limits_;
     Tree tree_;
+    Budget budget_;
     Unpacked out_;
     std::string name_;
     std::set<std::string> opaque_;
@@ -338,35 +307,46 @@ private:
     std::vector<Times> times_;
 };
 
-}  // namespace
-
-Unpacked unpack_layer(int fd, const Limits& limits) {
-    const std::uint64_t headers = limits.files_max * k_header_bytes_max;
-    Stream stream(fd, limits.bytes_max + headers);
-    const Archive tar(archive_read_new(), archive_read_free);
+Unpacked unpack(int archive_fd, int directory_fd, const Limits& limits) {
+    const std::uint64_t headers = limits.entries_max * k_header_bytes_max;
+    Stream stream(archive_fd, limits.bytes_max + headers);
+    const Archive tar = new_archive();
     archive_read_support_format_tar(tar.get());
     archive_read_support_format_empty(tar.get());
+    const auto refuse_tar = [&] {
+        stream.check();
+        refuse_archive(tar.get());
+    };
     if (archive_read_open(tar.get(), &stream, nullptr, read_stream, nullptr) != ARCHIVE_OK)
-        stream.check(tar.get());
-    Layer layer(tar.get(), limits);
-    try {
-        for (;;) {
-            archive_entry* entry = nullptr;
-            const int code = archive_read_next_header(tar.get(), &entry);
-            if (code == ARCHIVE_EOF) break;
-            if (code < ARCHIVE_WARN) stream.check(tar.get());
-            try {
-                layer.add(entry);
-            } catch (const Failure& failure) {
-                refuse(failure.kind, "entry '" + layer.name() + "': " + failure.text);
-            }
+        refuse_tar();
+    Layer layer(tar.get(), stream, directory_fd, limits);
+    for (;;) {
+        archive_entry* entry = nullptr;
+        const int code = archive_read_next_header(tar.get(), &entry);
+        if (code == ARCHIVE_EOF) break;
+        if (code < ARCHIVE_WARN) refuse_tar();
+        try {
+            layer.add(entry);
+        } catch (const Failure& failure) {
+            refuse(failure.error.code, "entry '" + layer.name() + "': " + failure.error.text);
         }
-    } catch (const ReadError&) {
-        stream.check(tar.get());
     }
     Unpacked unpacked = layer.finish();
     unpacked.sha256 = stream.finish();
+    // What is behind the compressed stream means nothing, but whoever sends it waits.
+    static char rest[1 << 16];
+    while (::read(archive_fd, rest, sizeof rest) > 0) continue;
     return unpacked;
 }
 
-}  // namespace tepui::unlayer
+}  // namespace
+
+Result<Unpacked> unpack_layer(int archive_fd, int directory_fd, const Limits& limits) {
+    try {
+        return unpack(archive_fd, directory_fd, limits);
+    } catch (const Failure& failure) {
+        return std::unexpected(failure.error);
+    }
+}
+
+}  // namespace tepui::containerizer::unpack

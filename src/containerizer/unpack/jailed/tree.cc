@@ -1,4 +1,4 @@
-#include "unlayer/tree.h"
+#include "containerizer/unpack/jailed/tree.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -10,9 +10,10 @@
 #include <cstring>
 #include <utility>
 
-#include "unlayer/protocol.h"
+#include "containerizer/beneath.h"
+#include "containerizer/unpack/output.h"
 
-namespace tepui::unlayer {
+namespace tepui::containerizer::unpack {
 namespace {
 
 constexpr int k_links_max = 8;  // Of those that lead to what does not exist yet.
@@ -37,29 +38,19 @@ std::string link_target(int parent, const std::string& name, const std::string& 
 
 }  // namespace
 
-void refuse(const char* kind, std::string text) { throw Failure{kind, std::move(text)}; }
+void refuse(Errc code, std::string text) { throw Failure{{code, std::move(text)}}; }
 
-void refuse_io(const std::string& text) {
-    const int error = errno;
-    const bool full = error == ENOSPC || error == EDQUOT;
-    refuse(error == EFBIG ? "too_large" : "io",
-           text + ": " + (full ? "the disk is full" : std::strerror(error)));
-}
+void refuse_io(const std::string& text) { throw Failure{io_error(text)}; }
 
 std::vector<std::string> parts_of(std::string_view name, bool of_link) {
-    if (name.empty()) refuse("corrupt", "a name is empty");
-    if (name.front() == '/' && !of_link) refuse("denied", "the name is absolute");
-    std::vector<std::string> parts;
-    for (std::size_t begin = 0; begin <= name.size();) {
-        const std::size_t end = std::min(name.find('/', begin), name.size());
-        const std::string_view part = name.substr(begin, end - begin);
-        if (part == "..")
-            refuse("denied", "the name '" + std::string(name) + "' leads out by '..'");
-        if (part.size() > NAME_MAX) refuse("corrupt", "a part of the name is too long");
-        if (!part.empty() && part != ".") parts.emplace_back(part);
-        begin = end + 1;
-    }
-    return parts;
+    if (name.empty()) refuse(Errc::corrupt, "a name is empty");
+    while (of_link && name.starts_with('/')) name.remove_prefix(1);
+    if (name.empty()) return {};
+    Result<std::vector<std::string>> parts = clean_path(name);
+    if (!parts) refuse(Errc::denied, parts.error().text);
+    for (const std::string& part : *parts)
+        if (part.size() > NAME_MAX) refuse(Errc::corrupt, "a part of the name is too long");
+    return std::move(*parts);
 }
 
 std::string join(const std::vector<std::string>& parts, std::size_t count) {
@@ -71,17 +62,6 @@ std::string join(const std::vector<std::string>& parts, std::size_t count) {
     return path.empty() ? "." : path;
 }
 
-Handle& Handle::operator=(Handle&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-}
-
-Handle::~Handle() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
-Tree::Tree() : root_(UNLAYER_DIRECTORY_FD) {}
-
 int Tree::try_open(const std::string& path, bool follow_last) const {
     open_how how{};
     how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow_last ? 0 : O_NOFOLLOW);
@@ -89,7 +69,9 @@ int Tree::try_open(const std::string& path, bool follow_last) const {
     return static_cast<int>(::syscall(SYS_openat2, root_.get(), path.c_str(), &how, sizeof how));
 }
 
-Handle Tree::open_directory(const std::string& path) const { return Handle(try_open(path, false)); }
+Descriptor Tree::open_directory(const std::string& path) const {
+    return Descriptor(try_open(path, false));
+}
 
 bool Tree::find(int parent, const std::string& name, struct stat& found) {
     if (::fstatat(parent, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return true;
@@ -103,15 +85,15 @@ void Tree::remove(int parent, const std::string& name) {
         refuse_io("cannot replace '" + name + "'");
 }
 
-Handle Tree::make(const std::string& path, int depth) {
-    Handle opened(try_open(path, true));
+Descriptor Tree::make(const std::string& path, int depth) {
+    Descriptor opened(try_open(path, true));
     if (opened.get() >= 0) return opened;
     if (errno != ENOENT && errno != ENOTDIR) refuse_io("cannot open the directory '" + path + "'");
-    if (depth == 0) refuse("denied", "'" + path + "' goes through too many links");
+    if (depth == 0) refuse(Errc::denied, "'" + path + "' goes through too many links");
     const std::size_t slash = path.rfind('/');
     const std::string above = slash == std::string::npos ? "." : path.substr(0, slash);
     const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-    const Handle parent = above == "." ? Handle(try_open(".", true)) : make(above, depth);
+    const Descriptor parent = above == "." ? Descriptor(try_open(".", true)) : make(above, depth);
     struct stat found{};
     if (!find(parent.get(), name, found)) {
         if (::mkdirat(parent.get(), name.c_str(), 0755) != 0)
@@ -126,7 +108,7 @@ Handle Tree::make(const std::string& path, int depth) {
         if (::mkdirat(parent.get(), name.c_str(), 0755) != 0)
             refuse_io("cannot make the directory '" + path + "'");
     }
-    Handle made(try_open(path, true));
+    Descriptor made(try_open(path, true));
     if (made.get() < 0) refuse_io("cannot open the directory '" + path + "'");
     return made;
 }
@@ -134,7 +116,7 @@ Handle Tree::make(const std::string& path, int depth) {
 int Tree::parent_of(const std::vector<std::string>& parts) {
     const std::string path = join(parts, parts.empty() ? 0 : parts.size() - 1);
     if (path != remembered_path_) {
-        Handle opened = make(path, k_links_max);
+        Descriptor opened = make(path, k_links_max);
         remembered_.clear();
         remembered_.push_back(std::move(opened));
         remembered_path_ = path;
@@ -142,4 +124,4 @@ int Tree::parent_of(const std::vector<std::string>& parts) {
     return remembered_.front().get();
 }
 
-}  // namespace tepui::unlayer
+}  // namespace tepui::containerizer::unpack

@@ -1,14 +1,12 @@
-#include "containerizer/unpack/extract.h"
+#include "containerizer/unpack/jailed/extract.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <array>
-#include <memory>
 
 #include "containerizer/beneath.h"
+#include "containerizer/unpack/jailed/archive.h"
 #include "containerizer/unpack/output.h"
 
 namespace tepui::containerizer::unpack {
@@ -17,18 +15,6 @@ namespace {
 constexpr std::size_t k_block_bytes = 1 << 16;
 // An empty file costs the disk as well.
 constexpr std::uint64_t k_entry_bytes = 512;
-
-using Archive = std::unique_ptr<archive, int (*)(archive*)>;
-
-std::unexpected<Error> archive_error(archive* source) {
-    const char* text = archive_error_string(source);
-    return fail(Errc::corrupt, "the archive cannot be read: {}",
-                text != nullptr ? text : "unknown error");
-}
-
-Result<void> failed(const char* what) {
-    return fail(Errc::io, "cannot {}: {}", what, errno_text());
-}
 
 class Extraction {
 public:
@@ -41,7 +27,7 @@ public:
             archive_entry* entry = nullptr;
             const int code = archive_read_next_header(source_, &entry);
             if (code == ARCHIVE_EOF) return count;
-            if (code < ARCHIVE_WARN) return archive_error(source_);
+            if (code < ARCHIVE_WARN) return std::unexpected(archive_error(source_));
             if (count == entries_max_)
                 return fail(Errc::too_large, "the archive has more than {} entries", entries_max_);
             const std::string name = name_of(entry);
@@ -50,39 +36,7 @@ public:
         }
     }
 
-    /// Copies the data of the current entry.
-    Result<void> copy_data(int fd) {
-        std::uint64_t end = 0;
-        for (;;) {
-            const void* bytes = nullptr;
-            std::size_t count = 0;
-            la_int64_t offset = 0;
-            const int code = archive_read_data_block(source_, &bytes, &count, &offset);
-            if (code < ARCHIVE_WARN) return archive_error(source_);
-            const std::uint64_t begin = static_cast<std::uint64_t>(offset);
-            if (code == ARCHIVE_EOF && begin <= end) break;
-            if (begin < end) return fail(Errc::corrupt, "its data overlaps");
-            // A hole counts: the task would see its bytes.
-            TEPUI_CHECK_OK(budget_.take(begin - end));
-            end = begin;
-            if (code == ARCHIVE_EOF) break;
-            TEPUI_CHECK_OK(budget_.take(count));
-            if (::lseek(fd, offset, SEEK_SET) < 0) return failed("seek");
-            TEPUI_CHECK_OK(write_all(fd, static_cast<const char*>(bytes), count));
-            end = begin + count;
-        }
-        // A hole at the end.
-        if (::ftruncate(fd, static_cast<off_t>(end)) != 0) return failed("set its size");
-        return {};
-    }
-
 private:
-    static std::string name_of(archive_entry* entry) {
-        const char* name = archive_entry_pathname(entry);
-        if (name == nullptr) name = archive_entry_pathname_utf8(entry);
-        return name == nullptr ? "" : name;
-    }
-
     Result<void> extract(archive_entry* entry, const std::string& name) {
         const std::vector<std::string> parts = TEPUI_TRY(clean_path(name));
         TEPUI_CHECK_OK(budget_.take(k_entry_bytes));
@@ -90,23 +44,22 @@ private:
         if (const char* target = archive_entry_hardlink(entry)) return hard_link(parts, target);
         switch (archive_entry_filetype(entry)) {
             case AE_IFDIR: return directory(entry, parts);
-            case AE_IFLNK: return symbolic_link(parts, archive_entry_symlink(entry));
+            case AE_IFLNK: return symbolic_link(parts, link_target_of(entry));
             case AE_IFREG: break;
             default: return fail(Errc::denied, "devices, pipes and sockets are not unpacked");
         }
         const Place place = TEPUI_TRY(make_place(root_fd_, parts));
         const Descriptor file = TEPUI_TRY(create_file(place, 0600));
-        TEPUI_CHECK_OK(copy_data(file.get()));
+        TEPUI_CHECK_OK(copy_data(source_, file.get(), budget_, Holes::counted));
         return finish(entry, file.get());
     }
 
     static Result<void> finish(archive_entry* entry, int fd) {
         mode_t mode = archive_entry_perm(entry) & 0777;
         if (archive_entry_filetype(entry) == AE_IFDIR) mode |= 0700;  // What comes must fit in.
-        if (::fchmod(fd, mode) != 0) return failed("set its mode");
+        if (::fchmod(fd, mode) != 0) return std::unexpected(io_error("cannot set its mode"));
         if (archive_entry_mtime_is_set(entry) == 0) return {};
-        const timespec time{archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
-        const std::array<timespec, 2> times{time, time};
+        const std::array<timespec, 2> times{time_of(entry), time_of(entry)};
         ::futimens(fd, times.data());  // A time that the disk cannot hold is no reason to fail.
         return {};
     }
@@ -118,12 +71,13 @@ private:
 
     /// The link itself may point anywhere, as the task could make it too; nothing here goes through
     /// it.
-    Result<void> symbolic_link(const std::vector<std::string>& parts, const char* target) {
-        if (target == nullptr || *target == 0) return fail(Errc::corrupt, "it links to nothing");
+    Result<void> symbolic_link(const std::vector<std::string>& parts, const std::string& target) {
+        if (target.empty()) return fail(Errc::corrupt, "it links to nothing");
         const Place place = TEPUI_TRY(make_place(root_fd_, parts));
         const int parent = place.directory.get();
         ::unlinkat(parent, place.name.c_str(), 0);
-        if (::symlinkat(target, parent, place.name.c_str()) != 0) return failed("make the link");
+        if (::symlinkat(target.c_str(), parent, place.name.c_str()) != 0)
+            return std::unexpected(io_error("cannot make the link"));
         return {};
     }
 
@@ -152,7 +106,7 @@ private:
 
 Result<std::uint64_t> extract_archive(int archive_fd, int directory_fd, std::uint64_t entries_max,
                                       Budget& budget) {
-    const Archive source(archive_read_new(), archive_read_free);
+    const Archive source = new_archive();
     archive_read_support_format_tar(source.get());
     archive_read_support_format_zip(source.get());
     archive_read_support_filter_gzip(source.get());
@@ -160,13 +114,13 @@ Result<std::uint64_t> extract_archive(int archive_fd, int directory_fd, std::uin
     archive_read_support_filter_xz(source.get());
     archive_read_support_filter_zstd(source.get());
     if (archive_read_open_fd(source.get(), archive_fd, k_block_bytes) != ARCHIVE_OK)
-        return archive_error(source.get());
+        return std::unexpected(archive_error(source.get()));
     return Extraction(source.get(), directory_fd, entries_max, budget).run();
 }
 
 Result<std::uint64_t> extract_gzip(int gzip_fd, int directory_fd, const std::string& output,
                                    Budget& budget) {
-    const Archive source(archive_read_new(), archive_read_free);
+    const Archive source = new_archive();
     archive_read_support_format_raw(source.get());
     archive_read_support_filter_gzip(source.get());
     archive_entry* entry = nullptr;
@@ -176,7 +130,7 @@ Result<std::uint64_t> extract_gzip(int gzip_fd, int directory_fd, const std::str
         return fail(Errc::corrupt, "it is no gzip file");
     const Place place = TEPUI_TRY(make_place(directory_fd, TEPUI_TRY(clean_path(output))));
     const Descriptor file = TEPUI_TRY(create_file(place, 0644));
-    TEPUI_CHECK_OK(Extraction(source.get(), -1, 1, budget).copy_data(file.get()));
+    TEPUI_CHECK_OK(copy_data(source.get(), file.get(), budget, Holes::counted));
     return std::uint64_t{1};
 }
 
@@ -199,7 +153,7 @@ Result<Unpacked> extract(int archive_fd, int directory_fd, Kind kind, const std:
     const std::uint64_t entries = TEPUI_TRY(
         kind == Kind::gzip ? extract_gzip(archive_fd, directory_fd, output, budget)
                            : extract_archive(archive_fd, directory_fd, limits.entries_max, budget));
-    return Unpacked{before - budget.bytes_left, entries};
+    return Unpacked{.bytes = before - budget.bytes_left, .entries = entries};
 }
 
 }  // namespace tepui::containerizer::unpack
