@@ -21,6 +21,8 @@ constexpr unsigned missed_heartbeats_max = 5;
 constexpr unsigned refusals_max = 5;  // Of calls, in one run.
 constexpr Duration heartbeat_usual = 15s;
 constexpr Duration kill_retry = 10s;  // KILL is not acknowledged.
+/// How long one who was interrupted looks for a master that is gone: others need as long to lead.
+constexpr Duration kill_patience = 30s;
 constexpr Duration explain_after = 3s;
 constexpr Duration explain_again = 5s;
 /// How long the master keeps the tasks of a run whose process is gone, in seconds.
@@ -61,7 +63,7 @@ RunEffects RunCore::step(const RunEvent& event, Instant now) {
 
 Instant RunCore::next_deadline() const {
     if (finished_) return Instant::max();
-    Instant next = std::min({connect_at_, kill_at_, deadline_});
+    Instant next = std::min({connect_at_, kill_at_, deadline_, give_up_at_});
     if (connected_) next = std::min(next, last_heard_ + silence_max_);
     if (count(Phase::pending) > 0 && !killing_code_) next = std::min(next, explain_at_);
     return next;
@@ -94,6 +96,7 @@ void RunCore::on_subscribed(const Event::Subscribed& subscribed, Instant now) {
     framework_ = FrameworkId{subscribed.framework_id().value()};
     connected_ = true;
     connect_at_ = Instant::max();
+    give_up_at_ = Instant::max();
     backoff_ = backoff_first;
     const Duration interval = duration_from_seconds(subscribed.heartbeat_interval_seconds());
     silence_max_ =
@@ -126,6 +129,7 @@ void RunCore::on_stream_lost(const Error& error, Instant now) {
         effects_.push_back(Note{fmt::format("{}; trying again", error.text)});
     }
     connected_ = false;
+    if (killing_code_ && give_up_at_ == Instant::max()) give_up_at_ = now + kill_patience;
     connect_at_ = now + backoff_;
     backoff_ = std::min(backoff_ * 2, backoff_max);
 }
@@ -167,6 +171,15 @@ void RunCore::on_time(Instant now) {
         return;
     }
     if (now >= deadline_) deadline_ = Instant::max();
+    if (now >= give_up_at_) {
+        finished_ = true;
+        effects_.push_back(Note{fmt::format(
+            "the master did not come back: its tasks go on until it has been without this command "
+            "for {} s, or 'tepui teardown {}' ends them",
+            failover_seconds, framework_ ? framework_->value : "ID")});
+        effects_.push_back(Finish{*killing_code_, std::nullopt});
+        return;
+    }
     if (now >= connect_at_) {
         connect_at_ = Instant::max();
         last_heard_ = now;
@@ -182,6 +195,7 @@ void RunCore::on_time(Instant now) {
 
 void RunCore::begin_killing(int code, Instant now) {
     killing_code_ = code;
+    if (!connected_) give_up_at_ = now + kill_patience;
     for (Instance& instance : instances_) {
         if (instance.phase == Phase::pending) instance.phase = Phase::done;
     }

@@ -133,6 +133,7 @@ private:
     Instant last_heard_;
     Instant connect_at_ = Instant::max();
     Instant kill_at_ = Instant::max();
+    Instant give_up_at_ = Instant::max();  // Killing, and without a master.
     Instant explain_at_;
     Instant deadline_ = Instant::max();
 };

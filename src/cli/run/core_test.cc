@@ -346,6 +346,36 @@ TEST(RunCore, SecondInterruptEndsAtOnce) {
     EXPECT_EQ(run.all<Finish>()[0].framework, FrameworkId{"F"});
 }
 
+TEST(RunCore, InterruptWithoutAMasterEndsInTime) {
+    Driver run(spec());
+    run.subscribed();
+    run.offer("a", 1);
+    run.step(StreamLost{Error{Errc::unavailable, "refused"}});
+    run.step(Interrupted{});
+    for (int tries = 0; tries < 20 && run.all<Finish>().empty(); ++tries) {
+        run.pass_to_deadline();
+        run.step(StreamLost{Error{Errc::unavailable, "refused"}});
+    }
+    ASSERT_EQ(run.all<Finish>().size(), 1U);
+    EXPECT_EQ(run.all<Finish>()[0].code, 130);
+    EXPECT_FALSE(run.all<Finish>()[0].framework) << "nobody is there to tear it down";
+    EXPECT_NE(run.all<Note>().back().text.find("'tepui teardown F'"), std::string::npos);
+}
+
+TEST(RunCore, InterruptIsCarriedOutByTheMasterThatComesBack) {
+    Driver run(spec());
+    run.subscribed();
+    run.offer("a", 1);
+    run.step(Interrupted{});
+    run.step(StreamLost{Error{Errc::unavailable, "refused"}});
+    run.pass_to_deadline();
+    run.forget();
+    run.subscribed();
+    EXPECT_EQ(run.calls(Call::KILL).size(), 1U);
+    run.pass(60s);
+    EXPECT_TRUE(run.all<Finish>().empty());
+}
+
 TEST(RunCore, InterruptBeforeAnyLaunchEndsAtOnce) {
     Driver run(spec());
     run.subscribed();

@@ -85,9 +85,9 @@ Manual run_manual() {
         "with arguments it is run as it stands. --shell and --no-shell decide otherwise.",
         "With --image the task has the image's root filesystem, environment, user and working "
         "directory, and COMMAND runs as it stands, in place of what the image runs.",
-        "Ctrl-C kills the tasks and waits for their end; a second one ends at once. While the "
-        "tasks "
-        "cannot be placed, the reason is shown after a few seconds, with the offer that came "
+        "Ctrl-C kills the tasks and waits for their end; a second one ends at once. When the "
+        "master is gone, it is looked for during half a minute. While the tasks cannot be placed, "
+        "the reason is shown after a few seconds, with the offer that came "
         "nearest.",
         "If the connection to the master is lost, it is made again and the tasks run on. Tasks of "
         "a "
