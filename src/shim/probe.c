@@ -220,16 +220,12 @@ static void raise_limits(const struct plan* task) {
     }
 }
 
-// Within a root of its own no cgroup can be seen. Nor does v2 need a process to be born in one.
+// Within a root of its own no cgroup can be seen; on v2, too, this is born in another one.
 // What takes this machine's rights is done here as well.
 static int join_from_outside(const struct plan* task) {
     raise_limits(task);
     if (oom_score_set(task) != 0) return -1;
-    struct shim_config head = *task->head;
-    struct plan plan = *task;
-    head.flags &= ~(uint32_t)SHIM_CGROUP_V2;
-    plan.head = &head;
-    return join_cgroups(&plan);
+    return join_cgroups(task);
 }
 
 _Noreturn void probe_run(const struct plan* task, const struct probe_fds* fds, pid_t beside) {

@@ -79,7 +79,7 @@ _Noreturn void task_run(const struct plan* plan, const struct wiring* wiring, ui
 
 // What the shim ignores is back at its default, for a program to come.
 void reset_signals(void);
-// On v1; on v2 a process is born where it belongs. Returns 0, or -1 and errno.
+// Moves the calling process, of one thread, into the plan's cgroups. Returns 0, or -1 and errno.
 int join_cgroups(const struct plan* plan);
 // The namespaces that a task is to be born in, as flags of clone.
 uint64_t namespaces_wanted(const struct plan* plan);
