@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "master/core/core.h"
+#include "master/core/registry_codec.h"
 #include "master/core/state.h"
 
 namespace tepui::master::testing {
@@ -182,6 +183,13 @@ mesos::v1::TaskInfo task_info(const mesos::v1::Offer& offer, std::string_view id
 mesos::v1::Task reported_task(const FrameworkId& framework, std::string_view id,
                               mesos::v1::TaskState state,
                               std::string_view resources = "cpus:1;mem:128");
+
+/// The request was answered: with success, or with `code` and a text that has `part` in it.
+void expect_answered(const FakeShell& shell, RequestToken request);
+void expect_refused(const FakeShell& shell, RequestToken request, Errc code,
+                    std::string_view part = "");
+/// What the registry has of the agent.
+registry::AgentRecord record_of(const FakeShell& shell, const AgentId& id);
 
 FakeScheduler subscribe(FakeShell& shell, const mesos::v1::FrameworkInfo& info = modern_info());
 FakeAgent register_agent(FakeShell& shell, const mesos::v1::AgentInfo& info = agent_info());

@@ -4,32 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "master/core/core_testing.h"
-#include "master/core/registry_codec.h"
 
 // DEACTIVATE_AGENT and REACTIVATE_AGENT: what ends, what goes on, and what it outlasts.
 namespace tepui::master::testing {
 namespace {
 
 using ::testing::HasSubstr;
-
-void expect_answered(const FakeShell& shell, RequestToken request) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    EXPECT_TRUE(*answer) << answer->error().text;
-}
-
-void expect_refused(const FakeShell& shell, RequestToken request, Errc code) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    ASSERT_FALSE(*answer);
-    EXPECT_EQ(answer->error().code, code) << answer->error().text;
-}
-
-bool stored_as_deactivated(const FakeShell& shell, const AgentId& id) {
-    registry::AgentRecord record;
-    EXPECT_TRUE(record.ParseFromString(shell.registry().at(agent_key(id))));
-    return record.deactivated();
-}
 
 void change(FakeAgent& agent) { agent.info.mutable_attributes(0)->mutable_text()->set_value("r2"); }
 
@@ -72,7 +52,7 @@ TEST(Deactivation, EndsOffersAndNothingElse) {
     expect_answered(shell, back);
     EXPECT_EQ(shell.state().offers.size(), 1u);
     EXPECT_TRUE(shell.state().agents.at(agent.id).active());
-    EXPECT_FALSE(stored_as_deactivated(shell, agent.id));
+    EXPECT_FALSE(record_of(shell, agent.id).deactivated());
 }
 
 TEST(Deactivation, OutlastsWhateverBecomesOfTheAgent) {
@@ -129,12 +109,12 @@ TEST(Deactivation, OutlastsWhateverBecomesOfTheAgent) {
         happens(shell, agent);
         ASSERT_TRUE(shell.state().agents.contains(agent.id));
         EXPECT_TRUE(shell.state().agents.at(agent.id).deactivated);
-        EXPECT_TRUE(stored_as_deactivated(shell, agent.id));
+        EXPECT_TRUE(record_of(shell, agent.id).deactivated());
         subscribe(shell);
         EXPECT_TRUE(shell.state().offers.empty());
         expect_answered(shell, shell.reactivate(agent.id));
         EXPECT_EQ(shell.state().offers.size(), 1u);
-        EXPECT_FALSE(stored_as_deactivated(shell, agent.id));
+        EXPECT_FALSE(record_of(shell, agent.id).deactivated());
     }
 }
 
@@ -153,7 +133,7 @@ TEST(Deactivation, OfAnAgentThatIsAway) {
         FakeAgent agent = register_agent(shell);
         row.leaves(shell, agent);
         expect_answered(shell, shell.deactivate(agent.id));
-        EXPECT_TRUE(stored_as_deactivated(shell, agent.id));
+        EXPECT_TRUE(record_of(shell, agent.id).deactivated());
         const bool was_unreachable = shell.state().unreachable_agents.contains(agent.id);
         shell.crash_and_restart();
         EXPECT_EQ(shell.state().unreachable_agents.contains(agent.id), was_unreachable);
@@ -186,7 +166,7 @@ TEST(Deactivation, IsPartOfEveryRecordThatIsWrittenMeanwhile) {
         shell.persist_all();
         expect_answered(shell, request);
         EXPECT_EQ(shell.state().unreachable_agents.contains(agent.id), becomes_unreachable);
-        EXPECT_TRUE(stored_as_deactivated(shell, agent.id));
+        EXPECT_TRUE(record_of(shell, agent.id).deactivated());
     }
 }
 
@@ -201,7 +181,7 @@ TEST(Deactivation, TheLastWishCounts) {
     for (const RequestToken request : requests) expect_answered(shell, request);
     EXPECT_TRUE(shell.state().agents.at(agent.id).active());
     EXPECT_EQ(shell.state().offers.size(), 1u);
-    EXPECT_FALSE(stored_as_deactivated(shell, agent.id));
+    EXPECT_FALSE(record_of(shell, agent.id).deactivated());
     EXPECT_TRUE(shell.state().pending.deactivations.empty());
 }
 

@@ -1,16 +1,12 @@
 #include "master/core/drain.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "master/core/core_testing.h"
-#include "master/core/registry_codec.h"
 
 // DRAIN_AGENT: when an agent is drained or gone, what the drain outlasts, and how it is taken back.
 namespace tepui::master::testing {
 namespace {
-
-using ::testing::HasSubstr;
 
 RequestToken drain(FakeShell& shell, const AgentId& id, std::optional<Duration> grace = {},
                    bool mark_gone = false) {
@@ -22,27 +18,6 @@ RequestToken drain(FakeShell& shell, const AgentId& id, std::optional<Duration> 
 
 RequestToken cancel(FakeShell& shell, const AgentId& id) {
     return shell.ask(DrainCancelRequested{{}, id});
-}
-
-void expect_answered(const FakeShell& shell, RequestToken request) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    EXPECT_TRUE(*answer) << answer->error().text;
-}
-
-void expect_refused(const FakeShell& shell, RequestToken request, Errc code,
-                    std::string_view part = "") {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    ASSERT_FALSE(*answer);
-    EXPECT_EQ(answer->error().code, code) << answer->error().text;
-    EXPECT_THAT(answer->error().text, HasSubstr(std::string(part)));
-}
-
-registry::AgentRecord record_of(const FakeShell& shell, const AgentId& id) {
-    registry::AgentRecord record;
-    EXPECT_TRUE(record.ParseFromString(shell.registry().at(agent_key(id))));
-    return record;
 }
 
 mesos::v1::DrainState state_of(const FakeShell& shell, const AgentId& id) {

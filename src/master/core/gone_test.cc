@@ -12,12 +12,6 @@ namespace {
 using mesos::v1::TaskStatus;
 using ::testing::HasSubstr;
 
-void expect_answered(const FakeShell& shell, RequestToken request) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    EXPECT_TRUE(*answer) << answer->error().text;
-}
-
 void expect_refused(FakeShell& shell, FakeAgent& agent,
                     const std::vector<mesos::v1::Task>& tasks = {}) {
     agent.reregister(tasks, {});

@@ -53,20 +53,6 @@ RequestToken bring_up(FakeShell& shell, std::vector<mesos::v1::MachineID> machin
     return shell.ask(MachinesRequested{{}, std::move(machines), false});
 }
 
-void expect_answered(const FakeShell& shell, RequestToken request) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    EXPECT_TRUE(*answer) << answer->error().text;
-}
-
-void expect_refused(const FakeShell& shell, RequestToken request, std::string_view part) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    ASSERT_FALSE(*answer);
-    EXPECT_EQ(answer->error().code, Errc::invalid_argument);
-    EXPECT_THAT(answer->error().text, HasSubstr(std::string(part)));
-}
-
 std::vector<SchedulerEvent::Type> types_of(const std::vector<SchedulerEvent>& events) {
     std::vector<SchedulerEvent::Type> types;
     for (const auto& event : events) types.push_back(event.type());
@@ -351,19 +337,24 @@ TEST(Maintenance, IsRecovered) {
 
 TEST(Maintenance, RefusesWhatMakesNoSense) {
     FakeShell shell;
-    expect_refused(shell, take_down(shell, {}), "No machine");
-    expect_refused(shell, take_down(shell, {node1}), "not in the maintenance schedule");
-    expect_refused(shell, plan(shell, schedule({node1, node1})), "twice");
-    expect_refused(shell, plan(shell, schedule({node1, machine("NODE1", "10.0.0.1")})), "twice");
-    expect_refused(shell, plan(shell, schedule({machine("", "")})), "hostname or an ip");
-    expect_refused(shell, plan(shell, schedule({machine("n", "10.0.0.256")})), "10.0.0.256");
-    expect_refused(shell, plan(shell, schedule({machine("n", "somewhere")})), "somewhere");
+    expect_refused(shell, take_down(shell, {}), Errc::invalid_argument, "No machine");
+    expect_refused(shell, take_down(shell, {node1}), Errc::invalid_argument,
+                   "not in the maintenance schedule");
+    expect_refused(shell, plan(shell, schedule({node1, node1})), Errc::invalid_argument, "twice");
+    expect_refused(shell, plan(shell, schedule({node1, machine("NODE1", "10.0.0.1")})),
+                   Errc::invalid_argument, "twice");
+    expect_refused(shell, plan(shell, schedule({machine("", "")})), Errc::invalid_argument,
+                   "hostname or an ip");
+    expect_refused(shell, plan(shell, schedule({machine("n", "10.0.0.256")})),
+                   Errc::invalid_argument, "10.0.0.256");
+    expect_refused(shell, plan(shell, schedule({machine("n", "somewhere")})),
+                   Errc::invalid_argument, "somewhere");
     Schedule empty_window = schedule({node1});
     empty_window.mutable_windows(0)->clear_machine_ids();
-    expect_refused(shell, plan(shell, empty_window), "no machine");
+    expect_refused(shell, plan(shell, empty_window), Errc::invalid_argument, "no machine");
     Schedule negative = schedule({node1});
     negative.mutable_windows(0)->mutable_unavailability()->mutable_duration()->set_nanoseconds(-1);
-    expect_refused(shell, plan(shell, negative), "-1");
+    expect_refused(shell, plan(shell, negative), Errc::invalid_argument, "-1");
     EXPECT_TRUE(shell.state().machines.empty());
     expect_answered(shell, plan(shell, schedule({machine("n", "::1")})));
 
@@ -371,15 +362,16 @@ TEST(Maintenance, RefusesWhatMakesNoSense) {
     shell.hold_writes();
     const RequestToken planned = plan(shell, schedule({node1, node2}));
     const RequestToken down = take_down(shell, {node1});
-    expect_refused(shell, take_down(shell, {node1}), "down already");
-    expect_refused(shell, bring_up(shell, {node2}), "not down");
-    expect_refused(shell, take_down(shell, {machine("node1", "")}), "not in the maintenance");
-    expect_refused(shell, plan(shell, schedule({node2})), "is down");
+    expect_refused(shell, take_down(shell, {node1}), Errc::invalid_argument, "down already");
+    expect_refused(shell, bring_up(shell, {node2}), Errc::invalid_argument, "not down");
+    expect_refused(shell, take_down(shell, {machine("node1", "")}), Errc::invalid_argument,
+                   "not in the maintenance");
+    expect_refused(shell, plan(shell, schedule({node2})), Errc::invalid_argument, "is down");
     shell.persist_all();
     expect_answered(shell, planned);
     expect_answered(shell, down);
     EXPECT_EQ(shell.state().machines.at(machine_key(node1)).mode, MachineInfo::DOWN);
-    expect_refused(shell, plan(shell, {}), "is down");
+    expect_refused(shell, plan(shell, {}), Errc::invalid_argument, "is down");
 }
 
 }  // namespace

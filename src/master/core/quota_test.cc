@@ -30,21 +30,6 @@ QuotaConfig quota(std::string_view role, std::string_view guarantees, std::strin
     return config;
 }
 
-void expect_answered(const FakeShell& shell, RequestToken request) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    EXPECT_TRUE(*answer) << answer->error().text;
-}
-
-void expect_refused(const FakeShell& shell, RequestToken request, Errc code,
-                    std::string_view part) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    ASSERT_FALSE(*answer);
-    EXPECT_EQ(answer->error().code, code);
-    EXPECT_THAT(answer->error().text, HasSubstr(std::string(part)));
-}
-
 /// What the role and those below it are offered now.
 Quantities offered_to(const FakeShell& shell, std::string_view role) {
     Quantities sum;

@@ -14,12 +14,6 @@ namespace {
 using ::testing::HasSubstr;
 using Weights = std::map<std::string, double>;
 
-void expect_answered(const FakeShell& shell, RequestToken request) {
-    const Result<void>* answer = shell.answer(request);
-    ASSERT_NE(answer, nullptr);
-    EXPECT_TRUE(*answer) << answer->error().text;
-}
-
 std::size_t offers_to(const FakeShell& shell, std::string_view role) {
     const auto& offers = shell.state().offers;
     return static_cast<std::size_t>(std::ranges::count_if(
