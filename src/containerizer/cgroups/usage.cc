@@ -1,32 +1,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
-#include <sstream>
 
 #include "containerizer/cgroups/blkio.h"
 #include "containerizer/cgroups/files.h"
 #include "containerizer/cgroups/group.h"
+#include "containerizer/cgroups/values.h"
 
 namespace tepui::containerizer::cgroups {
 namespace {
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end == text.data()) return std::nullopt;
-    return value;
-}
-
-/// Lines of "key number".
-std::map<std::string, std::uint64_t> table(const std::string& path) {
-    std::map<std::string, std::uint64_t> values;
-    std::istringstream lines(read_file(path));
-    std::string key;
-    for (std::uint64_t value = 0; lines >> key >> value;) values[key] = value;
-    return values;
-}
 
 template <typename Set>
 void take(const std::map<std::string, std::uint64_t>& values, const char* key, Set&& set) {
@@ -35,17 +18,17 @@ void take(const std::map<std::string, std::uint64_t>& values, const char* key, S
 
 void cpu_v1(const std::string& cpuacct, const std::string& cpu, mesos::v1::ResourceStatistics& s) {
     const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-    const auto times = table(cpuacct + "/cpuacct.stat");
+    const auto times = read_table(cpuacct + "/cpuacct.stat");
     take(times, "user", [&](auto v) { s.set_cpus_user_time_secs(static_cast<double>(v) / ticks); });
     take(times, "system",
          [&](auto v) { s.set_cpus_system_time_secs(static_cast<double>(v) / ticks); });
-    if (const auto shares = number(read_file(cpu + "/cpu.shares")))
+    if (const auto shares = read_number(cpu + "/cpu.shares"))
         s.set_cpus_soft_limit(static_cast<double>(*shares) / 1024);
-    const auto quota = number(read_file(cpu + "/cpu.cfs_quota_us"));  // -1: none.
-    const auto period = number(read_file(cpu + "/cpu.cfs_period_us"));
+    const auto quota = read_number(cpu + "/cpu.cfs_quota_us");  // -1: none.
+    const auto period = read_number(cpu + "/cpu.cfs_period_us");
     if (quota && period && *period > 0)
         s.set_cpus_limit(static_cast<double>(*quota) / static_cast<double>(*period));
-    const auto throttling = table(cpu + "/cpu.stat");
+    const auto throttling = read_table(cpu + "/cpu.stat");
     take(throttling, "nr_periods",
          [&](auto v) { s.set_cpus_nr_periods(static_cast<uint32_t>(v)); });
     take(throttling, "nr_throttled",
@@ -55,16 +38,16 @@ void cpu_v1(const std::string& cpuacct, const std::string& cpu, mesos::v1::Resou
 }
 
 void cpu_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
-    if (const auto weight = number(read_file(directory + "/cpu.weight")))
+    if (const auto weight = read_number(directory + "/cpu.weight"))
         s.set_cpus_soft_limit(static_cast<double>(*weight) / 100);
     const std::string bandwidth =
         read_file(directory + "/cpu.max");  // "quota period" or "max period"
-    const auto quota = number(bandwidth);
-    const auto period = number(
+    const auto quota = leading_number(bandwidth);
+    const auto period = leading_number(
         std::string_view(bandwidth).substr(std::min(bandwidth.find(' ') + 1, bandwidth.size())));
     if (quota && period && *period > 0)
         s.set_cpus_limit(static_cast<double>(*quota) / static_cast<double>(*period));
-    const auto values = table(directory + "/cpu.stat");
+    const auto values = read_table(directory + "/cpu.stat");
     take(values, "user_usec",
          [&](auto v) { s.set_cpus_user_time_secs(static_cast<double>(v) / 1e6); });
     take(values, "system_usec",
@@ -77,17 +60,15 @@ void cpu_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
 }
 
 void memory_v1(const std::string& directory, mesos::v1::ResourceStatistics& s) {
-    if (const auto v = number(read_file(directory + "/memory.limit_in_bytes")))
-        s.set_mem_limit_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.soft_limit_in_bytes")))
+    if (const auto v = read_number(directory + "/memory.limit_in_bytes")) s.set_mem_limit_bytes(*v);
+    if (const auto v = read_number(directory + "/memory.soft_limit_in_bytes"))
         s.set_mem_soft_limit_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.usage_in_bytes")))
-        s.set_mem_total_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.memsw.usage_in_bytes")))
+    if (const auto v = read_number(directory + "/memory.usage_in_bytes")) s.set_mem_total_bytes(*v);
+    if (const auto v = read_number(directory + "/memory.memsw.usage_in_bytes"))
         s.set_mem_total_memsw_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.kmem.usage_in_bytes")))
+    if (const auto v = read_number(directory + "/memory.kmem.usage_in_bytes"))
         s.set_mem_kmem_usage_bytes(*v);
-    const auto values = table(directory + "/memory.stat");
+    const auto values = read_table(directory + "/memory.stat");
     take(values, "total_cache", [&](auto v) {
         s.set_mem_cache_bytes(v);
         s.set_mem_file_bytes(v);
@@ -102,12 +83,11 @@ void memory_v1(const std::string& directory, mesos::v1::ResourceStatistics& s) {
 }
 
 void memory_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
-    if (const auto v = number(read_file(directory + "/memory.max"))) s.set_mem_limit_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.low"))) s.set_mem_soft_limit_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.current"))) s.set_mem_total_bytes(*v);
-    if (const auto v = number(read_file(directory + "/memory.swap.current")))
-        s.set_mem_swap_bytes(*v);
-    const auto values = table(directory + "/memory.stat");
+    if (const auto v = read_number(directory + "/memory.max")) s.set_mem_limit_bytes(*v);
+    if (const auto v = read_number(directory + "/memory.low")) s.set_mem_soft_limit_bytes(*v);
+    if (const auto v = read_number(directory + "/memory.current")) s.set_mem_total_bytes(*v);
+    if (const auto v = read_number(directory + "/memory.swap.current")) s.set_mem_swap_bytes(*v);
+    const auto values = read_table(directory + "/memory.stat");
     take(values, "file", [&](auto v) {
         s.set_mem_cache_bytes(v);
         s.set_mem_file_bytes(v);
@@ -121,7 +101,7 @@ void memory_v2(const std::string& directory, mesos::v1::ResourceStatistics& s) {
     take(values, "unevictable", [&](auto v) { s.set_mem_unevictable_bytes(v); });
     // What v1 tells by event descriptors, v2 counts: memory taken back though below what was asked
     // for, above what is wished, at the limit.
-    const auto events = table(directory + "/memory.events");
+    const auto events = read_table(directory + "/memory.events");
     take(events, "low", [&](auto v) { s.set_mem_low_pressure_counter(v); });
     take(events, "high", [&](auto v) { s.set_mem_medium_pressure_counter(v); });
     take(events, "max", [&](auto v) { s.set_mem_critical_pressure_counter(v); });

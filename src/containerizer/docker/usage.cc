@@ -3,35 +3,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
-#include <map>
-#include <optional>
-#include <sstream>
 
 #include "containerizer/cgroups/files.h"
 #include "containerizer/cgroups/hierarchies.h"
+#include "containerizer/cgroups/values.h"
 
 namespace tepui::containerizer::docker {
 namespace {
 
 using Statistics = mesos::v1::ResourceStatistics;
-
-std::optional<std::uint64_t> number(const std::string& path) {
-    const std::string text = cgroups::read_file(path);
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end == text.data()) return std::nullopt;
-    return value;
-}
-
-std::map<std::string, std::uint64_t> table(const std::string& path) {
-    std::map<std::string, std::uint64_t> values;
-    std::istringstream lines(cgroups::read_file(path));
-    std::string key;
-    for (std::uint64_t value = 0; lines >> key >> value;) values[key] = value;
-    return values;
-}
 
 void read_v1(const cgroups::Hierarchies& hierarchies, const std::string& text, Statistics& s) {
     const auto directory = [&](const std::string& controller) {
@@ -41,15 +22,17 @@ void read_v1(const cgroups::Hierarchies& hierarchies, const std::string& text, S
                                                                  : mount->second + path;
     };
     const double ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-    const auto times = table(directory("cpuacct") + "/cpuacct.stat");
+    const auto times = cgroups::read_table(directory("cpuacct") + "/cpuacct.stat");
     if (times.contains("user")) s.set_cpus_user_time_secs(double(times.at("user")) / ticks);
     if (times.contains("system")) s.set_cpus_system_time_secs(double(times.at("system")) / ticks);
-    if (const auto shares = number(directory("cpu") + "/cpu.shares"))
+    if (const auto shares = cgroups::read_number(directory("cpu") + "/cpu.shares"))
         s.set_cpus_limit(static_cast<double>(*shares) / 1024);
     const std::string memory = directory("memory");
-    if (const auto v = number(memory + "/memory.limit_in_bytes")) s.set_mem_limit_bytes(*v);
-    if (const auto v = number(memory + "/memory.usage_in_bytes")) s.set_mem_total_bytes(*v);
-    const auto values = table(memory + "/memory.stat");
+    if (const auto v = cgroups::read_number(memory + "/memory.limit_in_bytes"))
+        s.set_mem_limit_bytes(*v);
+    if (const auto v = cgroups::read_number(memory + "/memory.usage_in_bytes"))
+        s.set_mem_total_bytes(*v);
+    const auto values = cgroups::read_table(memory + "/memory.stat");
     if (values.contains("total_rss")) s.set_mem_rss_bytes(values.at("total_rss"));
     if (values.contains("total_cache")) s.set_mem_cache_bytes(values.at("total_cache"));
     if (values.contains("total_swap")) s.set_mem_swap_bytes(values.at("total_swap"));
@@ -58,13 +41,14 @@ void read_v1(const cgroups::Hierarchies& hierarchies, const std::string& text, S
 }
 
 void read_v2(const std::string& directory, Statistics& s) {
-    const auto times = table(directory + "/cpu.stat");
+    const auto times = cgroups::read_table(directory + "/cpu.stat");
     if (times.contains("user_usec")) s.set_cpus_user_time_secs(double(times.at("user_usec")) / 1e6);
     if (times.contains("system_usec"))
         s.set_cpus_system_time_secs(double(times.at("system_usec")) / 1e6);
-    if (const auto v = number(directory + "/memory.max")) s.set_mem_limit_bytes(*v);
-    if (const auto v = number(directory + "/memory.current")) s.set_mem_total_bytes(*v);
-    const auto values = table(directory + "/memory.stat");
+    if (const auto v = cgroups::read_number(directory + "/memory.max")) s.set_mem_limit_bytes(*v);
+    if (const auto v = cgroups::read_number(directory + "/memory.current"))
+        s.set_mem_total_bytes(*v);
+    const auto values = cgroups::read_table(directory + "/memory.stat");
     if (values.contains("anon")) s.set_mem_rss_bytes(values.at("anon"));
     if (values.contains("file")) s.set_mem_cache_bytes(values.at("file"));
     const std::string list = cgroups::read_file(directory + "/cgroup.procs");

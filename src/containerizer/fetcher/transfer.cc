@@ -1,8 +1,6 @@
 #include "containerizer/fetcher/transfer.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 
 #include "containerizer/descriptor.h"
 #include "containerizer/fetcher/retry.h"
+#include "containerizer/link_local.h"
 #include "containerizer/unpack/output.h"
 
 namespace tepui::containerizer::fetcher {
@@ -99,17 +98,6 @@ int on_progress(void* opaque, curl_off_t expected, curl_off_t, curl_off_t, curl_
             transfer.sink.bytes,
             expected > 0 ? transfer.resumed_at + static_cast<std::uint64_t>(expected) : 0);
     return 0;
-}
-
-bool is_link_local(const curl_sockaddr& address) {
-    if (address.family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.addr);
-        return (ntohl(v4.sin_addr.s_addr) >> 16) == 0xA9FE;  // 169.254.0.0/16
-    }
-    if (address.family != AF_INET6) return false;
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address.addr).sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) return v6.s6_addr[12] == 169 && v6.s6_addr[13] == 254;
-    return IN6_IS_ADDR_LINKLOCAL(&v6) != 0;
 }
 
 /// After resolution and for every redirect: what a name resolves to is checked, not the name.

@@ -1,13 +1,13 @@
 #include "containerizer/images/http_session.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <mutex>
 #include <optional>
+
+#include "containerizer/link_local.h"
 
 namespace tepui::containerizer::images {
 namespace {
@@ -23,17 +23,6 @@ struct Transfer {
     CURL* curl = nullptr;
     std::optional<Error> error;  // Of ours.
 };
-
-bool is_link_local(const curl_sockaddr& address) {
-    if (address.family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.addr);
-        return (ntohl(v4.sin_addr.s_addr) >> 16) == 0xA9FE;  // 169.254.0.0/16
-    }
-    if (address.family != AF_INET6) return false;
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address.addr).sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) return v6.s6_addr[12] == 169 && v6.s6_addr[13] == 254;
-    return IN6_IS_ADDR_LINKLOCAL(&v6) != 0;
-}
 
 /// After resolution: what a name resolves to is checked, not the name.
 curl_socket_t on_socket(void* opaque, curlsocktype, curl_sockaddr* address) {
