@@ -13,9 +13,11 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "containerizer/cgroups/group.h"
 #include "containerizer/containerizer.h"
@@ -185,6 +187,34 @@ protected:
     std::string base_;
     Options options_;
     std::unique_ptr<Containerizer> containerizer_;
+};
+
+/// For tests in which an agent takes over what another one launched.
+class RecoveringTest : public ContainerizerTest {
+protected:
+    /// A new agent that recovers `expected`; ends come to `ends_`.
+    std::vector<Found> recover(const std::vector<std::string>& expected) {
+        restart();
+        std::vector<ContainerId> ids;
+        for (const std::string& id : expected) {
+            ids.emplace_back(id);
+            ends_[id] = std::make_shared<std::promise<Exited>>();
+        }
+        auto found =
+            containerizer_->recover(ids, [ends = ends_](const ContainerId& id, Exited end) {
+                ends.at(id.value)->set_value(end);
+            });
+        EXPECT_TRUE(found) << found.error().text;
+        return found ? *found : std::vector<Found>{};
+    }
+    Exited await_end(const std::string& id) {
+        auto future = ends_.at(id)->get_future();
+        if (future.wait_for(k_deadline) == std::future_status::ready) return future.get();
+        ADD_FAILURE() << "the end of " << id << " was not told";
+        return {};
+    }
+
+    std::map<std::string, std::shared_ptr<std::promise<Exited>>> ends_;
 };
 
 }  // namespace tepui::containerizer

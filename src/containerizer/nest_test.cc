@@ -17,7 +17,7 @@ TEST(Nest, IsReadAsItWasWritten) {
     EXPECT_EQ(parse_nest("", "alone"), (Nest{"", "alone"}));
 }
 
-class NestTest : public ContainerizerTest {
+class NestTest : public RecoveringTest {
 protected:
     LaunchSpec pod_spec() const {
         LaunchSpec pod = spec("pod", "");
@@ -52,35 +52,14 @@ protected:
         containerizer_->forget(pod.id);
     }
 
-    /// A new agent over what the former one left; ends come to ends_.
-    std::map<std::string, Found> recover(const std::vector<std::string>& expected) {
-        restart();
-        std::vector<ContainerId> ids;
-        for (const std::string& id : expected) {
-            ids.emplace_back(id);
-            ends_[id] = std::make_shared<std::promise<Exited>>();
-        }
-        auto found =
-            containerizer_->recover(ids, [ends = ends_](const ContainerId& id, Exited end) {
-                ends.at(id.value)->set_value(end);
-            });
-        EXPECT_TRUE(found) << found.error().text;
+    std::map<std::string, Found> recover_by_id(const std::vector<std::string>& expected) {
         std::map<std::string, Found> by_id;
-        if (found)
-            for (Found& one : *found) by_id.emplace(one.container.value, one);
+        for (Found& one : recover(expected)) by_id.emplace(one.container.value, one);
         return by_id;
-    }
-    Exited await_end(const std::string& id) {
-        auto future = ends_.at(id)->get_future();
-        if (future.wait_for(k_deadline) == std::future_status::ready) return future.get();
-        ADD_FAILURE() << "the end of " << id << " was not told";
-        return {};
     }
     void forget_all(const std::vector<std::string>& ids) {
         for (const std::string& id : ids) containerizer_->forget(ContainerId(id));
     }
-
-    std::map<std::string, std::shared_ptr<std::promise<Exited>>> ends_;
 };
 
 TEST_F(NestTest, PodHoldsItsPlaceAndRunsNothing) {
@@ -221,7 +200,7 @@ TEST_F(NestTest, AllAreAdoptedWithTheirPids) {
     const std::int64_t shares_pid = start_child(shares);
     const std::int64_t apart_pid = start_child(apart);
     // Sorted as the agent keeps them: children may come first.
-    const auto found = recover({"apart", "pod", "shares"});
+    const auto found = recover_by_id({"apart", "pod", "shares"});
     ASSERT_EQ(found.size(), 3u);
     for (const auto& [id, one] : found) EXPECT_TRUE(one.running) << id;
     EXPECT_EQ(found.at("shares").pid, shares_pid);
@@ -260,7 +239,7 @@ TEST_F(NestTest, OfALostPodNothingLivesOn) {
     ASSERT_GT(shim, 0);
     ::kill(shim, SIGKILL);
     ::waitpid(shim, nullptr, 0);
-    const auto found = recover({"apart", "over", "pod", "shares"});
+    const auto found = recover_by_id({"apart", "over", "pod", "shares"});
     ASSERT_EQ(found.size(), 4u);
     for (const auto& [id, one] : found) {
         EXPECT_FALSE(one.running) << id;
@@ -281,7 +260,7 @@ TEST_F(NestTest, ChildThatTheAgentForgotIsSweptFromALivingPod) {
     Task apart = launch(child_spec("apart", "setsid sleep 1000 & sleep 1000", false));
     const std::int64_t shares_pid = start_child(shares);
     const std::int64_t apart_pid = start_child(apart);
-    const auto found = recover({"pod"});
+    const auto found = recover_by_id({"pod"});
     EXPECT_TRUE(found.at("pod").running);
     EXPECT_TRUE(await_gone(shares_pid));
     EXPECT_TRUE(await_gone(apart_pid));
@@ -304,7 +283,7 @@ TEST_F(NestTest, LaunchThatStoppedAtAnyStepIsSwept) {
     std::ofstream(runtime("step2") + "/nest") << encode_nest({"pod", ""});
     std::ofstream(runtime("step3") + "/nest") << encode_nest({"pod", "pod/step3"});
     ASSERT_TRUE(groups.create("pod/step3", {.cpus = 1, .mem_mb = 64, .pids_max = 9}));
-    const auto found = recover({"pod", "step1", "step2", "step3"});
+    const auto found = recover_by_id({"pod", "step1", "step2", "step3"});
     EXPECT_TRUE(found.at("pod").running);
     for (const char* id : {"step1", "step2", "step3"}) {
         EXPECT_FALSE(found.at(id).running) << id;

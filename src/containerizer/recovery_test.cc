@@ -15,31 +15,9 @@
 namespace tepui::containerizer {
 namespace {
 
-class RecoveryTest : public ContainerizerTest {
+class RecoveryTest : public RecoveringTest {
 protected:
     std::string runtime(const std::string& id) const { return containers_dir() + "/" + id; }
-
-    /// A new agent that recovers `expected`; ends come to `ends_`.
-    std::vector<Found> recover(const std::vector<std::string>& expected) {
-        restart();
-        std::vector<ContainerId> ids;
-        for (const std::string& id : expected) {
-            ids.emplace_back(id);
-            ends_[id] = std::make_shared<std::promise<Exited>>();
-        }
-        auto found =
-            containerizer_->recover(ids, [ends = ends_](const ContainerId& id, Exited end) {
-                ends.at(id.value)->set_value(end);
-            });
-        EXPECT_TRUE(found) << found.error().text;
-        return found ? *found : std::vector<Found>{};
-    }
-    Exited await_end(const std::string& id) {
-        auto future = ends_.at(id)->get_future();
-        if (future.wait_for(k_deadline) == std::future_status::ready) return future.get();
-        ADD_FAILURE() << "the end of " << id << " was not told";
-        return {};
-    }
 
     /// What the shim's status file holds before an agent comes back.
     void await_status(const std::string& id) const {
@@ -49,8 +27,6 @@ protected:
             std::this_thread::yield();
         ASSERT_TRUE(std::filesystem::exists(runtime(id) + "/status"));
     }
-
-    std::map<std::string, std::shared_ptr<std::promise<Exited>>> ends_;
 };
 
 TEST_F(RecoveryTest, AdoptsWhatRunsWithTheSamePid) {
