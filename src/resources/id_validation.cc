@@ -7,7 +7,6 @@ namespace tepui {
 namespace {
 
 constexpr std::size_t name_max = 255;  // NAME_MAX of Linux.
-constexpr std::size_t container_id_max = 242;
 constexpr std::size_t shown_max = 64;
 
 bool is_control(char c) {
@@ -35,18 +34,6 @@ Result<void> validate_id(std::string_view kind, std::string_view id) {
         return refuse("must not contain '/' or '\\'");
     if (std::any_of(id.begin(), id.end(), is_control)) {
         return refuse("must not contain control characters");
-    }
-    return {};
-}
-
-Result<void> validate_container_id(std::string_view id) {
-    TEPUI_CHECK_OK(validate_id("container id", id));
-    if (id.size() > container_id_max) {
-        return fail(Errc::invalid_argument, "container id '{}': must not be longer than 242 bytes",
-                    shown(id));
-    }
-    if (id.find('.') != std::string_view::npos) {
-        return fail(Errc::invalid_argument, "container id '{}': must not contain '.'", shown(id));
     }
     return {};
 }

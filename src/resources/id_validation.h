@@ -10,8 +10,4 @@ namespace tepui {
 /// slashes, backslashes and control characters. `kind` is what the error calls it: "task id".
 Result<void> validate_id(std::string_view kind, std::string_view id);
 
-/// The same for one level of a container id: at most 242 bytes (room for the names made of it), and
-/// no "." because it separates the levels of nested ids.
-Result<void> validate_container_id(std::string_view id);
-
 }  // namespace tepui
