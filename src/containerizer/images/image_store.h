@@ -81,8 +81,8 @@ private:
 /// them at the same time.
 class ImageStore {
 public:
-    /// Opens or makes the store in options.store_dir (set by then, as is unpack_program), and removes
-    /// what an earlier one left half done. Only one process may use a directory: fails with
+    /// Opens or makes the store in options.store_dir (set by then, as is unpack_program), and
+    /// removes what an earlier one left half done. Only one process may use a directory: fails with
     /// conflict when another does.
     static Result<std::shared_ptr<ImageStore>> open(ImageOptions options);
     virtual ~ImageStore() = default;
