@@ -249,6 +249,38 @@ void Allocator::Impl::set_weight(const std::string& role, double weight) {
     tree_.set_weight(role, weight);
 }
 
+void Allocator::Impl::set_band(const std::string& role, std::int32_t band) {
+    if (role.find('/') == std::string::npos) tree_.set_band(role, band);
+}
+
+void Allocator::Impl::keep_for(const AgentId& id, const std::string& role) {
+    auto* agent = find_agent(id);
+    if (!agent || agent->kept_for == role) return;
+    agent->kept_for = role;
+    queue(*agent);
+}
+
+bool Allocator::Impl::may_offer(const FrameworkId& framework_id, const std::string& role,
+                                const AgentId& agent_id) {
+    const auto* framework = find_framework(framework_id);
+    auto* agent = find_agent(agent_id);
+    if (!framework || !agent || !agent->active) return false;
+    const auto it = framework->roles.find(role);
+    if (it == framework->roles.end() || !it->second.subscribed) return false;
+    const auto& client = clients_[it->second.client];
+    return client.active && (client.capabilities & agent->required) == agent->required &&
+           !(client.is_picky && is_unwanted(*agent, it->second.client));
+}
+
+bool Allocator::Impl::has_declined(const FrameworkId& framework_id, const std::string& role,
+                                   const AgentId& agent_id, const Resources& resources) {
+    const auto* framework = find_framework(framework_id);
+    const auto* agent = find_agent(agent_id);
+    if (!framework || !agent) return false;
+    const auto it = framework->roles.find(role);
+    return it != framework->roles.end() && agent->refusals.blocks(it->second.client, resources);
+}
+
 // --- Quotas ---
 
 void Allocator::Impl::set_quota(const std::string& role, const Quota& quota) {
@@ -311,6 +343,20 @@ void Allocator::suppress(const FrameworkId& framework, const std::set<std::strin
 }
 void Allocator::set_weight(const std::string& role, double weight) {
     impl_->set_weight(role, weight);
+}
+void Allocator::set_band(const std::string& role, std::int32_t band) {
+    impl_->set_band(role, band);
+}
+void Allocator::keep_for(const AgentId& agent, const std::string& role) {
+    impl_->keep_for(agent, role);
+}
+bool Allocator::may_offer(const FrameworkId& framework, const std::string& role,
+                          const AgentId& agent) const {
+    return impl_->may_offer(framework, role, agent);
+}
+bool Allocator::has_declined(const FrameworkId& framework, const std::string& role,
+                             const AgentId& agent, const Resources& resources) const {
+    return impl_->has_declined(framework, role, agent, resources);
 }
 void Allocator::update_agent_info(const AgentId& agent, const mesos::v1::AgentInfo& info) {
     impl_->update_agent_info(agent, info);

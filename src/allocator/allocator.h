@@ -76,6 +76,12 @@ struct Allocation {
     Resources resources;  // allocation_info.role set.
 };
 
+// Of explain.h.
+struct ExplainContext;
+struct ClientExplanation;
+struct AgentExplanation;
+struct RoleStanding;
+
 /// Hierarchical weighted dominant-resource fairness over agents, event-driven: each change marks
 /// what it touches dirty, allocate() visits only that, and an idle allocator does nothing.
 /// Deterministic: the same calls with the same seed give the same allocations.
@@ -117,6 +123,20 @@ public:
     /// Above 0, else it is ignored; 1 for roles never set. Changes the order of what comes, not
     /// what is allocated already.
     void set_weight(const std::string& role, double weight);
+    /// Of a top-level role; 0 for roles never set. A role of a higher band comes before all of lower
+    /// ones, whatever their shares. Changes the order of what comes, not what is allocated already.
+    void set_band(const std::string& role, std::int32_t band);
+    /// What is free on the agent goes to this role and those below it only, until `role` is empty:
+    /// it comes in parts that others would take one by one.
+    void keep_for(const AgentId& agent, const std::string& role);
+    /// Whether the framework, in this role, might be offered what were free on the agent: it is
+    /// active and not suppressed, the agent gets offers made, and nothing that it can't do or does
+    /// not want stands in between. Filters of what it declined and quotas are not looked at.
+    bool may_offer(const FrameworkId& framework, const std::string& role,
+                   const AgentId& agent) const;
+    /// Whether something it declined keeps these resources of the agent from it.
+    bool has_declined(const FrameworkId& framework, const std::string& role, const AgentId& agent,
+                      const Resources& resources) const;
 
     /// Of a top-level role; replaces what was set before. What is allocated already stays: rescind
     /// offers where a lower limit demands it.
@@ -130,6 +150,23 @@ public:
     /// Between the two allocate() gives nothing and nothing is due; changes are kept for later.
     void pause();
     void resume();
+
+    // Why somebody gets something or does not (explain.h). None of these changes what allocate()
+    // gives. `now` as for allocate().
+
+    /// Of one client, what stands between it and each agent; none if it is no subscribed one.
+    std::optional<ClientExplanation> explain(const FrameworkId& framework, const std::string& role,
+                                             const ExplainContext& context, Instant now) const;
+    /// Of one agent, what stands between it and each client; none if it is not known.
+    std::optional<AgentExplanation> explain(const AgentId& agent, const ExplainContext& context,
+                                            Instant now) const;
+    /// The role's place among its siblings, after that of the roles above it; empty if nobody is
+    /// in it.
+    std::vector<RoleStanding> standing(const std::string& role) const;
+    /// Clients of exactly this role, subscribed ones only, in the order they would be asked.
+    std::vector<FrameworkId> clients_of(const std::string& role) const;
+    /// Filters that frameworks set and that have not ended, by role; roles without are left out.
+    std::map<std::string, std::size_t> active_filters() const;
 
     /// Allocates what is dirty; an empty answer costs O(1).
     std::vector<Allocation> allocate(Instant now);

@@ -14,7 +14,7 @@ namespace tepui::allocator {
 
 /// The state behind Allocator. Frameworks and quotas are in allocator.cc, agents and accounts in
 /// allocator_agents.cc, one round of allocation in allocator_round.cc, the visit of an agent in
-/// allocator_visit.cc.
+/// allocator_visit.cc, explanations in explain.cc.
 ///
 /// Invariant that makes rounds cheap: an agent and a client that are both clean have nothing for
 /// each other. So whatever could give a client more on an agent must mark one of them, or the pair:
@@ -42,6 +42,11 @@ public:
     void revive(const FrameworkId& id, const std::set<std::string>& roles);
     void suppress(const FrameworkId& id, const std::set<std::string>& roles);
     void set_weight(const std::string& role, double weight);
+    void set_band(const std::string& role, std::int32_t band);
+    void keep_for(const AgentId& agent, const std::string& role);
+    bool may_offer(const FrameworkId& framework, const std::string& role, const AgentId& agent);
+    bool has_declined(const FrameworkId& framework, const std::string& role, const AgentId& agent,
+                      const Resources& resources);
     void update_agent_info(const AgentId& id, const mesos::v1::AgentInfo& info);
     void set_quota(const std::string& role, const Quota& quota);
     Quantities quota_consumed(const std::string& role) const { return book_.consumed(role); }
@@ -50,6 +55,11 @@ public:
 
     std::vector<Allocation> allocate(Instant now);
     bool dirty() const;
+    // explain.cc
+    std::vector<RoleStanding> standing(const std::string& role);
+    std::vector<FrameworkId> clients_of(const std::string& role);
+    std::map<std::string, std::size_t> active_filters() const;
+
     Instant next_deadline() const { return paused_ ? Instant::max() : deadlines_.next(); }
 
 private:
@@ -92,6 +102,7 @@ private:
         bool dirty = false;
         bool held_back = false;     // Headroom kept something here from somebody.
         bool to_recount = false;    // Listed in recounts_.
+        std::string kept_for;       // The only role that gets something here; empty: all.
         std::uint8_t required = 0;  // Capabilities without which a client gets nothing here.
         Resources total;
         Resources shared;     // Of the total; offered even while in use.
@@ -112,6 +123,13 @@ private:
     /// A round visits agents twice when somebody's guarantee is not satisfied.
     enum class Stage : std::uint8_t { guarantees, all };
     class Visit;
+
+    friend class Allocator;
+    class Explainer;
+    /// Brings sums up to date that the next round would bring up to date first.
+    void settle_sums();
+    Quantities named(const std::vector<std::int64_t>& by_kind) const;
+    Quantities lacking(const QuotaBook::Account& account) const;
 
     // Frameworks and clients.
     FrameworkHandle framework_of(const FrameworkId& id);

@@ -140,6 +140,9 @@ private:
     bool offer_to(ClientHandle client) {
         const auto& state = impl_.clients_[client];
         if ((state.capabilities & agent_.required) != agent_.required) return false;
+        if (!agent_.kept_for.empty() &&
+            !role_is_within(impl_.tree_.role_of(client), agent_.kept_for))
+            return false;
         if (state.is_picky && impl_.is_unwanted(agent_, client)) return false;
         if (plain_ && !state.top->has_quota() && !state.has_minimum) return offer_common(client);
         if (plain_ && state.top->exhausted && !state.has_minimum) {

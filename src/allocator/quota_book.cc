@@ -216,6 +216,14 @@ Amounts QuotaBook::unsatisfied_of(const Account& account) {
     return unsatisfied;
 }
 
+std::vector<const QuotaBook::Account*> QuotaBook::unsatisfied_accounts() const {
+    std::vector<const Account*> result;
+    for (const auto& [role, account] : accounts_) {
+        if (account->is_hungry()) result.push_back(account.get());
+    }
+    return result;
+}
+
 std::int64_t QuotaBook::surplus(std::size_t kind) const {
     if (at(required_, kind) <= 0) return unlimited;
     return std::max<std::int64_t>(0, at(available_, kind) - required_[kind]);

@@ -78,6 +78,9 @@ public:
     /// Top-level roles with clients and a guarantee that is not satisfied.
     const std::map<std::string_view, Account*>& hungry() const { return hungry_; }
 
+    /// Top-level roles with a guarantee that is not satisfied, with clients or without.
+    std::vector<const Account*> unsatisfied_accounts() const;
+
     bool touched() const { return removed_ || !touched_.empty(); }
     std::vector<Account*> opened_accounts() const;
     bool headroom_opened() const;

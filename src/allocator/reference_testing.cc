@@ -291,10 +291,15 @@ bool ReferenceAllocator::may_be_offered(const Pair& pair) const {
 
 void ReferenceAllocator::order_below(const std::string& role, const Holdings& held,
                                      std::uint64_t draw, std::vector<Pair>& order) const {
-    // What competes here: the roles right below, and ("") the clients of the role itself.
-    using Place = std::tuple<double, std::uint64_t, std::string>;
+    // What competes here: the roles right below, and ("") the clients of the role itself. Higher
+    // bands come first; a client, and what is not at the top, has none.
+    using Place = std::tuple<std::int64_t, double, std::uint64_t, std::string>;
     std::set<Place> places;
     std::set<std::pair<Place, FrameworkId>> clients;
+    const auto band_of = [&](const std::string& child) {
+        const auto it = bands_.find(child);
+        return role.empty() && it != bands_.end() ? std::int64_t{it->second} : 0;
+    };
     const auto count = [](const auto& counts, const auto& key) {
         const auto it = counts.find(key);
         return it == counts.end() ? std::uint64_t{0} : it->second;
@@ -314,25 +319,27 @@ void ReferenceAllocator::order_below(const std::string& role, const Holdings& he
         const double place = options_.framework_sorter == Sorter::random
                                  ? lot(draw_in_role(draw, role), pair.second.value, 1)
                                  : share(quantities, held.capacity);
-        clients.insert({{place, count(pair_allocations_, pair), pair.second.value}, pair.second});
+        clients.insert({{0, place, count(pair_allocations_, pair), pair.second.value}, pair.second});
     }
     for (const auto& child : children) {
         Quantities subtree;
         for (const auto& [pair, quantities] : held.pairs) {
             if (role_is_within(pair.first, child)) add(subtree, quantities);
         }
-        places.insert({options_.role_sorter == Sorter::random
+        places.insert({-band_of(child),
+                       options_.role_sorter == Sorter::random
                            ? lot(draw, child, weight_of(child))
                            : share(subtree, held.capacity) / weight_of(child),
                        count(subtree_allocations_, child), child});
     }
     if (!role.empty()) {
-        places.insert({options_.role_sorter == Sorter::random
+        places.insert({0,
+                       options_.role_sorter == Sorter::random
                            ? lot(draw, role, weight_of(role))
                            : share(own, held.capacity) / weight_of(role),
                        count(own_allocations_, role), ""});
     }
-    for (const auto& [key, allocations, name] : places) {
+    for (const auto& [band, key, allocations, name] : places) {
         if (!name.empty()) {
             order_below(name, held, draw, order);
             continue;

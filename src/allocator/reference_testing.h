@@ -31,6 +31,7 @@ public:
     void revive(const FrameworkId& framework, const std::set<std::string>& roles);
     void suppress(const FrameworkId& framework, const std::set<std::string>& roles);
     void set_weight(const std::string& role, double weight) { weights_[role] = weight; }
+    void set_band(const std::string& role, std::int32_t band) { bands_[role] = band; }
     void update_agent_info(const AgentId& agent, const mesos::v1::AgentInfo& info);
     void set_quota(const std::string& role, const Quota& quota) { quotas_[role] = quota; }
     void remove_quota(const std::string& role) { quotas_.erase(role); }
@@ -91,6 +92,7 @@ private:
     std::map<AgentId, Agent> agents_;
     std::vector<Filter> filters_;
     std::map<std::string, double> weights_;
+    std::map<std::string, std::int32_t> bands_;
     std::map<std::string, Quota> quotas_;
     std::optional<std::set<std::string>> whitelist_;
     bool paused_ = false;

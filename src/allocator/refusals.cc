@@ -79,6 +79,18 @@ std::size_t Refusals::size() const {
     return count;
 }
 
+std::optional<Instant> Refusals::blocked_until(ClientHandle client, const Resources& offer,
+                                               Instant now) const {
+    std::optional<Instant> until;
+    for (const auto& group : groups_) {
+        if (!is_set(group.mask, client) || !group.refused.contains(offer)) continue;
+        const auto it =
+            std::lower_bound(group.refusals.begin(), group.refusals.end(), client, by_client);
+        if (it->deadline > now) until = std::max(until.value_or(it->deadline), it->deadline);
+    }
+    return until;
+}
+
 bool Refusals::blocks(ClientHandle client, const Resources& offer) const {
     return std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
         return is_set(group.mask, client) && group.refused.contains(offer);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "allocator/role_tree.h"
@@ -29,6 +30,9 @@ public:
     std::size_t forget(ClientHandle client);
     std::size_t size() const;
 
+    /// Until when something keeps `offer` from the client; of what is over by `now` nothing does.
+    std::optional<Instant> blocked_until(ClientHandle client, const Resources& offer,
+                                         Instant now) const;
     bool blocks(ClientHandle client, const Resources& offer) const;
     /// The clients that `offer` is blocked for, in `mask` (cleared first).
     void blocked(const Resources& offer, Mask& mask) const;

@@ -26,6 +26,8 @@ RoleTree::Node& RoleTree::node_of(std::string_view role) {
             node->depth = parent->depth + 1;
             const auto weight = weights_.find(name);
             if (weight != weights_.end()) node->weight = weight->second;
+            const auto band = bands_.find(name);
+            if (band != bands_.end()) node->subtree.key.band = band->second;
             node->subtree.key.name = node->name;
             node->subtree.key.node = node.get();
             ++parent->uses;
@@ -158,6 +160,21 @@ void RoleTree::set_weight(const std::string& role, double weight) {
     rekey(node.subtree, node.parent->order, weight);
 }
 
+void RoleTree::set_band(const std::string& role, std::int32_t band) {
+    if (band == 0) {
+        bands_.erase(role);
+    } else {
+        bands_[role] = band;
+    }
+    const auto it = nodes_.find(role);
+    if (it == nodes_.end()) return;
+    auto& node = *it->second;
+    const bool placed = node.subtree.placed;
+    place(node.subtree, node.parent->order, false);
+    node.subtree.key.band = band;
+    place(node.subtree, node.parent->order, placed);
+}
+
 void RoleTree::refresh() {
     for (auto& [name, node] : nodes_) {
         rekey(node->own, node->order, node->weight);
@@ -176,6 +193,27 @@ bool RoleTree::has_active_within(std::string_view role) const {
 bool RoleTree::holds_nothing(ClientHandle client) const {
     const auto& held = clients_[client].holder.held;
     return std::all_of(held.begin(), held.end(), [](std::int64_t milli) { return milli == 0; });
+}
+
+RoleTree::Standing RoleTree::standing(const Holder& holder, const Order& in,
+                                      double weight) const {
+    Standing result{weight, capacity_.dominant_share(holder.held), 0, in.size(), holder.held};
+    if (!holder.placed) return result;
+    const auto before = std::distance(in.begin(), in.find(holder.key));
+    result.position = static_cast<std::size_t>(before) + 1;
+    return result;
+}
+
+std::optional<RoleTree::Standing> RoleTree::standing_of(std::string_view role) const {
+    const auto it = nodes_.find(role);
+    if (it == nodes_.end()) return std::nullopt;
+    const Node& node = *it->second;
+    return standing(node.subtree, node.parent->order, node.weight);
+}
+
+RoleTree::Standing RoleTree::standing_of(ClientHandle client) const {
+    const auto& record = clients_[client];
+    return standing(record.holder, record.node->clients, 1);
 }
 
 bool RoleTree::before(ClientHandle left, ClientHandle right) const {

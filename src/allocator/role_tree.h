@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@ namespace tepui::allocator {
 using ClientHandle = std::uint32_t;
 
 /// Who is next: roles as a tree, clients in their roles, each level ordered by (dominant share /
-/// weight, number of allocations, name). The clients of a role that also has sub-roles compete with
+/// weight, number of allocations, name); top-level roles of a higher band come before all that. The clients of a role that also has sub-roles compete with
 /// these as one group, which has the role's weight.
 ///
 /// Cost: O(depth * log n) for a change, O(1) a step to walk. Holds what clients were charged, also
@@ -39,6 +40,8 @@ public:
     void charge(ClientHandle client, const Amounts& amounts);
     void discharge(ClientHandle client, const Amounts& amounts);
     void set_weight(const std::string& role, double weight);
+    /// Of a top-level role: higher bands come first.
+    void set_band(const std::string& role, std::int32_t band);
     /// Computes all shares anew; needed after the capacity changed.
     void refresh();
 
@@ -48,6 +51,18 @@ public:
     bool holds_nothing(ClientHandle client) const;
     /// Whether `a` comes before `b`.
     bool before(ClientHandle a, ClientHandle b) const;
+    /// For people: where a role or client stands. Costs O(competitors).
+    struct Standing {
+        double weight = 1;
+        double share = 0;           // Not divided by the weight.
+        std::size_t position = 0;   // From 1; 0 for what is not active.
+        std::size_t competitors = 0;
+        std::vector<std::int64_t> held;  // Thousandths by kind.
+    };
+    /// Among the sub-roles and own clients of the role above; none if the role is not in use.
+    std::optional<Standing> standing_of(std::string_view role) const;
+    /// Among the clients of its role.
+    Standing standing_of(ClientHandle client) const;
     /// Whether walk() draws, so that before() tells nothing about it.
     bool is_random() const { return random_roles_ || random_clients_; }
 
@@ -66,8 +81,10 @@ private:
         std::uint64_t allocations = 0;
         std::string_view name;
         ClientHandle client = 0;
-        Node* node = nullptr;  // Null for a client, and for the group of a role's own clients.
+        std::int32_t band = 0;  // Not 0 only in the order of top-level roles.
+        Node* node = nullptr;   // Null for a client, and for the group of a role's own clients.
         bool operator<(const Key& other) const {
+            if (band != other.band) return band > other.band;
             if (share != other.share) return share < other.share;
             if (allocations != other.allocations) return allocations < other.allocations;
             return name < other.name;
@@ -122,12 +139,14 @@ private:
             drawn.emplace_back(lot(draw, is_group ? node.name : key.name, weight), &key);
         }
         std::sort(drawn.begin(), drawn.end(), [](const auto& a, const auto& b) {
+            if (a.second->band != b.second->band) return a.second->band > b.second->band;
             return a.first != b.first ? a.first < b.first : *a.second < *b.second;
         });
         return std::any_of(drawn.begin(), drawn.end(),
                            [&](const auto& item) { return use(*item.second); });
     }
 
+    Standing standing(const Holder& holder, const Order& in, double weight) const;
     Node& node_of(std::string_view role);
     void release(Node* node);
     /// Puts the holder where its share belongs now; `in` is where it is listed when placed.
@@ -139,6 +158,7 @@ private:
     const bool random_roles_;
     const bool random_clients_;
     std::map<std::string, double, std::less<>> weights_;
+    std::map<std::string, std::int32_t, std::less<>> bands_;  // Those that are not 0.
     std::map<std::string, std::unique_ptr<Node>, std::less<>> nodes_;
     std::unique_ptr<Node> root_;
     std::deque<ClientRecord> clients_;  // Keys point to the names in it.

@@ -265,6 +265,8 @@ private:
         if (verb == "suppress") return x.suppress(FrameworkId(id), roles);
         if (verb == "revive") return x.revive(FrameworkId(id), roles);
         if (verb == "weight") return x.set_weight(id, number(words.at(2)));
+        if (verb == "keep-for") return x.keep_for(AgentId(id), words.size() > 2 ? words[2] : "");
+        if (verb == "band") return x.set_band(id, static_cast<std::int32_t>(number(words.at(2))));
         if (verb != "wait") throw Wrong{"there is no command '" + verb + "'"};
         now_ += seconds(id);
     }

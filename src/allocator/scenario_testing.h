@@ -15,7 +15,8 @@ namespace tepui::allocator {
 ///     framework ID ROLE,.. [can=gpu,revocable,shared,region,refined] [min=ROLE:SETS]
 ///           [want=ROLE:CONDITION&..|..] [suppressed=ROLE,..]       (again: changes it)
 ///     leave ID | suppress ID [ROLE,..] | revive ID [ROLE,..] | disconnect ID | reconnect ID
-///     weight ROLE NUMBER | quota ROLE [guarantees=RESOURCES] [limits=RESOURCES]
+///     weight ROLE NUMBER | band ROLE NUMBER | quota ROLE [guarantees=RESOURCES] [limits=RESOURCES]
+///     keep-for AGENT [ROLE]                  what is free there is for that role; none: for all
 ///     consumed ROLE RESOURCES | whitelist [HOST,..] | whitelist-off | pause | resume
 ///     decline [SECONDS]                      all offers that were not declined or kept
 ///     keep                                   they become tasks

@@ -76,6 +76,7 @@ protected:
             up_verb(),         down_verb(),       top_verb(),    describe_verb(),    events_verb(),
             wait_verb(),       files_verb(),      gone_verb(),   teardown_verb(),    exec_verb(),
             attach_verb(),     cp_verb(),         role_verb(),   weight_verb(),      quota_verb(),
+            priority_verb(),
             reserve_verb(),    unreserve_verb(),  volume_verb(), maintenance_verb(), drain_verb(),
             deactivate_verb(), reactivate_verb(), images_verb(), simulate_verb()};
     }

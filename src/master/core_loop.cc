@@ -84,6 +84,11 @@ void CoreLoop::post_weights(std::vector<mesos::v1::WeightInfo> infos,
     push(RequestItem{WeightsUpdateRequested{{}, std::move(infos)}, std::move(done)});
 }
 
+void CoreLoop::post_priorities(std::map<std::string, std::int32_t> priorities,
+                               std::function<void(Result<void>)> done) {
+    push(RequestItem{PrioritiesUpdateRequested{{}, std::move(priorities)}, std::move(done)});
+}
+
 void CoreLoop::post_quota(QuotaUpdateRequested wanted, std::function<void(Result<void>)> done) {
     push(RequestItem{std::move(wanted), std::move(done)});
 }
@@ -95,6 +100,10 @@ void CoreLoop::post_operation(OperationRequested wanted, std::function<void(Resu
 void CoreLoop::post_maintenance(MaintenanceRequest wanted, std::function<void(Result<void>)> done) {
     std::visit([&](auto& request) { push(RequestItem{std::move(request), std::move(done)}); },
                wanted);
+}
+
+void CoreLoop::post_rescind(std::set<OfferId> offers, std::function<void(Result<void>)> done) {
+    push(RequestItem{OffersRescindRequested{{}, std::move(offers)}, std::move(done)});
 }
 
 void CoreLoop::wake() { push(WakeItem{}); }

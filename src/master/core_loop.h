@@ -90,12 +90,16 @@ public:
     void post_weights(std::vector<mesos::v1::WeightInfo> infos,
                       std::function<void(Result<void>)> done);
     /// Sets or removes quotas of roles; `done` gets invalid_argument or conflict (quota.h).
+    void post_priorities(std::map<std::string, std::int32_t> priorities,
+                         std::function<void(Result<void>)> done);
     void post_quota(QuotaUpdateRequested wanted, std::function<void(Result<void>)> done);
     /// Reserves, unreserves, creates, destroys, grows or shrinks on an agent; `done` gets
     /// invalid_argument, not_found for an unknown agent, conflict when it has not what is taken.
     void post_operation(OperationRequested wanted, std::function<void(Result<void>)> done);
     /// Plans maintenance or drains agents; `done` gets what maintenance.h and drain.h say.
     void post_maintenance(MaintenanceRequest wanted, std::function<void(Result<void>)> done);
+    /// Takes offers back; `done` gets not_found that names those which are not outstanding.
+    void post_rescind(std::set<OfferId> offers, std::function<void(Result<void>)> done);
     /// Ends a batch soon even without events, so that Outlets::batch_ended() runs.
     void wake();
 
@@ -114,7 +118,8 @@ private:
         std::variant<TeardownRequested, KillRequested, MarkAgentGoneRequested,
                      DeactivationRequested, WeightsUpdateRequested, QuotaUpdateRequested,
                      OperationRequested, MaintenanceScheduleRequested, MachinesRequested,
-                     DrainRequested, DrainCancelRequested>
+                     DrainRequested, DrainCancelRequested, PrioritiesUpdateRequested,
+                     OffersRescindRequested>
             event;
         std::function<void(Result<void>)> done;
     };

@@ -44,6 +44,9 @@ std::string update_key(const ContainerId& container, std::uint64_t sequence) {
 std::string task_uuids_key(const ContainerId& container) {
     return "tasks/" + container.value + "/uuids";
 }
+std::string task_displaced_key(const ContainerId& container) {
+    return "tasks/" + container.value + "/displaced";
+}
 std::string executor_info_key(const ContainerId& container) {
     return "executors/" + container.value + "/info";
 }
@@ -126,6 +129,10 @@ CheckpointWrite task_state_write(const TaskRun& task) {
 CheckpointWrite task_uuids_write(const TaskRun& task) {
     return {task_uuids_key(task.container),
             encode_record({task.received_uuids.begin(), task.received_uuids.end()})};
+}
+
+CheckpointWrite task_displaced_write(const TaskRun& task) {
+    return {task_displaced_key(task.container), encode_record({task.displaced.value_or("")})};
 }
 
 CheckpointWrite executor_info_write(const ExecutorRun& executor) {

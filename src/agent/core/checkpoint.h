@@ -18,6 +18,8 @@ std::string task_state_key(const ContainerId& container);
 std::string update_key(const ContainerId& container, std::uint64_t sequence);
 /// Of a custom executor's task: uuids of the updates it sent.
 std::string task_uuids_key(const ContainerId& container);
+/// Of a task that is displaced: who displaces it.
+std::string task_displaced_key(const ContainerId& container);
 std::string executor_info_key(const ContainerId& container);
 std::string executor_state_key(const ContainerId& container);
 std::string sandbox_key(const ContainerId& container);
@@ -35,6 +37,7 @@ CheckpointWrite framework_write(const Framework& framework);
 CheckpointWrite task_info_write(const TaskRun& task);
 CheckpointWrite task_state_write(const TaskRun& task);
 CheckpointWrite task_uuids_write(const TaskRun& task);
+CheckpointWrite task_displaced_write(const TaskRun& task);
 CheckpointWrite executor_info_write(const ExecutorRun& executor);
 CheckpointWrite executor_state_write(const ExecutorRun& executor);
 CheckpointWrite update_write(const ContainerId& container, const PendingUpdate& update);

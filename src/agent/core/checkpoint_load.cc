@@ -63,7 +63,7 @@ public:
                            return load_executor_key(key, value, pass);
                        });
         }
-        for (const std::string_view pass : {"info", "state", "updates/", "uuids"}) {
+        for (const std::string_view pass : {"info", "state", "updates/", "uuids", "displaced"}) {
             for_prefix(stored, "tasks/", [&](const std::string& key, const std::string& value) {
                 return load_task_key(key, value, pass);
             });
@@ -175,6 +175,10 @@ private:
         if (task == nullptr) return fail(Errc::corrupt, "its task could not be read");
         if (pass == "state") return load_task_state(*task, value);
         if (pass == "uuids") return load_task_uuids(*task, value);
+        if (pass == "displaced") {
+            task->displaced = TEPUI_TRY(decode_record(value, 1)).front();
+            return {};
+        }
         return load_update(*task, parts->rest.substr(pass.size()), value);
     }
 

@@ -33,6 +33,9 @@ void complete_task(Context& context, const TaskKey& key, std::vector<CheckpointW
         if (framework.info.checkpoint() && !task->received_uuids.empty()) {
             writes.push_back({task_uuids_key(task->container), std::nullopt});
         }
+        if (framework.info.checkpoint() && task->displaced) {
+            writes.push_back({task_displaced_key(task->container), std::nullopt});
+        }
         clear_timers(state.timers, task->container);
         state.containers.erase(task->container);
         const std::optional<ExecutorId> owner = task->executor;

@@ -6,6 +6,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/checks.h"
 #include "agent/core/completion.h"
+#include "agent/core/displacement.h"
 #include "agent/core/executor_ending.h"
 #include "agent/core/oversubscription.h"
 #include "agent/core/pods.h"
@@ -183,6 +184,7 @@ void kill_task(Context& context, const link::KillTask& kill) {
                       .message = "No such task runs on this agent"});
         return;
     }
+    if (kill.has_displaced()) note_displacement(context, *task, kill.displaced());
     if (custom_executor_of(state, *task) != nullptr) {
         kill_in_executor(context, key, kill);
         return;

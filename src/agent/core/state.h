@@ -71,6 +71,8 @@ struct TaskRun {
     mesos::v1::TaskState state = mesos::v1::TASK_STAGING;
     std::vector<mesos::v1::TaskStatus> statuses;  // One of each run of equal states, without data.
     std::optional<Ending> ending;
+    /// Who displaces it and why, as the master said; it ends for that (displacement.h).
+    std::optional<std::string> displaced;
     CheckState checks;
     PodTask pod;
     // The last update forwarded to the master.

@@ -3,6 +3,7 @@
 #include "agent/core/checkpoint.h"
 #include "agent/core/checks.h"
 #include "agent/core/completion.h"
+#include "agent/core/displacement.h"
 #include "agent/core/drain.h"
 #include "agent/core/executor_stream.h"
 #include "agent/core/pods.h"
@@ -37,6 +38,7 @@ v1::TaskStatus make_status(Context& context, const TaskKey& task, const UpdateSp
     status.mutable_executor_id()->set_value(executor ? executor->value : task.second.value);
     status.set_timestamp(context.now.wall.seconds());
     status.set_uuid(state.prng.uuid_bytes());
+    mark_displaced(state, task, status);
     mark_drained(state, task.first, status);
     return status;
 }
@@ -175,6 +177,7 @@ void report_from_executor(Context& context, TaskRun& task, v1::TaskStatus status
     status.set_source(v1::TaskStatus::SOURCE_EXECUTOR);
     if (state.id) status.mutable_agent_id()->set_value(state.id->value);
     if (!status.has_timestamp()) status.set_timestamp(context.now.wall.seconds());
+    mark_displaced(state, key, status);
     mark_drained(state, task.framework, status);
     add_container_status(state, task, status);
     const AcknowledgeAfter acknowledgement{

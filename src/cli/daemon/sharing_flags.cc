@@ -104,6 +104,13 @@ std::vector<Flag> master_sharing_flags() {
                     check_factor),
         daemon_flag("Offers", "allocator_recovery_timeout", "DURATION", "10mins",
                     "The longest wait for them.", duration_between(0s, Duration::max())),
+        daemon_flag("Offers", "preemption_after", "DURATION", "10secs",
+                    "How long a role of a higher priority band goes without what it is guaranteed, "
+                    "or waits for, before others are asked to make room.",
+                    duration_between(std::chrono::seconds{1}, Duration::max())),
+        daemon_flag("Offers", "preemption_notice", "DURATION", "30secs",
+                    "How long these have to make room themselves before tasks of them are ended.",
+                    duration_between(0s, Duration::max())),
         daemon_flag("Limits", "offer_constraints_re2_max_mem", "BYTES", "4096B",
                     "What each regular expression in offer constraints may take of memory.",
                     bytes_between(Bytes{64}, regex_bytes_max)),
@@ -129,6 +136,8 @@ Result<void> read_master_sharing(const Parsed& parsed, master::MasterOptions& op
         TEPUI_TRY(parse_factor(parsed.value("allocator_agent_recovery_factor")));
     core.allocator_recovery_timeout =
         TEPUI_TRY(parse_duration(parsed.value("allocator_recovery_timeout")));
+    core.preemption_after = TEPUI_TRY(parse_duration(parsed.value("preemption_after")));
+    core.preemption_notice = TEPUI_TRY(parse_duration(parsed.value("preemption_notice")));
     core.constraint_regex_max_bytes = static_cast<std::int64_t>(
         TEPUI_TRY(parse_bytes(parsed.value("offer_constraints_re2_max_mem"))).count);
     core.constraint_regex_max_program = static_cast<int>(

@@ -4,6 +4,7 @@
 
 #include "cli/client/master_api.h"
 #include "cli/console.h"
+#include "cli/view/priorities.h"
 #include "cli/view/sharing.h"
 
 namespace tepui::cli {
@@ -20,6 +21,9 @@ asio::awaitable<Outcome> make_change(MasterApi& master, const Console& console,
 
 /// The agent that a person means; fails as find_agent() does.
 asio::awaitable<Result<AgentAnswer>> ask_agent(MasterApi& master, std::string wanted);
+
+/// GET /tepui/priorities; fails as MasterApi::request() and status_error do.
+asio::awaitable<Result<Priorities>> ask_priorities(MasterApi& master);
 
 /// A body of one verb's sub-command: `parsed.words` begins with the sub-command, if one was given.
 using SharingBody = asio::awaitable<Outcome> (*)(MasterApi&, const Console&, const Parsed&);

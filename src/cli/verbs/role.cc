@@ -26,10 +26,12 @@ const mesos::v1::Role* find_role(const Response& roles, const std::string& name)
 }
 
 std::string page_of(const mesos::v1::Role& role, const Response& frameworks, const Response& quotas,
-                    bool color) {
+                    const Priorities& priorities, bool color) {
     Page page;
     page.field("Role", role.name());
     page.field("Weight", number_text(role.weight()));
+    const auto priority = priorities.find(role.name().substr(0, role.name().find('/')));
+    if (priority != priorities.end()) page.field("Priority", std::to_string(priority->second));
     for (const auto& config : quotas.get_quota().status().configs()) {
         if (config.role() != role.name().substr(0, role.name().find('/'))) continue;
         if (!has_quota(config)) continue;
@@ -76,8 +78,11 @@ asio::awaitable<Outcome> show(MasterApi& master, const Console& console, const P
     if (!frameworks) co_return master_failure("role", master, frameworks.error());
     auto quotas = co_await master.call(Call::GET_QUOTA);
     if (!quotas) co_return master_failure("role", master, quotas.error());
-    console.out(format.kind == Kind::name ? name + '\n'
-                                          : page_of(*role, *frameworks, *quotas, console.color));
+    auto priorities = co_await ask_priorities(master);
+    if (!priorities) co_return master_failure("role", master, priorities.error());
+    console.out(format.kind == Kind::name
+                    ? name + '\n'
+                    : page_of(*role, *frameworks, *quotas, *priorities, console.color));
     co_return 0;
 }
 

@@ -24,6 +24,7 @@ Verb teardown_verb();
 Verb gone_verb();
 Verb role_verb();
 Verb weight_verb();
+Verb priority_verb();
 Verb quota_verb();
 Verb reserve_verb();
 Verb unreserve_verb();

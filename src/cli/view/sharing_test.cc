@@ -1,4 +1,5 @@
 #include "cli/view/sharing.h"
+#include "cli/view/priorities.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -57,6 +58,32 @@ Response agents_answer(const Resources& total) {
     Response answer;
     *answer.mutable_get_agents()->add_agents() = agent_with(total);
     return answer;
+}
+
+TEST(PriorityPlans, NameWhoWillHaveToGiveWay) {
+    Response tasks;
+    for (const char* role : {"batch/x", "batch", "prod", "test"}) {
+        auto& task = *tasks.mutable_get_tasks()->add_tasks();
+        task.add_resources()->mutable_allocation_info()->set_role(role);
+    }
+    tasks.mutable_get_tasks()->add_tasks();  // Has nothing to give back.
+    const Priorities now{{"test", -1}};
+    const auto wanted = parse_priority_words({"prod=10", "test=-5"});
+    ASSERT_TRUE(wanted);
+    EXPECT_EQ(priorities_body(*wanted), R"({"prod":10,"test":-5})");
+    const PriorityPlan plan = plan_priorities(now, *wanted, tasks);
+    EXPECT_THAT(plan.lines, ElementsAre("prod: priority 0 -> 10", "test: priority -1 -> -5"));
+    // That test is below prod is so already.
+    EXPECT_THAT(plan.warnings, ElementsAre("2 tasks of role batch may be displaced by role prod"));
+    for (const char* bad : {"prod", "=1", "prod=", "prod=x", "prod=1.5", "prod=99999999999"}) {
+        EXPECT_FALSE(parse_priority_words({bad})) << bad;
+    }
+    const auto removed = removed_priorities(now, {"test"});
+    ASSERT_TRUE(removed);
+    EXPECT_EQ(removed->at("test"), 0);
+    EXPECT_EQ(removed_priorities(now, {"prod"}).error().code, Errc::not_found);
+    EXPECT_EQ(parse_priorities(R"({"a":-3})")->at("a"), -3);
+    EXPECT_FALSE(parse_priorities("[]"));
 }
 
 TEST(SharingPlans, WeightsSayBeforeAndAfter) {

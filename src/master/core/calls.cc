@@ -20,13 +20,14 @@ using Call = mesos::v1::scheduler::Call;
 using RoleList = google::protobuf::RepeatedPtrField<std::string>;
 
 void send_kill(Turn& turn, const Framework& framework, const Task& task,
-               const mesos::v1::KillPolicy* policy) {
+               const mesos::v1::KillPolicy* policy, const std::string* displaced = nullptr) {
     auto frame = std::make_shared<link::ToAgent>();
     frame->set_agent_id(task.agent.value);
     link::KillTask& wanted = *frame->mutable_kill_task();
     wanted.mutable_framework_id()->set_value(framework.id.value);
     *wanted.mutable_task_id() = task.info->task_id();
     if (policy != nullptr) *wanted.mutable_kill_policy() = *policy;
+    if (displaced != nullptr) wanted.set_displaced(*displaced);
     Agent& agent = turn.state.agents.at(task.agent);
     if (agent.connected()) turn.send(agent, frame);
     // Remembered until the task ends: the frame may be lost with the connection.
@@ -125,6 +126,11 @@ void dispatch(Turn& turn, Framework& framework, Call& call) {
 }
 
 }  // namespace
+
+void kill_displaced(Turn& turn, const Framework& framework, const Task& task,
+                    const std::string& why) {
+    send_kill(turn, framework, task, nullptr, &why);
+}
 
 void on_requested(Turn& turn, const KillRequested& requested) {
     const Framework* framework = turn.find_framework(requested.framework);

@@ -19,6 +19,7 @@
 #include "master/core/offers.h"
 #include "master/core/operations.h"
 #include "master/core/oversubscription.h"
+#include "master/core/preemption.h"
 #include "master/core/priorities.h"
 #include "master/core/quota.h"
 #include "master/core/registry_codec.h"
@@ -71,6 +72,10 @@ constexpr const char* counter_names[] = {
     "messages_suppress_offers",
     "messages_unregister_framework",
     "messages_unregister_slave",
+    "preemptions/asked",
+    "preemptions/offers_rescinded",
+    "preemptions/tasks",
+    "preemptions/withdrawn",
     "recovery_slave_removals",
     "slave_registrations",
     "slave_removals",
@@ -231,6 +236,7 @@ void on_timer(Turn& turn, const TimerKey& key) {
         case TimerKey::Kind::offer: return on_offer_due(turn, OfferId{key.id});
         case TimerKey::Kind::inverse_offers: return on_inverse_offers_due(turn, AgentId{key.id});
         case TimerKey::Kind::allocation: return resume_allocation(turn);
+        case TimerKey::Kind::preemption: return judge_preemption(turn);
     }
 }
 
@@ -336,6 +342,7 @@ Effects Core::step(Event event, Now now, Offers offers) {
     Turn turn{*state_, now};
     dispatch(turn, event);
     consider_resuming(turn);
+    consider_preemption(turn);
     if (offers == Offers::made && state_->recovered &&
         (state_->allocator->dirty() || state_->allocator->next_deadline() <= now.instant)) {
         make_offers(turn);

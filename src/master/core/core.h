@@ -33,6 +33,10 @@ struct CoreConfig {
     std::size_t registry_max_agent_count = 102'400;  // Of unreachable ones, and of gone ones.
     Duration scheduler_heartbeat = std::chrono::seconds{15};
     std::optional<Duration> offer_timeout = {};
+    /// How long a role of a higher band starves before others are asked to make room, and how long
+    /// these have for it.
+    Duration preemption_after = std::chrono::seconds{10};
+    Duration preemption_notice = std::chrono::seconds{30};
     std::size_t max_completed_frameworks = 50;
     std::size_t max_completed_tasks_per_framework = 1000;
     std::size_t max_unreachable_tasks_per_framework = 1000;

@@ -163,6 +163,13 @@ struct PrioritiesUpdateRequested {
     std::map<std::string, std::int32_t> priorities;
 };
 
+/// An operator takes offers back: their frameworks are told, what was in them is offered anew.
+/// Answered at once, when those that are outstanding were taken back: not_found names the others.
+struct OffersRescindRequested {
+    RequestToken request;
+    std::set<OfferId> offers;
+};
+
 /// The list of agents that are offered was read anew; absent: all are. Offers stay as they are.
 struct WhitelistChanged {
     std::optional<std::set<std::string>> hostnames;
@@ -177,6 +184,7 @@ using Event = std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDiscon
                            KillRequested, MarkAgentGoneRequested, DeactivationRequested,
                            WeightsUpdateRequested, OperationRequested, QuotaUpdateRequested,
                            MaintenanceScheduleRequested, MachinesRequested, DrainRequested,
-                           DrainCancelRequested, PrioritiesUpdateRequested, WhitelistChanged, Tick>;
+                           DrainCancelRequested, PrioritiesUpdateRequested, OffersRescindRequested,
+                           WhitelistChanged, Tick>;
 
 }  // namespace tepui::master

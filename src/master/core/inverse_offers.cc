@@ -20,7 +20,8 @@ TimerKey timer_of(const AgentId& id) { return {TimerKey::Kind::inverse_offers, i
 std::set<FrameworkId> asked_on(const State& state, const Agent& agent) {
     std::set<FrameworkId> frameworks;
     for (const OfferId& id : agent.inverse_offers) {
-        frameworks.insert(state.inverse_offers.at(id).framework);
+        const InverseOffer& offer = state.inverse_offers.at(id);
+        if (!offer.displaces) frameworks.insert(offer.framework);
     }
     return frameworks;
 }
@@ -32,19 +33,27 @@ std::set<FrameworkId> holders(const Agent& agent) {
     return frameworks;
 }
 
-void ask(Turn& turn, Framework& framework, Agent& agent, Events& events) {
+/// Completes `offer` and enters it into all tables.
+const mesos::v1::InverseOffer& add(Turn& turn, Framework& framework, Agent& agent, bool displaces,
+                                   mesos::v1::InverseOffer offer) {
     State& state = turn.state;
     const OfferId id{fmt::format("{}-O{}", state.info.id(), state.next_offer++)};
-    auto info = std::make_shared<mesos::v1::InverseOffer>();
-    info->mutable_id()->set_value(id.value);
-    *info->mutable_url() = agent_url(agent);
-    info->mutable_framework_id()->set_value(framework.id.value);
-    info->mutable_agent_id()->set_value(agent.id.value);
-    *info->mutable_unavailability() = *agent.unavailability;
-    *events[framework.id].mutable_inverse_offers()->add_inverse_offers() = *info;
-    state.inverse_offers.emplace(id, InverseOffer{framework.id, agent.id, std::move(info)});
+    offer.mutable_id()->set_value(id.value);
+    *offer.mutable_url() = agent_url(agent);
+    offer.mutable_framework_id()->set_value(framework.id.value);
+    offer.mutable_agent_id()->set_value(agent.id.value);
+    const auto info = std::make_shared<const mesos::v1::InverseOffer>(std::move(offer));
+    state.inverse_offers.emplace(id, InverseOffer{framework.id, agent.id, displaces, info});
     framework.inverse_offers.insert(id);
     agent.inverse_offers.insert(id);
+    return *info;
+}
+
+void ask(Turn& turn, Framework& framework, Agent& agent, Events& events) {
+    mesos::v1::InverseOffer offer;
+    *offer.mutable_unavailability() = *agent.unavailability;
+    *events[framework.id].mutable_inverse_offers()->add_inverse_offers() =
+        add(turn, framework, agent, false, std::move(offer));
 }
 
 void ask_on(Turn& turn, Agent& agent, Events& events) {
@@ -111,6 +120,7 @@ void on_answers(Turn& turn, Framework& framework, const OfferIds& ids,
             continue;
         }
         const InverseOffer offer = take_inverse_offer(turn, id);
+        if (offer.displaces) continue;  // What counts is what is free when its time is over.
         const Agent& agent = turn.state.agents.at(offer.agent);
         record_answer(turn, framework.id, agent, answer);
         framework.inverse_filters.insert_or_assign(offer.agent, turn.now.instant + refused);
@@ -152,14 +162,32 @@ void revive_inverse_offers(Turn& turn, Framework& framework) {
     framework.inverse_filters.clear();
 }
 
-void rescind_inverse_offers_on(Turn& turn, Agent& agent) {
+OfferId ask_back(Turn& turn, Framework& framework, Agent& agent, const Resources& resources,
+                 WallTime until) {
+    mesos::v1::InverseOffer offer;
+    offer.mutable_unavailability()->mutable_start()->set_nanoseconds(until.since_epoch.count());
+    *offer.mutable_resources() = resources.to_proto();
+    mesos::v1::scheduler::Event event;
+    event.set_type(mesos::v1::scheduler::Event::INVERSE_OFFERS);
+    const auto& info = add(turn, framework, agent, true, std::move(offer));
+    *event.mutable_inverse_offers()->add_inverse_offers() = info;
+    turn.send(framework, std::move(event));
+    return OfferId{info.id().value()};
+}
+
+void withdraw_inverse_offer(Turn& turn, const OfferId& id) {
+    if (!turn.state.inverse_offers.contains(id)) return;
+    const InverseOffer offer = take_inverse_offer(turn, id);
+    mesos::v1::scheduler::Event event;
+    event.set_type(mesos::v1::scheduler::Event::RESCIND_INVERSE_OFFER);
+    event.mutable_rescind_inverse_offer()->mutable_inverse_offer_id()->set_value(id.value);
+    turn.send(turn.state.frameworks.at(offer.framework), std::move(event));
+}
+
+void rescind_inverse_offers_on(Turn& turn, Agent& agent, bool all) {
     const std::set<OfferId> offers = agent.inverse_offers;
     for (const OfferId& id : offers) {
-        const InverseOffer offer = take_inverse_offer(turn, id);
-        mesos::v1::scheduler::Event event;
-        event.set_type(mesos::v1::scheduler::Event::RESCIND_INVERSE_OFFER);
-        event.mutable_rescind_inverse_offer()->mutable_inverse_offer_id()->set_value(id.value);
-        turn.send(turn.state.frameworks.at(offer.framework), std::move(event));
+        if (all || !turn.state.inverse_offers.at(id).displaces) withdraw_inverse_offer(turn, id);
     }
 }
 

@@ -24,8 +24,15 @@ void on_inverse_offers_due(Turn& turn, const AgentId& id);
 /// REVIVE: what the framework answered keeps nothing from it any more.
 void revive_inverse_offers(Turn& turn, Framework& framework);
 
-/// Ends those on an agent; the frameworks are told.
-void rescind_inverse_offers_on(Turn& turn, Agent& agent);
+/// Asks a framework to give back `resources`, which tasks of it use on the agent, until `until`
+/// (preemption.h). Whatever it answers has no effect but that it is not told of a change of mind.
+OfferId ask_back(Turn& turn, Framework& framework, Agent& agent, const Resources& resources,
+                 WallTime until);
+/// Ends one that may have been answered; the framework is told if not.
+void withdraw_inverse_offer(Turn& turn, const OfferId& id);
+
+/// Ends those on an agent, or only those that are about its maintenance; the frameworks are told.
+void rescind_inverse_offers_on(Turn& turn, Agent& agent, bool all = true);
 /// Ends those of a framework and its filters. Nobody is told: it is gone or begins anew.
 void remove_inverse_offers_of(Turn& turn, Framework& framework);
 /// The agent left, or another plan holds for it.

@@ -116,7 +116,7 @@ void set_unavailability(Turn& turn, Agent& agent, const mesos::v1::Unavailabilit
                                                     same(*agent.unavailability, *planned);
     if (unchanged) return;
     rescind_offers_on(turn, agent);
-    rescind_inverse_offers_on(turn, agent);
+    rescind_inverse_offers_on(turn, agent, false);
     forget_inverse_filters(turn, agent.id);
     agent.unavailability =
         planned == nullptr ? nullptr : std::make_shared<const mesos::v1::Unavailability>(*planned);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/assert.h"
 #include "master/core/inverse_offers.h"
 #include "master/core/ledger.h"
@@ -62,7 +64,7 @@ OfferId add_offer(Turn& turn, Framework& framework, Agent& agent,
     hold_offered(turn, agent, framework.id, allocation.resources);
     auto info = std::make_shared<const mesos::v1::Offer>(describe(id, agent, allocation));
     state.offers.emplace(id, Offer{framework.id, agent.id, std::move(allocation.role),
-                                   std::move(allocation.resources), std::move(info)});
+                                   std::move(allocation.resources), std::move(info), turn.now});
     framework.offers.insert(id);
     agent.offers.insert(id);
     if (state.config.offer_timeout) {
@@ -109,7 +111,10 @@ Offer take_offer(Turn& turn, const OfferId& id) {
     TEPUI_ASSERT(it != turn.state.offers.end());
     Offer offer = std::move(it->second);
     turn.state.offers.erase(it);
-    if (Framework* framework = turn.find_framework(offer.framework)) framework->offers.erase(id);
+    if (Framework* framework = turn.find_framework(offer.framework)) {
+        framework->offers.erase(id);
+        framework->tally.offers_held += turn.now.instant - offer.made_at.instant;
+    }
     if (Agent* agent = turn.find_agent(offer.agent)) agent->offers.erase(id);
     turn.state.timers.cancel({TimerKey::Kind::offer, id.value});
     turn.changed(id);
@@ -145,6 +150,25 @@ void rescind_offers_on(Turn& turn, Agent& agent) {
 void on_offer_due(Turn& turn, const OfferId& id) {
     if (!turn.state.offers.contains(id)) return;
     remove_offer(turn, id, /*rescind=*/true);
+}
+
+void on_requested(Turn& turn, const OffersRescindRequested& requested) {
+    std::vector<std::string> unknown;
+    for (const OfferId& id : requested.offers) {
+        if (turn.state.offers.contains(id)) {
+            remove_offer(turn, id, /*rescind=*/true);
+        } else {
+            unknown.push_back(id.value);
+        }
+    }
+    turn.log(Severity::info, "An operator took {} offers back",
+             requested.offers.size() - unknown.size());
+    Result<void> result;
+    if (!unknown.empty()) {
+        result = fail(Errc::not_found, "No such offer is outstanding: {}; {} taken back",
+                      fmt::join(unknown, ", "), requested.offers.size() - unknown.size());
+    }
+    turn.effects.emplace_back(AnswerRequest{requested.request, std::move(result)});
 }
 
 std::optional<Duration> refusal(const mesos::v1::Filters* filters) {

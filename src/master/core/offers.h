@@ -27,6 +27,9 @@ void rescind_offers_on(Turn& turn, Agent& agent);
 /// The offer's --offer_timeout is over.
 void on_offer_due(Turn& turn, const OfferId& id);
 
+/// What an operator takes back goes to whoever is next, as after a time-out.
+void on_requested(Turn& turn, const OffersRescindRequested& requested);
+
 /// DECLINE.
 void on_decline(Turn& turn, Framework& framework,
                 const mesos::v1::scheduler::Call::Decline& decline);

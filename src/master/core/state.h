@@ -183,13 +183,41 @@ struct Offer {
     Resources resources;  // With allocation role.
     /// With allocation_info and `reservations`, also for clients that were sent the older form.
     std::shared_ptr<const mesos::v1::Offer> info;
+    Now made_at = {};
 };
 
-/// Asks a framework to leave an agent.
+/// Asks a framework to leave an agent, or (`displaces`) to give back what some tasks there use.
 struct InverseOffer {
     FrameworkId framework;
     AgentId agent;
+    bool displaces = false;
     std::shared_ptr<const mesos::v1::InverseOffer> info;
+};
+
+/// A role above others that gets less than it should (preemption.h).
+struct Starvation {
+    /// Or since it was looked for what could be taken; absent while it lacks nothing.
+    std::optional<Instant> since;
+    std::uint32_t rounds = 0;  // How often something was taken, without its tasks having more since.
+    Quantities used;           // What its tasks had then.
+};
+
+/// A task, or a pod with all its tasks (`id` is its executor's): what ends together.
+struct WorkKey {
+    AgentId agent;
+    FrameworkId framework;
+    std::string id;
+    bool pod = false;
+    auto operator<=>(const WorkKey&) const = default;
+};
+
+/// Work that is to make room for a role of a higher band.
+struct Displacement {
+    std::string role;              // For which.
+    Quantities frees;              // What of its resources would help.
+    Instant due;                   // When it is killed, if it is still needed then.
+    std::optional<OfferId> asked;  // The inverse offer, until it is answered.
+    bool killed = false;
 };
 
 /// A machine's hostname, in lower case, and ip; one of them may be empty.
@@ -279,6 +307,11 @@ struct State {
     mesos::v1::maintenance::Schedule maintenance_schedule;
     std::map<MachineKey, Machine> machines;  // Those of the schedule.
     std::map<OfferId, InverseOffer> inverse_offers;
+    /// Both empty unless roles have bands. A new master judges anew.
+    std::map<std::string, Starvation> starving;  // By role.
+    std::map<WorkKey, Displacement> displaced;
+    std::map<AgentId, std::string> kept_agents;  // What is freed there is for that role only.
+    Instant preemption_due = Instant::max();  // When it is judged next.
     /// Registered, recovered or unreachable agents that an operator drains, or that are drained.
     std::map<AgentId, mesos::v1::DrainInfo> drains;
     /// Those with a drain, and those on machines of the schedule: when something about one changes

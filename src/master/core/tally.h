@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/time.h"
 #include "mesos/v1/mesos.pb.h"
 #include "mesos/v1/scheduler/scheduler.pb.h"
 
@@ -35,6 +36,7 @@ struct FrameworkTally {
     std::uint64_t offers_accepted = 0;
     std::uint64_t offers_declined = 0;
     std::uint64_t offers_rescinded = 0;
+    Duration offers_held{0};  // How long it held its offers that ended, all together.
 
     /// Counts an event that goes to the framework, and the offers in it.
     void sent(const mesos::v1::scheduler::Event& event);

@@ -24,6 +24,7 @@ struct TimerKey {
         offer,               // Offer: its offer_timeout is over.
         inverse_offers,      // Agent: a framework that refused an inverse offer is asked again.
         allocation,          // Nothing was offered so far, for agents to come back first.
+        preemption,          // It is judged anew who starves, and what is to be taken back.
     };
     Kind kind;
     std::string id;

@@ -76,6 +76,33 @@ TEST_F(EndpointsTest, BadMaintenanceAndDrainsAreRefused) {
     EXPECT_EQ(client_->post_json("/tepui/cancel-drain", "{}").status, 400U);
 }
 
+TEST_F(EndpointsTest, PrioritiesAreSetAndShown) {
+    const auto put = [&](std::string body) {
+        return client_->send(client_->make("PUT", "/tepui/priorities", std::move(body)));
+    };
+    EXPECT_EQ(body("/tepui/priorities"), "{}");
+    EXPECT_EQ(put(R"({"prod":10,"batch":-5,"*":1})").status, 200U);
+    EXPECT_EQ(body("/tepui/priorities"), R"({"*":1,"batch":-5,"prod":10})");
+    EXPECT_EQ(put(R"({"prod":20,"batch":0})").status, 200U);
+    EXPECT_EQ(put("{}").status, 200U);
+    const std::pair<const char*, const char*> bad[] = {
+        {R"({"test":1,"prod/web":10})", "give it to 'prod'"},
+        {R"({"test":1,"a b":10})", "a b"},
+        {R"({"test":1.5})", "test"},
+        {R"({"test":"1"})", "test"},
+        {R"({"test":2147483648})", "test"},
+        {R"({"test":1,"test":2})", "twice"},
+        {R"([{"role":"test"}])", "object"},
+        {R"({"test":)", "object"},
+        {"", "object"}};
+    for (const auto& [text, hint] : bad) {
+        const auto answer = put(text);
+        EXPECT_EQ(answer.status, 400U) << text;
+        EXPECT_THAT(*answer.body, HasSubstr(hint)) << text;
+    }
+    EXPECT_EQ(body("/tepui/priorities"), R"({"*":1,"prod":20})");
+}
+
 TEST_F(EndpointsTest, TheLogCanBeRaised) {
     EXPECT_EQ(ask(Call::GET_LOGGING_LEVEL).get_logging_level().level(), 0U);
     EXPECT_EQ(post(R"({"type":"SET_LOGGING_LEVEL",
@@ -326,6 +353,27 @@ TEST_F(EndpointsTest, OneAgentOrAll) {
     EXPECT_THAT(body("/registrar/registry"),
                 HasSubstr(R"("gone":{"slaves":[{"id":{"value":")" + second.id() +
                           R"("},"timestamp":{"nanoseconds":)"));
+}
+
+TEST_F(EndpointsTest, TheRegistryShowsWhatOperatorsAskedFor) {
+    EXPECT_THAT(body("/registrar/registry"), EndsWith(R"("gone":{"slaves":[]}})"));
+    EXPECT_EQ(post(R"({"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[)"
+                   R"({"role":"ads","limits":{"cpus":{"value":4}}}]}})"),
+              200U);
+    EXPECT_EQ(post(R"({"type":"UPDATE_WEIGHTS","update_weights":{"weight_infos":[)"
+                   R"({"role":"web","weight":2.5}]}})"),
+              200U);
+    EXPECT_EQ(post(R"({"type":"UPDATE_MAINTENANCE_SCHEDULE","update_maintenance_schedule":)"
+                   R"({"schedule":{"windows":[{"machine_ids":[{"hostname":"one.example"}],)"
+                   R"("unavailability":{"start":{"nanoseconds":7}}}]}}})"),
+              200U);
+    const std::string registry = body("/registrar/registry");
+    EXPECT_THAT(registry, HasSubstr(R"("machines":{"machines":[{"info":{"id":)"
+                                    R"({"hostname":"one.example"},"mode":"DRAINING",)"
+                                    R"("unavailability":{"start":{"nanoseconds":7}}}}]})"));
+    EXPECT_THAT(registry, HasSubstr(R"("schedules":[{"windows":[{"machine_ids":)"));
+    EXPECT_THAT(registry, HasSubstr(R"("weights":[{"info":{"weight":2.5,"role":"web"}}])"));
+    EXPECT_THAT(registry, HasSubstr(R"("quota_configs":[{"role":"ads","limits":{"cpus":)"));
 }
 
 TEST_F(EndpointsTest, OneFrameworkOrAll) {

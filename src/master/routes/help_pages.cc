@@ -51,6 +51,10 @@ std::vector<daemon::HelpPage> help_pages() {
         {"/machine/up", "POST",
          "Brings machines up again and takes them out of the schedule: the same list.", ""},
         {"/tepui/cancel-drain", "POST", "Takes the drain of an agent back.", ""},
+        {"/tepui/priorities", "GET, PUT",
+         "Priority bands of top-level roles, as a JSON object; PUT sets some of them, 0 takes one "
+         "away.",
+         ""},
     };
 }
 

@@ -8,6 +8,7 @@
 #include "daemon/prometheus.h"
 #include "master/routes/maintenance_requests.h"
 #include "master/routes/operation_requests.h"
+#include "master/routes/priority_requests.h"
 #include "master/routes/quota_requests.h"
 #include "master/snapshot/legacy_views.h"
 #include "master/snapshot/maintenance_views.h"
@@ -123,6 +124,11 @@ void LegacyRoutes::add_to(http::Router& router, const std::function<http::Handle
     add("/machine/up", {"POST"}, machines(false));
     add("/tepui/cancel-drain", {"POST"}, [](LegacyRoutes& self, Request request) {
         return answer_cancel_drain(self.loop_, std::move(request));
+    });
+    const Call priorities = whole_of("/tepui/priorities", render_priorities);
+    add("/tepui/priorities", {"GET", "PUT"}, [priorities](LegacyRoutes& self, Request request) {
+        if (request.method != "PUT") return priorities(self, std::move(request));
+        return put_priorities(self.loop_, std::move(request));
     });
     add("/redirect", get, std::mem_fn(&LegacyRoutes::redirect));
     add("/teardown", {"POST"}, std::mem_fn(&LegacyRoutes::teardown));

@@ -71,6 +71,8 @@ public:
     PagedMap<OfferKey, std::shared_ptr<const OfferItem>> offers;
     /// Role to weight, others have 1; never null.
     std::shared_ptr<const std::map<std::string, double>> weights;
+    /// Bands that are not 0, by top-level role; never null.
+    std::shared_ptr<const std::map<std::string, std::int32_t>> priorities;
     /// By top-level role; never null.
     std::shared_ptr<const Quotas> quotas;
     std::shared_ptr<const MaintenanceView> maintenance;  // Never null.

@@ -81,6 +81,7 @@ SnapshotBuilder::SnapshotBuilder(std::shared_ptr<const MasterFacts> facts) {
         std::make_shared<const std::vector<std::shared_ptr<const FrameworkItem>>>();
     working_.weights = std::make_shared<const std::map<std::string, double>>();
     working_.quotas = std::make_shared<const Quotas>();
+    working_.priorities = std::make_shared<const std::map<std::string, std::int32_t>>();
     working_.maintenance = std::make_shared<const MaintenanceView>();
 }
 
@@ -107,6 +108,7 @@ void SnapshotBuilder::apply(const State& state, const Changes& changes) {
     if (changes.completed_frameworks) set_completed_frameworks(state);
     if (changes.weights) set_weights(state);
     if (changes.quotas) set_quotas(state);
+    if (changes.priorities) set_priorities(state);
     if (changes.maintenance) set_maintenance(state);
 }
 
@@ -117,6 +119,7 @@ std::shared_ptr<const Snapshot> SnapshotBuilder::publish() {
     snapshot->facts = working_.facts;
     snapshot->weights = working_.weights;
     snapshot->quotas = working_.quotas;
+    snapshot->priorities = working_.priorities;
     snapshot->maintenance = working_.maintenance;
     snapshot->agents = working_.agents.share();
     snapshot->recovered_agents = working_.recovered_agents.share();
@@ -157,6 +160,7 @@ void SnapshotBuilder::rebuild(const State& state) {
     set_completed_frameworks(state);
     set_weights(state);
     set_quotas(state);
+    set_priorities(state);
     set_maintenance(state);
 }
 
@@ -170,6 +174,11 @@ void SnapshotBuilder::set_weights(const State& state) {
 
 void SnapshotBuilder::set_quotas(const State& state) {
     working_.quotas = std::make_shared<const Quotas>(state.quotas);
+}
+
+void SnapshotBuilder::set_priorities(const State& state) {
+    working_.priorities =
+        std::make_shared<const std::map<std::string, std::int32_t>>(state.priorities);
 }
 
 void SnapshotBuilder::set_framework(const State& state, const FrameworkId& id) {

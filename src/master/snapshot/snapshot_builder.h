@@ -29,6 +29,7 @@ private:
     void set_completed_frameworks(const State& state);
     void set_weights(const State& state);
     void set_quotas(const State& state);
+    void set_priorities(const State& state);
     void set_maintenance(const State& state);
 
     Snapshot working_;
