@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.cluster import TEPUI, free_port, free_ports, request
+from harness.cluster import TEPUI, Cluster, free_port, free_ports, request
 from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
@@ -46,6 +46,28 @@ def test_run_interrupted_kills_its_task(shared_cluster):
     child.send_signal(signal.SIGINT)
     assert child.wait(30) != 0
     wait_for(lambda: not [t for t in shared_cluster.tasks().get("tasks", []) if t["state"] == "TASK_RUNNING"], "the task's end")
+
+
+def test_run_interrupted_twice_ends_though_its_master_hangs():
+    with Cluster() as cluster:
+        marker = cluster.folder / "started"
+        child = subprocess.Popen([TEPUI, "run", "--", "sh", "-c", f"touch {marker}; sleep 1000"], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True, env={**os.environ, "TEPUI_MASTER": cluster.address})
+        try:
+            wait_for(marker.exists, "the task")
+            os.kill(cluster.master.pid, signal.SIGSTOP)
+            child.send_signal(signal.SIGINT)
+            line = child.stderr.readline()
+            while line and "once more ends at once" not in line:
+                line = child.stderr.readline()
+            child.send_signal(signal.SIGINT)
+            # Sooner than the KILL that is on its way is given up.
+            assert child.wait(8) == 130
+            assert "stays until its failover timeout" in child.stderr.read()
+        finally:
+            os.kill(cluster.master.pid, signal.SIGCONT)
+            child.kill()
+            child.wait()
 
 
 def test_get_logs_kill(shared_cluster):

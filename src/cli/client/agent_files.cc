@@ -144,14 +144,18 @@ asio::awaitable<Result<void>> follow_file(AgentFiles& files, std::string path,
     asio::steady_timer timer(co_await asio::this_coro::executor);
     const std::string before = path + ".1";
     std::uint64_t offset = 0;
-    Duration silent{0};  // How long the agent has not answered since the writer ended.
+    using Time = asio::steady_timer::clock_type;
+    // The last answer since the writer ended; an agent that hangs is silent for all of its
+    // deadline.
+    std::optional<Time::time_point> answered;
     for (;;) {
         const bool ended = !options.follow || options.ended();
+        if (ended && !answered) answered = Time::now();
         auto part = co_await files.read(path, offset, options.part_bytes);
         if (part && !part->data.empty()) {
             sink(part->data);
             offset += part->data.size();
-            silent = Duration{0};
+            answered.reset();
             continue;
         }
         if (part && part->size < offset) {
@@ -168,8 +172,8 @@ asio::awaitable<Result<void>> follow_file(AgentFiles& files, std::string path,
         if (!part && !options.follow) co_return std::unexpected(part.error());
         const bool missing = !part && part.error().code == Errc::not_found;
         if (ended && (part || missing)) co_return Result<void>{};
-        if (ended && silent >= options.patience) co_return std::unexpected(part.error());
-        if (ended) silent += options.poll;
+        if (ended && Time::now() - *answered >= options.patience)
+            co_return std::unexpected(part.error());
         timer.expires_after(options.poll);
         boost::system::error_code ignored;
         co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));

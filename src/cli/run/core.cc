@@ -21,8 +21,9 @@ constexpr unsigned missed_heartbeats_max = 5;
 constexpr unsigned refusals_max = 5;  // Of calls, in one run.
 constexpr Duration heartbeat_usual = 15s;
 constexpr Duration kill_retry = 10s;  // KILL is not acknowledged.
-/// How long one who was interrupted looks for a master that is gone: others need as long to lead.
-constexpr Duration kill_patience = 30s;
+/// How long one who was interrupted looks for a master that is gone: others need less to lead. What
+/// is not killed by then ends with the framework's failover timeout.
+constexpr Duration kill_patience = 15s;
 constexpr Duration explain_after = 3s;
 constexpr Duration explain_again = 5s;
 /// How long the master keeps the tasks of a run whose process is gone, in seconds.
@@ -155,8 +156,9 @@ void RunCore::on_interrupted(Instant now) {
     const std::size_t alive = count(Phase::launched) + count(Phase::running);
     if (alive > 0) {
         effects_.push_back(
-            Note{fmt::format("interrupted: killing {} task{}; once more ends at once", alive,
-                             alive == 1 ? "" : "s")});
+            Note{fmt::format("interrupted: killing {} task{}{}; once more ends at once", alive,
+                             alive == 1 ? "" : "s",
+                             connected_ ? "" : ", for which the master is awaited")});
     }
     begin_killing(interrupted_code, now);
 }

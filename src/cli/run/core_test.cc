@@ -351,6 +351,7 @@ TEST(RunCore, InterruptWithoutAMasterEndsInTime) {
     run.subscribed();
     run.offer("a", 1);
     run.step(StreamLost{Error{Errc::unavailable, "refused"}});
+    const Instant interrupted = run.now();
     run.step(Interrupted{});
     for (int tries = 0; tries < 20 && run.all<Finish>().empty(); ++tries) {
         run.pass_to_deadline();
@@ -358,6 +359,7 @@ TEST(RunCore, InterruptWithoutAMasterEndsInTime) {
     }
     ASSERT_EQ(run.all<Finish>().size(), 1U);
     EXPECT_EQ(run.all<Finish>()[0].code, 130);
+    EXPECT_LE(run.now() - interrupted, 15s);
     EXPECT_FALSE(run.all<Finish>()[0].framework) << "nobody is there to tear it down";
     EXPECT_NE(run.all<Note>().back().text.find("'tepui teardown F'"), std::string::npos);
 }

@@ -13,6 +13,13 @@ namespace {
 
 using mesos::v1::scheduler::Call;
 
+/// A master that is there takes a call at once; one that hangs must not hold back who was
+/// interrupted. SUBSCRIBE waits for the registry.
+constexpr Duration call_deadline = 10s;
+constexpr Duration subscribe_deadline = 30s;
+/// TEARDOWN of one who does not want to wait.
+constexpr Duration hurried_deadline = 2s;
+
 http::ClientRequest scheduler_request(const Call& call, const std::string& stream_id) {
     http::ClientRequest request;
     request.method = "POST";
@@ -21,7 +28,7 @@ http::ClientRequest scheduler_request(const Call& call, const std::string& strea
                        {"Accept", std::string(wire::media_protobuf)}};
     if (!stream_id.empty()) request.headers.add("Mesos-Stream-Id", stream_id);
     request.body = wire::encode(wire::Media::protobuf, call);
-    request.deadline = 30s;
+    request.deadline = call.type() == Call::SUBSCRIBE ? subscribe_deadline : call_deadline;
     return request;
 }
 
@@ -48,7 +55,7 @@ asio::awaitable<Result<int>> RunShell::run() {
     arm_timer();
     boost::system::error_code ignored;
     // What is still to be said goes out before TEARDOWN, which must not overtake it.
-    while (!result_ || tails_open_ > 0 || sending_) {
+    while (!result_ || (!hurried_ && (tails_open_ > 0 || sending_))) {
         co_await changed_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
     ++epoch_;
@@ -62,9 +69,16 @@ asio::awaitable<Result<int>> RunShell::run() {
 void RunShell::wait_for_signal() {
     signals_->async_wait([this](boost::system::error_code error, int) {
         if (error) return;
-        feed(Interrupted{});
+        interrupt();
         wait_for_signal();
     });
+}
+
+void RunShell::interrupt() {
+    hurried_ = interrupted_;
+    interrupted_ = true;
+    feed(Interrupted{});
+    changed_->cancel();
 }
 
 void RunShell::feed(RunEvent event) {
@@ -174,10 +188,11 @@ asio::awaitable<Result<void>> RunShell::read_events(http::ClientStream& stream, 
 asio::awaitable<void> RunShell::send_queued() {
     while (!calls_.empty()) {
         const unsigned epoch = epoch_;
-        Call call = std::move(calls_.front());
+        const Call call = std::move(calls_.front());
         calls_.pop_front();
         const Call::Type type = call.type();
-        auto sent = co_await send(std::move(call));
+        auto request = scheduler_request(call, stream_id_);
+        auto sent = co_await send(std::move(request));
         if (sent || epoch != epoch_) continue;
         feed(CallRefused{type, sent.error().text});
     }
@@ -185,8 +200,7 @@ asio::awaitable<void> RunShell::send_queued() {
     changed_->cancel();
 }
 
-asio::awaitable<Result<void>> RunShell::send(Call call) {
-    auto request = scheduler_request(call, stream_id_);
+asio::awaitable<Result<void>> RunShell::send(http::ClientRequest request) {
     auto response = co_await master_.request(std::move(request));
     if (!response) co_return std::unexpected(response.error());
     if (response->status == 202 || response->status == 200) co_return Result<void>{};
@@ -229,7 +243,9 @@ asio::awaitable<void> RunShell::teardown(FrameworkId framework) {
     Call call;
     call.set_type(Call::TEARDOWN);
     call.mutable_framework_id()->set_value(framework.value);
-    auto sent = co_await send(std::move(call));
+    auto request = scheduler_request(call, stream_id_);
+    if (hurried_) request.deadline = hurried_deadline;
+    auto sent = co_await send(std::move(request));
     if (!sent) {
         console_.err(fmt::format("tepui: framework {} stays until its failover timeout: {}\n",
                                  framework, sent.error().text));

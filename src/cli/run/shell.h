@@ -22,10 +22,11 @@ public:
     RunShell(http::Client& client, MasterApi& master, env::Clock& clock, const Console& console,
              RunSpec spec);
 
-    /// Runs to the end; the exit code, or the cluster's error. SIGINT and SIGTERM kill the tasks.
+    /// Runs to the end; the exit code, or the cluster's error. SIGINT and SIGTERM kill the tasks;
+    /// the second one ends without waiting for logs or for calls on their way.
     asio::awaitable<Result<int>> run();
     /// What a signal does.
-    void interrupt() { feed(Interrupted{}); }
+    void interrupt();
 
 private:
     struct Tail {
@@ -42,7 +43,7 @@ private:
     asio::awaitable<void> subscribe(mesos::v1::scheduler::Call call, unsigned epoch);
     asio::awaitable<Result<void>> read_events(http::ClientStream& stream, unsigned epoch);
     asio::awaitable<void> send_queued();
-    asio::awaitable<Result<void>> send(mesos::v1::scheduler::Call call);
+    asio::awaitable<Result<void>> send(http::ClientRequest request);
     asio::awaitable<void> show(std::shared_ptr<Tail> tail, std::string agent, std::string path,
                                std::string label, bool to_stderr);
     asio::awaitable<void> teardown(FrameworkId framework);
@@ -66,6 +67,8 @@ private:
     std::size_t tails_open_ = 0;
     std::optional<Result<int>> result_;
     std::optional<FrameworkId> to_tear_down_;
+    bool interrupted_ = false;
+    bool hurried_ = false;  // Interrupted twice.
     std::unique_ptr<asio::steady_timer> deadline_;
     std::unique_ptr<asio::steady_timer> changed_;  // Cancelled when what run() waits for changes.
     std::unique_ptr<asio::signal_set> signals_;
