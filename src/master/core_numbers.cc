@@ -60,6 +60,7 @@ void add_tasks(Metrics& metrics, const std::string& prefix, const CountByNumber&
 CoreNumbers core_numbers(const State& state) {
     CoreNumbers numbers;
     numbers.counters = state.counters;
+    numbers.fair_sharing_excluded = state.config.fair_sharing_excluded;
     for (const auto& [id, framework] : state.frameworks) {
         FrameworkNumbers& one = numbers.frameworks.emplace_back();
         one = {id, framework.info, framework.tally, framework.connected(), {}};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@ struct FrameworkNumbers {
 struct CoreNumbers {
     Counters counters;
     std::vector<FrameworkNumbers> frameworks;  // Completed ones that are remembered too.
+    std::set<std::string> fair_sharing_excluded = {};  // Resource names that shares leave out.
 };
 
 /// Costs O(frameworks); on the loop's thread.

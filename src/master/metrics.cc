@@ -89,7 +89,8 @@ void add_resources(Metrics& metrics, const Totals& totals) {
     }
 }
 
-void add_allocator(Metrics& metrics, const Totals& totals) {
+/// `excluded`: resource names that are in nobody's share, here as in the allocator.
+void add_allocator(Metrics& metrics, const Totals& totals, const std::set<std::string>& excluded) {
     const Quantities total = totals.total.scalars();
     Quantities taken;
     for (const auto& [id, share] : totals.frameworks) {
@@ -108,6 +109,7 @@ void add_allocator(Metrics& metrics, const Totals& totals) {
     for (const auto& [role, share] : totals.roles) {
         double dominant = 0;
         for (const auto& [name, whole] : total) {
+            if (excluded.contains(name)) continue;
             double part = 0;
             if (const auto it = share.allocated.find(name); it != share.allocated.end())
                 part += it->second.to_double();
@@ -203,7 +205,7 @@ Metrics collect_metrics(const MetricsInput& input) {
     for (const FrameworkNumbers& framework : input.core.frameworks)
         add_framework_metrics(metrics, framework, tasks[framework.id]);
     add_resources(metrics, snapshot.totals());
-    add_allocator(metrics, snapshot.totals());
+    add_allocator(metrics, snapshot.totals(), input.core.fair_sharing_excluded);
     add_quotas(metrics, snapshot);
     add_allocation_runs(metrics, input.loop);
     add_operation_metrics(metrics, snapshot);

@@ -185,3 +185,22 @@ def test_frameworks_say_which_agents_and_how_much_they_want():
         offer = framework.wait_offer()
         framework.call("DECLINE", {"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0.0}})
         wait_for(lambda: held(cluster, "a") == 0, "no offer")
+
+
+def test_what_is_excluded_from_fair_sharing_is_in_no_share():
+    with Cluster(master_flags={"fair_sharing_excluded_resource_names": "cpus"}) as cluster:
+        framework = Scheduler(cluster.port, "eng", capabilities=ROLES, roles=["eng"])
+        offer = framework.wait_offer(cpus=4)
+        share = "allocator/mesos/roles/eng/shares/dominant"
+        wait_for(lambda: cluster.metric(share) == 1, "the share of all that is offered")
+        framework.accept(offer, [framework.task(offer, "t", "sleep 1000", cpus=4, mem=512)], refuse_seconds=1000)
+        framework.wait_state("t", "TASK_RUNNING")
+        # All of the CPUs, which do not count, and a quarter of the memory.
+        wait_for(lambda: cluster.metric(share) == 0.25, "the share of the task")
+
+
+def test_the_registry_shows_quotas():
+    with Cluster(agents=0) as cluster:
+        update(cluster, "late", guarantees="cpus:5", limits="cpus:8", force=True)
+        shown = json.loads(request(cluster.port, "GET", "/registrar(1)/registry")[2])
+        assert shown["quota_configs"] == [{"role": "late", "guarantees": amounts("cpus:5"), "limits": amounts("cpus:8")}]
