@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
-#include <queue>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -13,6 +12,8 @@
 #include "base/prng.h"
 #include "master/core/core.h"
 #include "master/core/state.h"
+#include "simulate/messages.h"
+#include "simulate/timetable.h"
 
 namespace tepui::simulate {
 
@@ -47,23 +48,6 @@ Percentiles percentiles(std::vector<float> values) {
     return found;
 }
 
-void add_scalar(google::protobuf::RepeatedPtrField<mesos::v1::Resource>& list, const char* name,
-                std::int64_t milli) {
-    auto& resource = *list.Add();
-    resource.set_name(name);
-    resource.set_type(mesos::v1::Value::SCALAR);
-    resource.mutable_scalar()->set_value(static_cast<double>(milli) / 1000);
-}
-
-mesos::v1::MasterInfo master_info() {
-    mesos::v1::MasterInfo info;
-    info.set_id("simulated");
-    info.set_ip(16777343);  // 127.0.0.1 in network order.
-    info.set_port(5050);
-    info.set_hostname("simulated");
-    return info;
-}
-
 class Simulation {
 public:
     explicit Simulation(const CapacityPlan& plan)
@@ -82,32 +66,20 @@ public:
         const Instant end = Instant{} + plan_.length;
         for (std::uint64_t count = 0;; ++count) {
             if (count % 4096 == 0 && progress &&
-                !progress(seconds_of(time_.since_start) / seconds_of(plan_.length))) {
+                !progress(seconds_of(times_.now().since_start) / seconds_of(plan_.length))) {
                 return fail(Errc::cancelled, "the simulation was cancelled");
             }
-            if (core_->next_deadline() <= time_) step(master::Tick{});
-            const Instant next =
-                std::min(queue_.empty() ? Instant::max() : queue_.top().at, core_->next_deadline());
+            if (core_->next_deadline() <= times_.now()) step(master::Tick{});
+            const Instant next = std::min(times_.next(), core_->next_deadline());
             if (next > end) break;
-            if (next > time_) time_ = next;
-            if (queue_.empty() || queue_.top().at > time_) continue;
-            const auto action = queue_.top().number;
-            queue_.pop();
-            auto node = actions_.extract(action);
-            node.mapped()();
+            times_.advance_to(next);
+            times_.run_one();
         }
         if (progress) progress(1);
         return report(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun));
     }
 
 private:
-    struct Entry {
-        Instant at;
-        std::uint64_t number = 0;
-        bool operator<(const Entry& other) const {  // The earliest is on top.
-            return at != other.at ? at > other.at : number > other.number;
-        }
-    };
     struct Framework {
         FrameworkId id;
         std::string role;
@@ -119,11 +91,10 @@ private:
         Instant wanted;
     };
 
-    Now now() const { return {time_, WallTime{time_.since_start + 24h * 365 * 56}}; }
+    Now now() const { return {times_.now(), WallTime{times_.now().since_start + 24h * 365 * 56}}; }
 
     void after(Duration delay, std::function<void()> action) {
-        queue_.push({time_ + delay, ++next_number_});
-        actions_.emplace(next_number_, std::move(action));
+        times_.after(delay, std::move(action));
     }
 
     /// One way through a network.
@@ -160,32 +131,12 @@ private:
         const auto& framework = frameworks_[i];
         master::SchedulerSubscribed subscribed;
         subscribed.stream = framework.stream;
-        auto& info = *subscribed.subscribe.mutable_framework_info();
-        info.set_user("root");
-        info.set_name(fmt::format("framework-{}", i));
-        info.add_roles(framework.role);
-        info.add_capabilities()->set_type(mesos::v1::FrameworkInfo::Capability::MULTI_ROLE);
-        info.add_capabilities()->set_type(
-            mesos::v1::FrameworkInfo::Capability::RESERVATION_REFINEMENT);
+        *subscribed.subscribe.mutable_framework_info() = framework_info(i, framework.role);
         step(std::move(subscribed));
     }
 
     void register_agent(std::size_t i) {
-        link::ToMaster frame;
-        frame.set_agent_id("");
-        auto& registration = *frame.mutable_register_agent();
-        auto& info = *registration.mutable_agent();
-        info.set_hostname(fmt::format("agent-{}", i));
-        info.set_port(5051);
-        add_scalar(*info.mutable_resources(), "cpus", agent_cpus_milli);
-        add_scalar(*info.mutable_resources(), "mem", agent_mem_milli);
-        registration.set_version("1.12.0");
-        registration.set_ip(fmt::format("10.{}.{}.{}", i >> 16 & 255, i >> 8 & 255, i & 255));
-        for (const char* name :
-             {"MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "AGENT_DRAINING"}) {
-            registration.add_capabilities(name);
-        }
-        to_master(i, std::move(frame));
+        to_master(i, registration(i, agent_cpus_milli, agent_mem_milli));
     }
 
     void to_master(std::size_t agent, link::ToMaster frame) {
@@ -285,20 +236,12 @@ private:
         const Instant wanted = framework.wanted.front();
         framework.wanted.pop_front();
         ++report_.tasks_launched;
-        if (time_ > wanted) {
-            launch_ms_.push_back(
-                static_cast<float>(1000 * seconds_of(time_.since_start - wanted.since_start)));
+        if (times_.now() > wanted) {
+            launch_ms_.push_back(static_cast<float>(
+                1000 * seconds_of(times_.now().since_start - wanted.since_start)));
         }
         tasks_.emplace(id, Task{wanted});
-        task.set_name(id);
-        task.mutable_task_id()->set_value(id);
-        *task.mutable_agent_id() = offer.agent_id();
-        task.mutable_command()->set_value("true");
-        add_scalar(*task.mutable_resources(), "cpus", cpus_milli_);
-        add_scalar(*task.mutable_resources(), "mem", mem_milli_);
-        for (auto& resource : *task.mutable_resources()) {
-            resource.mutable_allocation_info()->set_role(framework.role);
-        }
+        task = task_info(id, offer.agent_id(), framework.role, cpus_milli_, mem_milli_);
     }
 
     void on_update(std::size_t i, const mesos::v1::TaskStatus& status) {
@@ -306,21 +249,16 @@ private:
         const auto it = tasks_.find(status.task_id().value());
         if (it != tasks_.end() && status.state() == mesos::v1::TASK_RUNNING) {
             // Of those that were there before their time, nobody waited.
-            const Duration waited = std::max(Duration{}, time_ - it->second.wanted);
+            const Duration waited = std::max(Duration{}, times_.now() - it->second.wanted);
             start_ms_.push_back(static_cast<float>(1000 * seconds_of(waited)));
         } else if (it != tasks_.end()) {
             // Ended, or lost because its offer was gone: another one takes its place.
             report_.tasks_finished += status.state() == mesos::v1::TASK_FINISHED ? 1 : 0;
-            framework.wanted.push_back(time_);
+            framework.wanted.push_back(times_.now());
             tasks_.erase(it);
         }
         if (!status.has_uuid()) return;
-        Call acknowledge;
-        acknowledge.set_type(Call::ACKNOWLEDGE);
-        *acknowledge.mutable_acknowledge()->mutable_agent_id() = status.agent_id();
-        *acknowledge.mutable_acknowledge()->mutable_task_id() = status.task_id();
-        acknowledge.mutable_acknowledge()->set_uuid(status.uuid());
-        call(i, std::move(acknowledge));
+        call(i, acknowledgement(status));
     }
 
     void on_frame(std::size_t agent, const link::ToAgent& frame) {
@@ -348,19 +286,8 @@ private:
 
     void report_state(std::size_t agent, const mesos::v1::FrameworkID& framework,
                       const mesos::v1::TaskID& task, mesos::v1::TaskState state) {
-        link::ToMaster frame;
-        frame.set_agent_id(agent_ids_[agent]);
-        auto& update = *frame.mutable_status_update();
-        *update.mutable_framework_id() = framework;
-        auto& status = *update.mutable_status();
-        *status.mutable_task_id() = task;
-        status.set_state(state);
-        status.mutable_agent_id()->set_value(agent_ids_[agent]);
-        status.set_source(mesos::v1::TaskStatus::SOURCE_EXECUTOR);
-        status.set_timestamp(seconds_of(now().wall.since_epoch));
-        status.set_uuid(prng_.uuid_bytes());
-        update.set_latest_state(state);
-        to_master(agent, std::move(frame));
+        to_master(agent, status_update(agent_ids_[agent], framework, task, state, now().wall,
+                                       prng_.uuid_bytes()));
     }
 
     void sample() {
@@ -368,9 +295,9 @@ private:
             static_cast<double>(plan_.agents) * static_cast<double>(plan_.tasks_per_agent);
         const double used = static_cast<double>(running_) / slots;
         if (used >= 0.95 && report_.full_after == Duration{}) {
-            report_.full_after = time_.since_start;
+            report_.full_after = times_.now().since_start;
         }
-        if (time_.since_start > registration_time + sample_time) {
+        if (times_.now().since_start > registration_time + sample_time) {
             ++samples_;
             used_sum_ += used;
             for (const auto& [role, count] : running_by_role_) {
@@ -400,11 +327,8 @@ private:
     Prng prng_;
     const std::int64_t cpus_milli_;
     const std::int64_t mem_milli_;
-    Instant time_;
+    Timetable times_;
     std::unique_ptr<master::Core> core_;
-    std::priority_queue<Entry> queue_;
-    std::unordered_map<std::uint64_t, std::function<void()>> actions_;
-    std::uint64_t next_number_ = 0;
 
     std::deque<Framework> frameworks_;
     std::map<StreamId, std::size_t> by_stream_;
