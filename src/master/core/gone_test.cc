@@ -256,5 +256,29 @@ TEST(Removed, AnAgentMayComeBackUnderItsId) {
     EXPECT_FALSE(shell.state().removed_agents.contains(old.id));
 }
 
+TEST(Removed, WhatCameBackHasNotEnded) {
+    FakeShell shell;
+    FakeAgent old = register_agent(shell);
+    FakeScheduler scheduler = subscribe(shell);
+    launch(scheduler, old, "t1");
+    FakeAgent fresh = register_agent(shell);  // At the same address.
+    link::ToMaster leave;
+    leave.mutable_unregister_agent();
+    fresh.send(leave);
+    const Framework& framework = shell.state().frameworks.at(scheduler.id);
+    EXPECT_EQ(framework.completed_tasks.size(), 1u);
+    old.reregister({reported_task(scheduler.id, "t1", mesos::v1::TASK_RUNNING)},
+                   {info_of(shell, scheduler.id)});
+    EXPECT_TRUE(framework.completed_tasks.empty()) << "it would be listed twice";
+    // Lost from sight, it is asked for: the end that was presumed once is not repeated.
+    shell.pass(76s);
+    ASSERT_TRUE(shell.state().unreachable_agents.contains(old.id));
+    scheduler.take();
+    scheduler.reconcile("t1", old.id.value);
+    const auto updates = scheduler.updates();
+    ASSERT_EQ(updates.size(), 1u);
+    EXPECT_EQ(updates[0].state(), mesos::v1::TASK_UNREACHABLE);
+}
+
 }  // namespace
 }  // namespace tepui::master::testing

@@ -114,6 +114,15 @@ void charge_reported(Turn& turn, Agent& agent, const FrameworkId& framework, Res
     use_reported(turn, agent, framework, resources, before.was_registered);
 }
 
+// What the master called lost with its agent did not end there. An end that the agent told (it has
+// a uuid) stays.
+void forget_presumed_end(Framework& framework, const TaskId& task, const AgentId& agent) {
+    std::erase_if(framework.completed_tasks, [&](const auto& ended) {
+        return ended->task_id().value() == task.value && ended->agent_id().value() == agent.value &&
+               ended->status_update_uuid().empty();
+    });
+}
+
 void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1::Task& reported,
                 Readmission before) {
     const TaskKey key = key_of(reported);
@@ -140,7 +149,10 @@ void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1:
     }
     add_task(turn, framework, agent, std::move(task));
     if (!running) return;
-    if (before.was_lost) announce_return(turn, framework, agent, *info);
+    if (before.was_lost) {
+        forget_presumed_end(framework, key.second, agent.id);
+        announce_return(turn, framework, agent, *info);
+    }
     // It was reported lost when the connection broke, for ever: without checkpointing a framework
     // does not expect tasks to survive that.
     if (before.was_registered && !framework.info->checkpoint()) {
