@@ -1,6 +1,5 @@
 """Agents and Docker Engines that are killed while containers with images come and go: each task is told once what became of it, and
 nothing is left."""
-import contextlib
 import os
 import pathlib
 import signal as signals
@@ -11,7 +10,7 @@ import pytest
 from harness.cluster import Cluster
 from harness.dockerd import IMAGE, Dockerd
 from harness.registry import Image, Layer, Registry, busybox_layer
-from harness.scheduler import TERMINAL, Scheduler
+from harness.scheduler import TERMINAL, framework_on
 from harness.wait import wait_for
 
 ISOLATION = "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,docker/runtime"
@@ -49,16 +48,6 @@ def seen(scheduler, state, count):
     """Whether so many tasks were said to be in a state."""
     with scheduler._lock:
         return len({u["task_id"]["value"] for u in scheduler.updates if u["state"] == state}) >= count
-
-
-@contextlib.contextmanager
-def framework_on(cluster):
-    scheduler = Scheduler(cluster.port)
-    try:
-        yield scheduler
-    finally:
-        scheduler.teardown()
-        scheduler.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,22 +8,12 @@ import subprocess
 
 import pytest
 from harness.cluster import TEPUI, Cluster, request
-from harness.scheduler import Scheduler, scalar
+from harness.scheduler import framework_on, scalar
 from harness.wait import wait_for
 
 
 def disk(megabytes):
     return [scalar("cpus", 0.1), scalar("mem", 32), scalar("disk", megabytes)]
-
-
-@contextlib.contextmanager
-def framework_on(cluster):
-    scheduler = Scheduler(cluster.port)
-    try:
-        yield scheduler
-    finally:
-        scheduler.teardown()
-        scheduler.close()
 
 
 @pytest.fixture(scope="module")

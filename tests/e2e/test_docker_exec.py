@@ -13,7 +13,7 @@ import pytest
 from harness.cluster import TEPUI, Cluster, request
 from harness.dockerd import IMAGE, Dockerd
 from harness.scheduler import Scheduler
-from harness.terminal import Terminal
+from harness.terminal import check_exec_with_terminal
 from harness.wait import wait_for
 
 
@@ -84,18 +84,7 @@ def test_exec_in_the_container(cluster, web):
 
 
 def test_exec_with_a_terminal(cluster, web):
-    terminal = Terminal(cluster, "exec", "-it", "web", "sh")
-    terminal.type("tty; stty size; echo $TERM\n")
-    terminal.until(r"/dev/pts/\d+\r\n40 120\r\nxterm-256color")
-    terminal.resize(50, 90)
-    wait_for(lambda: terminal.type("stty size\n") or terminal.read() and "50 90" in terminal.text, "the new size")
-    mark = f"sleep 93{os.getpid()}"
-    terminal.type(f"{mark}\n")
-    wait_for(lambda: processes(mark), "its command")
-    terminal.type("\x03")
-    wait_for(lambda: not processes(mark), "its interruption")
-    terminal.type("exit 7\n")
-    assert terminal.end() == 7
+    check_exec_with_terminal(cluster, "web", f"sleep 93{os.getpid()}", processes)
 
 
 def test_signals_and_ends(cluster, web):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness import shapes
 from harness.cluster import request
-from harness.scheduler import Scheduler, scalar
+from harness.scheduler import framework_on, scalar
 from harness.wait import wait_for
 
 GOLDEN = Path(__file__).parents[2] / "api" / "golden" / "executor-events.jsonl"
@@ -226,8 +226,7 @@ def test_an_executor_outlives_its_agent(cluster, scheduler):
 
 
 def test_without_checkpoint_it_ends_with_its_agent(cluster):
-    scheduler = Scheduler(cluster.port, name="no-checkpoint", checkpoint=False)
-    try:
+    with framework_on(cluster, name="no-checkpoint", checkpoint=False) as scheduler:
         agent = cluster.agents[0]
         executor = Executor(scheduler, cluster, "mortal")
         executor.launch("lost")
@@ -237,9 +236,6 @@ def test_without_checkpoint_it_ends_with_its_agent(cluster):
         agent.start()
         cluster.wait_agents(1)
         wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "end of the executor")
-    finally:
-        scheduler.teardown()
-        scheduler.close()
 
 
 def test_views_of_the_agent_show_executors(cluster, scheduler):

@@ -7,7 +7,7 @@ import pytest
 
 from harness.cluster import Cluster, call, request
 from harness.registry import Image, Layer, Registry, busybox_layer
-from harness.scheduler import Scheduler
+from harness.scheduler import framework_on
 
 USER, PASSWORD = "reader", "open-sesame-4711"
 FLAGS = {"image_providers": "docker", "isolation": "cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,docker/runtime"}
@@ -55,8 +55,7 @@ def traces(cluster, needle):
 
 
 def test_a_tasks_own_login_is_its_own(registry):
-    with Cluster(agents=1, agent_flags=FLAGS) as cluster:
-        scheduler = Scheduler(cluster.port)
+    with Cluster(agents=1, agent_flags=FLAGS) as cluster, framework_on(cluster) as scheduler:
         run(scheduler, "stranger", "true", registry=registry)
         assert "give credentials by --docker_config" in scheduler.wait_state("stranger", "TASK_FAILED")["message"]
         run(scheduler, "wrong", "true", registry=registry, config=login(registry, "guessed"))
@@ -68,18 +67,13 @@ def test_a_tasks_own_login_is_its_own(registry):
         scheduler.wait_state("after", "TASK_FAILED")
         basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         assert [traces(cluster, needle) for needle in (PASSWORD, basic)] == [[], []]
-        scheduler.teardown()
-        scheduler.close()
 
 
 def test_the_agents_login_is_for_all_and_is_not_shown(registry, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(login(registry))
-    with Cluster(agents=1, agent_flags={**FLAGS, "docker_config": str(config)}) as cluster:
-        scheduler = Scheduler(cluster.port)
+    with Cluster(agents=1, agent_flags={**FLAGS, "docker_config": str(config)}) as cluster, framework_on(cluster) as scheduler:
         run(scheduler, "anybody", "grep -q private /which", registry=registry)
         scheduler.wait_state("anybody", "TASK_FINISHED")
         basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         assert [traces(cluster, needle) for needle in (PASSWORD, basic)] == [[], []]
-        scheduler.teardown()
-        scheduler.close()

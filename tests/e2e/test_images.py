@@ -6,7 +6,7 @@ import pytest
 
 from harness.cluster import Cluster, sandbox_file
 from harness.registry import Image, Layer, Registry, busybox_layer
-from harness.scheduler import Scheduler
+from harness.scheduler import Scheduler, framework_on
 from harness.wait import wait_for
 
 ISOLATION = ("cgroups/cpu,cgroups/mem,cgroups/pids,namespaces/pid,filesystem/linux,posix/rlimits,docker/runtime,"
@@ -38,10 +38,8 @@ def cluster(registry):
 
 @pytest.fixture(scope="module")
 def scheduler(cluster):
-    scheduler = Scheduler(cluster.port, "images")
-    yield scheduler
-    scheduler.teardown()
-    scheduler.close()
+    with framework_on(cluster, "images") as framework:
+        yield framework
 
 
 def image(name, **container):

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from harness.cluster import TEPUI, Cluster, sandbox_file
-from harness.scheduler import Scheduler
+from harness.scheduler import framework_on
 from harness.wait import wait_for
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "operate"
@@ -56,10 +56,8 @@ def hardened():
 
 @pytest.fixture
 def tasks(hardened):
-    scheduler = Scheduler(hardened.port)
-    yield scheduler
-    scheduler.teardown()
-    scheduler.close()
+    with framework_on(hardened) as framework:
+        yield framework
 
 
 def output(cluster, scheduler, name, command, state="TASK_FINISHED", user="root", **linux_info):

@@ -13,7 +13,7 @@ from harness.cluster import ROOT, TEPUI, Cluster, call, request
 from harness.golden import launch_group
 from harness.recordio import Stream, Upload
 from harness.scheduler import Scheduler
-from harness.terminal import Terminal
+from harness.terminal import Terminal, check_exec_with_terminal
 from harness.wait import wait_for
 
 def processes(mark):
@@ -309,18 +309,7 @@ def test_an_agent_that_was_killed(box):
 
 
 def test_exec_with_a_terminal(box):
-    terminal = Terminal(box.cluster, "exec", "-it", "web", "sh")
-    terminal.type("tty; stty size; echo $TERM\n")
-    terminal.until(r"/dev/pts/\d+\r\n40 120\r\nxterm-256color")
-    terminal.resize(50, 90)
-    wait_for(lambda: terminal.type("stty size\n") or terminal.read() and "50 90" in terminal.text, "the new size")
-    mark = f"sleep 95{os.getpid()}"
-    terminal.type(f"{mark}\n")
-    wait_for(lambda: processes(mark), "its command")
-    terminal.type("\x03")
-    wait_for(lambda: not processes(mark), "its interruption")
-    terminal.type("exit 7\n")
-    assert terminal.end() == 7
+    check_exec_with_terminal(box.cluster, "web", f"sleep 95{os.getpid()}", processes)
 
 
 def test_exec_without_one(box):

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 from harness.cluster import call, request
-from harness.scheduler import TERMINAL, Scheduler, scalar
+from harness.scheduler import TERMINAL, framework_on, scalar
 from harness.wait import wait_for
 
 
@@ -239,8 +239,7 @@ def test_the_agent_is_killed_in_the_middle(cluster, scheduler):
 
 
 def test_without_checkpoint_it_goes_with_its_agent(cluster):
-    scheduler = Scheduler(cluster.port, name="no-checkpoint", checkpoint=False)
-    try:
+    with framework_on(cluster, name="no-checkpoint", checkpoint=False) as scheduler:
         agent = cluster.agents[0]
         pod = Pod(scheduler, cluster, "mortal")
         pod.launch({"mortal-a": "sleep 1000"})
@@ -250,9 +249,6 @@ def test_without_checkpoint_it_goes_with_its_agent(cluster):
         cluster.wait_agents(1)
         scheduler.wait_state("mortal-a", "TASK_LOST")
         wait_for(lambda: gone(pid), "end of the task")
-    finally:
-        scheduler.teardown()
-        scheduler.close()
 
 
 def test_resources_are_free_again(cluster, scheduler):

@@ -1,5 +1,6 @@
 """A plain scheduler over the v1 HTTP API, for tests: it records every event and does only what the test says."""
 import base64
+import contextlib
 import http.client
 import json
 import queue
@@ -152,6 +153,17 @@ class Scheduler:
         shut_down(self._connection, self._stream)
         self._reader.join(10)
         self._connection.close()
+
+
+@contextlib.contextmanager
+def framework_on(cluster, *arguments, **options):
+    """A Scheduler of this cluster; its framework is gone afterwards."""
+    scheduler = Scheduler(cluster.port, *arguments, **options)
+    try:
+        yield scheduler
+    finally:
+        scheduler.teardown()
+        scheduler.close()
 
 
 def uuid_bytes(status):

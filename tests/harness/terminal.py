@@ -10,6 +10,7 @@ import struct
 import termios
 
 from harness.cluster import TEPUI
+from harness.wait import wait_for
 
 
 class Terminal:
@@ -49,3 +50,19 @@ class Terminal:
         status = os.waitpid(self.pid, 0)[1]
         os.close(self.file)
         return os.waitstatus_to_exitcode(status)
+
+
+def check_exec_with_terminal(cluster, task, command, processes):
+    """`tepui exec -it` of a shell has a terminal: its kind and size, a new size, a key that interrupts `command` (found by
+    processes(command) as long as it runs), and the shell's exit status."""
+    terminal = Terminal(cluster, "exec", "-it", task, "sh")
+    terminal.type("tty; stty size; echo $TERM\n")
+    terminal.until(r"/dev/pts/\d+\r\n40 120\r\nxterm-256color")
+    terminal.resize(50, 90)
+    wait_for(lambda: terminal.type("stty size\n") or terminal.read() and "50 90" in terminal.text, "the new size")
+    terminal.type(f"{command}\n")
+    wait_for(lambda: processes(command), "its command")
+    terminal.type("\x03")
+    wait_for(lambda: not processes(command), "its interruption")
+    terminal.type("exit 7\n")
+    assert terminal.end() == 7
