@@ -155,10 +155,9 @@ void RunCore::on_interrupted(Instant now) {
     }
     const std::size_t alive = count(Phase::launched) + count(Phase::running);
     if (alive > 0) {
-        effects_.push_back(
-            Note{fmt::format("interrupted: killing {} task{}{}; once more ends at once", alive,
-                             alive == 1 ? "" : "s",
-                             connected_ ? "" : ", for which the master is awaited")});
+        effects_.push_back(Note{fmt::format(
+            "interrupted: killing {} task{}{}; once more ends at once", alive,
+            alive == 1 ? "" : "s", connected_ ? "" : ", for which the master is awaited")});
     }
     begin_killing(interrupted_code, now);
 }
