@@ -174,13 +174,28 @@ void AgentNode::perform_one(const agent::Effect& effect) {
                    [&](const agent::RemoveNestedSandbox&) {},
                    [&](const agent::StartProbe& probe) { this->probe(probe); },
                    [&](const agent::StopProbes&) {},
-                   [&](const agent::EndAgent& end) {
-                       truth_.breach(fmt::format("{} was made to end: {}", name_, end.why));
-                       reboot();
-                   },
+                   [&](const agent::EndAgent& effect) { end(effect.why); },
                    [&](const agent::LogLine& line) { timeline_.trace("{}: {}", name_, line.text); },
                },
                effect);
+}
+
+/// An agent that is sent away takes all with it that it ran; its machine starts another one.
+void AgentNode::end(const std::string& why) {
+    timeline_.trace("{} ends: {}", name_, why);
+    if (!truth_.was_asked_to_leave(name_)) {
+        truth_.breach(fmt::format("{} was made to end: {}", name_, why));
+        return reboot();
+    }
+    for (const TaskKey& task : running())
+        truth_.breach(fmt::format("I6: {} runs though {} was sent away", task.second, name_));
+    for (const auto& [executor, launched_by] : executors())
+        truth_.breach(
+            fmt::format("I6: executor {} runs though {} was sent away", executor.second, name_));
+    crash();
+    timeline_.after(timeline_.between(1s, faults_.down_longest), [this] {
+        if (!alive()) start();
+    });
 }
 
 void AgentNode::change_volume(const std::string& operation) {
@@ -210,7 +225,12 @@ void AgentNode::connect() {
             TEPUI_ASSERT(received.frame.ParseFromString(bytes));
             if (timeline_.on_trace)
                 timeline_.trace("{} <- {}", name_, received.frame.ShortDebugString());
-            if (life == life_) step(std::move(received));
+            if (life != life_) return;
+            if (received.frame.has_shutdown_agent() && core_->state().id) {
+                truth_.dismissed(*core_->state().id);
+                for (const TaskKey& task : running()) truth_.sent_away(task);
+            }
+            step(std::move(received));
         };
         channel_->on_close(Channel::Side::a) = [this, life] {
             if (life != life_) return;

@@ -78,6 +78,7 @@ private:
     void launch_executor(const agent::LaunchExecutor& launch);
     void launch_pod(const agent::LaunchPod& launch);
     void change_volume(const std::string& operation);
+    void end(const std::string& why);
     void start_executor_container(const ContainerId& id, Container container);
     void run_pod(const ContainerId& id);
     void end_nested(const ContainerId& pod);

@@ -27,8 +27,14 @@ struct Faults {
     double maintenance = 0.02;        // Another schedule.
     Duration down_longest = 20s;      // A crashed process comes back within this.
     Duration partition_longest = 30s;
+    double gone = 0.002;         // By an operator's word; each agent.
+    double machine_down = 0.02;  // A machine of the schedule.
+    double sharing = 0.15;       // Another quota, weight or whitelist.
+    double priorities = 0.1;     // Another band of a role.
 
-    static Faults none() { return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s}; }
+    static Faults none() {
+        return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1s, 1s, 0, 0, 0, 0};
+    }
 };
 
 /// The size of a world and what it is put through.
@@ -40,9 +46,11 @@ struct Scenario {
     Faults faults;
     bool partition_aware = true;
     bool checkpoint = true;
+    bool sub_roles = false;        // Frameworks are in a role and one below it.
     double executor_share = 0.4;   // Of the tasks, those with custom executors.
     double pod_share = 0.3;        // Of the launches, those of task groups.
     double operation_share = 0.4;  // Of the accepted offers, those with reservations and volumes.
+    double demand_share = 0.3;     // Of the frameworks, those that say how large offers must be.
     Duration failover_timeout = std::chrono::hours{24};
 };
 

@@ -21,7 +21,8 @@ FrameworkNode::FrameworkNode(std::string name, Scenario scenario, Timeline& time
       network_(network),
       master_(master),
       truth_(truth),
-      media_(timeline.chance(0.5) ? wire::Media::json : wire::Media::protobuf) {}
+      media_(timeline.chance(0.5) ? wire::Media::json : wire::Media::protobuf),
+      demands_(timeline.chance(scenario.demand_share)) {}
 
 void FrameworkNode::start() {
     TEPUI_ASSERT(!alive_);
@@ -48,6 +49,7 @@ void FrameworkNode::connect() {
         info.set_user("root");
         info.set_name(name_);
         info.add_roles(name_);
+        if (scenario_.sub_roles) info.add_roles(name_ + "/sub");
         info.add_capabilities()->set_type(mesos::v1::FrameworkInfo::Capability::MULTI_ROLE);
         info.add_capabilities()->set_type(
             mesos::v1::FrameworkInfo::Capability::RESERVATION_REFINEMENT);
@@ -58,6 +60,12 @@ void FrameworkNode::connect() {
                 mesos::v1::FrameworkInfo::Capability::PARTITION_AWARE);
         }
         info.add_capabilities()->set_type(mesos::v1::FrameworkInfo::Capability::TASK_KILLING_STATE);
+        if (demands_) {
+            auto& least = *(*info.mutable_offer_filters())[name_]
+                               .mutable_min_allocatable_resources()
+                               ->add_quantities();
+            (*least.mutable_quantities())["cpus"].set_value(1);
+        }
         if (id_) {
             info.mutable_id()->set_value(id_->value);
             subscribe.mutable_framework_id()->set_value(id_->value);
@@ -190,11 +198,16 @@ void FrameworkNode::on_update(const mesos::v1::TaskStatus& status) {
     // Tasks of a framework without checkpointing are lost with the connection of their agent, and
     // killed when it is back.
     if (scenario_.checkpoint) truth_.told({*id_, TaskId{id}}, status, scenario_.partition_aware);
-    // An UNKNOWN task never runs again. What was terminal stays, but for TASK_LOST, which also says
+    // An UNKNOWN task never runs again, unless it was on an agent that was removed, did not hear of
+    // that and is let in again. What was terminal stays, but for TASK_LOST, which also says
     // "lost from sight" to frameworks without PARTITION_AWARE and to those whose tasks a lost
     // connection ends.
     const auto state =
-        status.state() == mesos::v1::TASK_UNKNOWN ? mesos::v1::TASK_GONE : status.state();
+        status.state() == mesos::v1::TASK_UNKNOWN ? mesos::v1::TASK_LOST : status.state();
+    if (status.state() == mesos::v1::TASK_UNKNOWN) it->second.unknown = true;
+    if (it->second.unknown && scenario_.checkpoint && state == mesos::v1::TASK_RUNNING &&
+        !truth_.was_dismissed(AgentId{it->second.agent.value()}))
+        truth_.breach(fmt::format("I5: {} was unknown and runs", id));
     if (!it->second.state || !is_terminal(*it->second.state) ||
         *it->second.state == mesos::v1::TASK_LOST || !scenario_.checkpoint) {
         it->second.state = state;

@@ -51,6 +51,7 @@ private:
         std::optional<mesos::v1::TaskState> state;  // As told last.
         mesos::v1::AgentID agent;
         std::string executor;  // Of its own; "" for a command task.
+        bool unknown = false;  // It was told so.
     };
 
     void connect();
@@ -88,6 +89,7 @@ private:
     MasterNode& master_;
     GroundTruth& truth_;
     wire::Media media_;
+    const bool demands_;  // Offers with a whole cpu, else none.
 
     // What the author would keep in a database.
     std::optional<FrameworkId> id_;

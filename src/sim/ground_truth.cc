@@ -66,6 +66,12 @@ bool GroundTruth::started(const TaskKey& task) const {
     return it != lives_.end() && it->second.starts > 0;
 }
 
+int GroundTruth::called_off() const {
+    return static_cast<int>(std::ranges::count_if(lives_, [](const auto& entry) {
+        return entry.second.kill_asked && entry.second.starts == 0;
+    }));
+}
+
 void GroundTruth::told(const TaskKey& task, const mesos::v1::TaskStatus& status,
                        bool lost_is_final) {
     const mesos::v1::TaskState state = status.state();
@@ -88,6 +94,10 @@ void GroundTruth::told(const TaskKey& task, const mesos::v1::TaskStatus& status,
         breach(fmt::format("I5: {} of {} was called {}, but {}", task.second, task.first,
                            mesos::v1::TaskState_Name(state), end_of(task)));
     }
+    // Its agent was removed, and may come back with it when it did not hear of that.
+    if (state == mesos::v1::TASK_LOST &&
+        status.reason() == mesos::v1::TaskStatus::REASON_AGENT_REMOVED)
+        return;
     terminal_.insert_or_assign(task, state);
 }
 
@@ -133,11 +143,12 @@ bool GroundTruth::fits(const TaskKey& task, const Life& life, mesos::v1::TaskSta
         // first.
         case mesos::v1::TASK_FAILED:
             return life.launch_failed || life.machine_lost || life.executor_ended ||
-                   unlaunched_by_request(task, life) ||
+                   life.sent_away || unlaunched_by_request(task, life) ||
                    // With the executor that was to run it.
                    (life.agent_died && life.starts == 0 && life.placement->group == 0) ||
                    (life.status && WIFEXITED(*life.status) && *life.status != 0);
-        case mesos::v1::TASK_KILLED: return life.kill_asked || sibling_ended(task, life);
+        case mesos::v1::TASK_KILLED:
+            return life.kill_asked || life.sent_away || sibling_ended(task, life);
         default: return true;
     }
 }
@@ -146,8 +157,10 @@ bool GroundTruth::fits_the_end(const TaskKey& task, mesos::v1::TaskState state) 
     const auto it = lives_.find(task);
     if (it == lives_.end()) return true;
     const Life& life = it->second;
-    const bool by_itself = state == mesos::v1::TASK_FINISHED || state == mesos::v1::TASK_FAILED ||
-                           state == mesos::v1::TASK_KILLED;
+    const bool by_itself =
+        state == mesos::v1::TASK_FINISHED || state == mesos::v1::TASK_FAILED ||
+        state == mesos::v1::TASK_KILLED ||
+        (life.displaced && (state == mesos::v1::TASK_GONE || state == mesos::v1::TASK_LOST));
     // What ran and ended on a machine that stayed up is reported with its end, whoever crashed.
     // But what an executor ran, and had not been able to tell before its own end.
     const bool witnessed =

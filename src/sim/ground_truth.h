@@ -43,6 +43,11 @@ public:
     void agent_died(const AgentId& agent);
     /// A framework sent a kill of it.
     void kill_asked(const TaskKey& task) { lives_[task].kill_asked = true; }
+    /// The master had it killed for a role of a higher band.
+    void displaced(const TaskKey& task) {
+        lives_[task].kill_asked = true;
+        lives_[task].displaced = true;
+    }
     /// The agent has stored how a task of an executor ended.
     void settled(const TaskKey& task) { lives_[task].settled = true; }
     /// An executor's container is gone, or never came to be: its tasks of until now that are not
@@ -59,11 +64,24 @@ public:
     bool fits_the_end(const TaskKey& task, mesos::v1::TaskState state) const;
     /// Of those that ran: how they ended, for people.
     std::string end_of(const TaskKey& task) const;
+    /// An operator wants the machine out of use: its agent may be made to end.
+    void asked_to_leave(const std::string& machine) { leaving_.insert(machine); }
+    bool was_asked_to_leave(const std::string& machine) const { return leaving_.contains(machine); }
+    /// Its agent was sent away while it ran. Why it ends may be forgotten when the agent dies, too.
+    void sent_away(const TaskKey& task) { lives_[task].sent_away = true; }
+    /// The agent was removed by an operator: how what it ran ended nobody can tell from then on.
+    void dismissed(const AgentId& agent) { dismissed_.insert(agent); }
+    bool was_dismissed(const AgentId& agent) const { return dismissed_.contains(agent); }
+    /// An operator marked the agent gone, or wanted it drained to be marked so.
+    void called_gone(const AgentId& agent) { gone_.insert(agent); }
+    bool was_called_gone(const AgentId& agent) const { return gone_.contains(agent); }
     void breach(std::string what) { breaches_.push_back(std::move(what)); }
 
     const std::vector<std::string>& breaches() const { return breaches_; }
     int starts() const { return starts_; }
     bool started(const TaskKey& task) const;
+    /// Tasks that were killed before they ran.
+    int called_off() const;
     const std::set<TaskKey>& asked() const { return asked_; }
 
 private:
@@ -74,6 +92,8 @@ private:
         bool machine_lost = false;
         bool agent_died = false;  // Before it ran.
         bool kill_asked = false;
+        bool sent_away = false;
+        bool displaced = false;
         std::optional<Placement> placement;
         bool settled = false;
         bool executor_ended = false;
@@ -94,6 +114,9 @@ private:
 
     std::set<TaskKey> asked_;
     std::set<std::pair<ExecutorKey, AgentId>> shutdowns_;
+    std::set<std::string> leaving_;
+    std::set<AgentId> dismissed_;
+    std::set<AgentId> gone_;
     std::map<TaskKey, Life> lives_;
     std::map<TaskKey, mesos::v1::TaskState> terminal_;
     std::vector<std::string> breaches_;

@@ -35,13 +35,15 @@ master::CoreConfig core_config() {
     config.max_agent_ping_timeouts = 3;
     config.agent_reregister_timeout = 30s;
     config.offer_timeout = 20s;
+    config.preemption_after = 2s;
+    config.preemption_notice = 3s;
     return config;
 }
 
 }  // namespace
 
 MasterNode::MasterNode(Timeline& timeline, GroundTruth& truth, const Faults& faults)
-    : timeline_(timeline), truth_(truth), faults_(faults), disk_(timeline) {}
+    : timeline_(timeline), truth_(truth), faults_(faults), disk_(timeline), sharing_(truth), preemption_(truth) {}
 
 void MasterNode::start() {
     TEPUI_ASSERT(!alive());
@@ -55,6 +57,8 @@ void MasterNode::start() {
     }
     core_ = std::move(*core);
     armed_ = Instant::max();
+    sharing_.begin();
+    preemption_.begin();
     perform(core_->start(timeline_.now()));
     if (alive()) arm();
 }
@@ -79,7 +83,15 @@ void MasterNode::step(master::Event event) {
     check_reservations();
     check_drains();
     check_inverse_offers();
+    sharing_.check(core_->state());
+    preemption_.check(core_->state());
     arm();
+}
+
+void MasterNode::set_whitelist(std::optional<std::set<std::string>> hostnames) {
+    if (!alive()) return;
+    sharing_.set_whitelist(hostnames);
+    step(master::WhitelistChanged{std::move(hostnames)});
 }
 
 void MasterNode::perform(master::Effects effects) {
@@ -119,6 +131,7 @@ void MasterNode::perform_one(const master::Effect& effect) {
                        const auto it = links_.find(send.link);
                        if (it == links_.end()) return;
                        note_kills(*send.frame);
+                       preemption_.sent(core_->state(), *send.frame);
                        if (timeline_.on_trace)
                            timeline_.trace("master -> link {}: {}", send.link.value,
                                            send.frame->ShortDebugString());
@@ -241,11 +254,22 @@ void MasterNode::check_drains() {
     }
 }
 
-/// A framework is asked at most once to leave an agent, and only one where something is planned.
+/// A framework is asked at most once to leave an agent, and only one where something is planned;
+/// and to give back only what is to be displaced.
 void MasterNode::check_inverse_offers() {
     const master::State& state = core_->state();
     std::set<std::pair<FrameworkId, AgentId>> asked;
     for (const auto& [id, offer] : state.inverse_offers) {
+        if (offer.displaces) {
+            const bool is_meant = std::ranges::any_of(state.displaced, [&](const auto& entry) {
+                return entry.second.asked == id && entry.first.agent == offer.agent &&
+                       entry.first.framework == offer.framework;
+            });
+            if (!is_meant)
+                truth_.breach(fmt::format("{} is asked to give back what nobody needs",
+                                          offer.framework));
+            continue;
+        }
         if (!asked.emplace(offer.framework, offer.agent).second)
             truth_.breach(
                 fmt::format("{} is asked twice to leave {}", offer.framework, offer.agent));

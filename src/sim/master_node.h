@@ -11,6 +11,8 @@
 #include "sim/disk.h"
 #include "sim/faults.h"
 #include "sim/ground_truth.h"
+#include "sim/preemption_oracle.h"
+#include "sim/sharing_oracle.h"
 #include "sim/timeline.h"
 #include "wire/media.h"
 
@@ -28,6 +30,7 @@ public:
     std::string name() const { return "master"; }
     const master::Core& core() const { return *core_; }
     Disk& disk() { return disk_; }
+    const PreemptionOracle& preemption() const { return preemption_; }
     /// From now on nothing but what the caller does goes wrong.
     void stop_faults() { faults_ = Faults::none(); }
 
@@ -41,6 +44,8 @@ public:
 
     /// An operator asks something; nobody waits for the answer.
     void request(master::Event event) { step(std::move(event)); }
+    /// The file with the whitelist changed; it is empty again when the master begins anew.
+    void set_whitelist(std::optional<std::set<std::string>> hostnames);
 
 private:
     void step(master::Event event);
@@ -64,6 +69,8 @@ private:
     Faults faults_;
     Disk disk_;
     std::unique_ptr<master::Core> core_;
+    SharingOracle sharing_;
+    PreemptionOracle preemption_;
     std::uint64_t life_ = 0;  // Counts starts and crashes: what an earlier life asked for is void.
     Instant armed_ = Instant::max();
     std::uint64_t steps_ = 0;

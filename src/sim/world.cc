@@ -22,7 +22,9 @@ public:
           timeline_(seed),
           network_(timeline_),
           master_(timeline_, truth_, scenario.faults),
-          operator_(timeline_, master_, scenario_.faults, names_of_agents(scenario.agents)) {
+          operator_(timeline_, master_, truth_, scenario_.faults,
+                    names_of("agent", scenario.agents),
+                    names_of("framework", scenario.frameworks)) {
         timeline_.on_trace = std::move(trace);
         for (int i = 0; i < scenario.agents; ++i) {
             agents_.push_back(std::make_unique<AgentNode>(
@@ -43,14 +45,19 @@ public:
         calm();
         timeline_.run_until(Instant{scenario_.chaos + scenario_.settle});
         check_convergence();
-        return {truth_.breaches(), static_cast<int>(truth_.asked().size()), truth_.starts(),
-                timeline_.events_handled(), timeline_.fingerprint()};
+        return {truth_.breaches(),
+                static_cast<int>(truth_.asked().size()),
+                truth_.starts(),
+                truth_.called_off(),
+                master_.preemption().kills(),
+                timeline_.events_handled(),
+                timeline_.fingerprint()};
     }
 
 private:
-    static std::vector<std::string> names_of_agents(int count) {
+    static std::vector<std::string> names_of(const char* kind, int count) {
         std::vector<std::string> names;
-        for (int i = 0; i < count; ++i) names.push_back(fmt::format("agent{}", i));
+        for (int i = 0; i < count; ++i) names.push_back(fmt::format("{}{}", kind, i));
         return names;
     }
 
@@ -129,6 +136,12 @@ private:
         const auto heal = [this](const auto& node) { network_.heal(node->name()); };
         std::ranges::for_each(agents_, heal);
         std::ranges::for_each(frameworks_, heal);
+        tidy();
+    }
+
+    void tidy() {
+        operator_.tidy();
+        timeline_.after(1s, [this] { tidy(); });
     }
 
     void check_convergence() {
@@ -308,6 +321,11 @@ private:
         for (const TaskKey& task : truth_.asked()) {
             if (task.first != *framework.id() || !scenario_.checkpoint) continue;
             const auto state_of = framework.state_of(task.second);
+            const AgentId agent = framework.agent_of(task.second);
+            if (state_of == mesos::v1::TASK_GONE_BY_OPERATOR && !truth_.was_called_gone(agent))
+                truth_.breach(fmt::format("I5: to {} {} is gone, but its agent {} is not",
+                                          framework.name(), task.second, agent));
+            if (truth_.was_dismissed(agent) || truth_.was_called_gone(agent)) continue;
             if (!state_of || truth_.fits_the_end(task, *state_of)) continue;
             truth_.breach(fmt::format("I5: to {} {} is {}, but {}", framework.name(), task.second,
                                       framework.believed(task.second), truth_.end_of(task)));
@@ -351,6 +369,7 @@ Scenario scenario_of(std::uint64_t seed) {
     scenario.partition_aware = seed / 12 % 4 != 0;
     scenario.checkpoint = seed / 48 % 5 != 0;
     if (seed / 240 % 3 == 0) scenario.failover_timeout = 15s;
+    scenario.sub_roles = seed / 5 % 2 == 0;
     // Every seventh world is quiet, to tell what faults cause from what happens anyway.
     if (seed % 7 == 0) scenario.faults = Faults::none();
     return scenario;

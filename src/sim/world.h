@@ -21,6 +21,8 @@ struct Outcome {
     std::vector<std::string> breaches;  // Empty when every invariant held.
     int tasks_asked = 0;
     int tasks_started = 0;
+    int tasks_called_off = 0;  // Killed before they ran.
+    int tasks_displaced = 0;
     std::uint64_t events = 0;
     std::uint64_t fingerprint = 0;  // Equal for equal seeds and scenarios.
 };
