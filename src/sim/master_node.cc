@@ -43,7 +43,12 @@ master::CoreConfig core_config() {
 }  // namespace
 
 MasterNode::MasterNode(Timeline& timeline, GroundTruth& truth, const Faults& faults)
-    : timeline_(timeline), truth_(truth), faults_(faults), disk_(timeline), sharing_(truth), preemption_(truth) {}
+    : timeline_(timeline),
+      truth_(truth),
+      faults_(faults),
+      disk_(timeline),
+      sharing_(truth),
+      preemption_(truth) {}
 
 void MasterNode::start() {
     TEPUI_ASSERT(!alive());
@@ -266,8 +271,8 @@ void MasterNode::check_inverse_offers() {
                        entry.first.framework == offer.framework;
             });
             if (!is_meant)
-                truth_.breach(fmt::format("{} is asked to give back what nobody needs",
-                                          offer.framework));
+                truth_.breach(
+                    fmt::format("{} is asked to give back what nobody needs", offer.framework));
             continue;
         }
         if (!asked.emplace(offer.framework, offer.agent).second)

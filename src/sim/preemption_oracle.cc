@@ -29,9 +29,6 @@ void PreemptionOracle::begin() {
 }
 
 void PreemptionOracle::sent(const master::State& state, const link::ToAgent& frame) {
-    // Kills that it may not have got are sent again to an agent that registers again.
-    if (frame.has_agent_reregistered())
-        std::erase_if(killed_, [&](const auto& entry) { return entry.first == link; });
     if (!frame.has_kill_task() || !frame.kill_task().has_displaced()) return;
     const TaskKey task{FrameworkId{frame.kill_task().framework_id().value()},
                        TaskId{frame.kill_task().task_id().value()}};
