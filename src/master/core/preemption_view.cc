@@ -292,17 +292,18 @@ Quantities used_by(const State& state, const std::string& role, const std::vecto
 }
 
 std::string explain(const Need& need) {
+    std::string why = fmt::format("Displaced by role '{}' (band {}), which", need.role, need.band);
     if (!need.guarantee.empty()) {
-        return fmt::format("Displaced by role '{}' (band {}), which is guaranteed {} and lacked {}",
-                           need.role, need.band, to_text(need.guarantee), to_text(need.lack));
+        why += fmt::format(" is guaranteed {} and lacked {}", to_text(need.guarantee),
+                           to_text(need.lack));
     }
+    if (need.sets.empty()) return why;
     std::string wanted;
     for (const Quantities& set : need.sets) {
         if (!wanted.empty()) wanted += " or ";
         wanted += to_text(set);
     }
-    return fmt::format("Displaced by role '{}' (band {}), which waited for an offer of {}",
-                       need.role, need.band, wanted);
+    return why + (need.guarantee.empty() ? "" : ", and") + " waited for an offer of " + wanted;
 }
 
 Scene scene_of(const State& state, const Need& need, Among among, Now now) {
