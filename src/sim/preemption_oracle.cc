@@ -20,6 +20,17 @@ std::string role_of(const master::Task& task) {
     return entries.empty() ? "" : master::top_level_role(entries.front().allocation_role);
 }
 
+/// What ends on an agent that is away, or not to be offered, helps nobody.
+bool could_be_offered(const master::State& state, const std::string& top, const AgentId& agent) {
+    for (const auto& [id, framework] : state.frameworks) {
+        for (const std::string& role : framework.roles) {
+            if (master::top_level_role(role) == top && state.allocator->may_offer(id, role, agent))
+                return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 void PreemptionOracle::begin() {
@@ -53,7 +64,8 @@ void PreemptionOracle::check_bands(const master::State& state, const std::string
 }
 
 /// What a role's killed work frees without this one must not be all that it lacks; it may be more
-/// where an offer has to have a certain size, for which its agent is kept.
+/// where an offer has to have a certain size, for which its agent is kept. Pods may have ended in
+/// part, so that what they still free is not known here.
 void PreemptionOracle::check_need(const master::State& state, const master::WorkKey& key,
                                   const master::Displacement& its) {
     if (state.kept_agents.contains(key.agent)) return;
@@ -66,8 +78,8 @@ void PreemptionOracle::check_need(const master::State& state, const master::Work
         Quantity lack = guarantee - (has == consumed.end() ? Quantity{} : has->second);
         for (const auto& [other, others] : state.displaced) {
             const auto part = others.frees.find(name);
-            if (other != key && others.killed && others.role == its.role &&
-                part != others.frees.end())
+            if (other != key && !other.pod && others.killed && others.role == its.role &&
+                part != others.frees.end() && could_be_offered(state, its.role, other.agent))
                 lack -= part->second;
         }
         needed |= lack > Quantity{} && its.frees.contains(name);
