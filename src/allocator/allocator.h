@@ -123,8 +123,9 @@ public:
     /// Above 0, else it is ignored; 1 for roles never set. Changes the order of what comes, not
     /// what is allocated already.
     void set_weight(const std::string& role, double weight);
-    /// Of a top-level role; 0 for roles never set. A role of a higher band comes before all of lower
-    /// ones, whatever their shares. Changes the order of what comes, not what is allocated already.
+    /// Of a top-level role; 0 for roles never set. A role of a higher band comes before all of
+    /// lower ones, whatever their shares. Changes the order of what comes, not what is allocated
+    /// already.
     void set_band(const std::string& role, std::int32_t band);
     /// What is free on the agent goes to this role and those below it only, until `role` is empty:
     /// it comes in parts that others would take one by one.

@@ -319,7 +319,8 @@ void ReferenceAllocator::order_below(const std::string& role, const Holdings& he
         const double place = options_.framework_sorter == Sorter::random
                                  ? lot(draw_in_role(draw, role), pair.second.value, 1)
                                  : share(quantities, held.capacity);
-        clients.insert({{0, place, count(pair_allocations_, pair), pair.second.value}, pair.second});
+        clients.insert(
+            {{0, place, count(pair_allocations_, pair), pair.second.value}, pair.second});
     }
     for (const auto& child : children) {
         Quantities subtree;

@@ -195,8 +195,7 @@ bool RoleTree::holds_nothing(ClientHandle client) const {
     return std::all_of(held.begin(), held.end(), [](std::int64_t milli) { return milli == 0; });
 }
 
-RoleTree::Standing RoleTree::standing(const Holder& holder, const Order& in,
-                                      double weight) const {
+RoleTree::Standing RoleTree::standing(const Holder& holder, const Order& in, double weight) const {
     Standing result{weight, capacity_.dominant_share(holder.held), 0, in.size(), holder.held};
     if (!holder.placed) return result;
     const auto before = std::distance(in.begin(), in.find(holder.key));

@@ -21,8 +21,9 @@ namespace tepui::allocator {
 using ClientHandle = std::uint32_t;
 
 /// Who is next: roles as a tree, clients in their roles, each level ordered by (dominant share /
-/// weight, number of allocations, name); top-level roles of a higher band come before all that. The clients of a role that also has sub-roles compete with
-/// these as one group, which has the role's weight.
+/// weight, number of allocations, name); top-level roles of a higher band come before all that. The
+/// clients of a role that also has sub-roles compete with these as one group, which has the role's
+/// weight.
 ///
 /// Cost: O(depth * log n) for a change, O(1) a step to walk. Holds what clients were charged, also
 /// of clients that are not active; only active ones are walked.
@@ -54,8 +55,8 @@ public:
     /// For people: where a role or client stands. Costs O(competitors).
     struct Standing {
         double weight = 1;
-        double share = 0;           // Not divided by the weight.
-        std::size_t position = 0;   // From 1; 0 for what is not active.
+        double share = 0;          // Not divided by the weight.
+        std::size_t position = 0;  // From 1; 0 for what is not active.
         std::size_t competitors = 0;
         std::vector<std::int64_t> held;  // Thousandths by kind.
     };

@@ -71,14 +71,14 @@ protected:
         console_.out = [this](std::string_view text) { out_ += text; };
         console_.err = [this](std::string_view text) { err_ += text; };
         console_.environment = [](const std::string&) { return std::nullopt; };
-        verbs_ = {
-            version_verb(),    get_verb(),        run_verb(),    logs_verb(),        kill_verb(),
-            up_verb(),         down_verb(),       top_verb(),    describe_verb(),    events_verb(),
-            wait_verb(),       files_verb(),      gone_verb(),   teardown_verb(),    exec_verb(),
-            attach_verb(),     cp_verb(),         role_verb(),   weight_verb(),      quota_verb(),
-            priority_verb(),
-            reserve_verb(),    unreserve_verb(),  volume_verb(), maintenance_verb(), drain_verb(),
-            deactivate_verb(), reactivate_verb(), images_verb(), simulate_verb()};
+        verbs_ = {version_verb(),     get_verb(),      run_verb(),        logs_verb(),
+                  kill_verb(),        up_verb(),       down_verb(),       top_verb(),
+                  describe_verb(),    events_verb(),   wait_verb(),       files_verb(),
+                  gone_verb(),        teardown_verb(), exec_verb(),       attach_verb(),
+                  cp_verb(),          role_verb(),     weight_verb(),     quota_verb(),
+                  priority_verb(),    reserve_verb(),  unreserve_verb(),  volume_verb(),
+                  maintenance_verb(), drain_verb(),    deactivate_verb(), reactivate_verb(),
+                  images_verb(),      simulate_verb()};
     }
     int run(std::vector<std::string> arguments) { return run_program(verbs_, arguments, console_); }
 

@@ -9,7 +9,8 @@ namespace tepui::master {
 /// Judges a call before its 202: see Core::check_call().
 Result<void> check_scheduler_call(const State& state, const mesos::v1::scheduler::Call& call,
                                   const std::optional<StreamId>& stream);
-/// Ends a task for a role of a higher band, with its own grace; `why` is what its framework is told.
+/// Ends a task for a role of a higher band, with its own grace; `why` is what its framework is
+/// told.
 void kill_displaced(Turn& turn, const Framework& framework, const Task& task,
                     const std::string& why);
 /// Performs a call that was let through; one of a framework that left meanwhile is dropped.

@@ -179,12 +179,12 @@ struct WhitelistChanged {
 /// when allocation is due.
 struct Tick {};
 
-using Event = std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected,
-                           AgentFrameReceived, AgentLinkClosed, WritesPersisted, TeardownRequested,
-                           KillRequested, MarkAgentGoneRequested, DeactivationRequested,
-                           WeightsUpdateRequested, OperationRequested, QuotaUpdateRequested,
-                           MaintenanceScheduleRequested, MachinesRequested, DrainRequested,
-                           DrainCancelRequested, PrioritiesUpdateRequested, OffersRescindRequested,
-                           WhitelistChanged, Tick>;
+using Event =
+    std::variant<SchedulerSubscribed, SchedulerCalled, SchedulerDisconnected, AgentFrameReceived,
+                 AgentLinkClosed, WritesPersisted, TeardownRequested, KillRequested,
+                 MarkAgentGoneRequested, DeactivationRequested, WeightsUpdateRequested,
+                 OperationRequested, QuotaUpdateRequested, MaintenanceScheduleRequested,
+                 MachinesRequested, DrainRequested, DrainCancelRequested, PrioritiesUpdateRequested,
+                 OffersRescindRequested, WhitelistChanged, Tick>;
 
 }  // namespace tepui::master

@@ -198,8 +198,9 @@ struct InverseOffer {
 struct Starvation {
     /// Or since it was looked for what could be taken; absent while it lacks nothing.
     std::optional<Instant> since;
-    std::uint32_t rounds = 0;  // How often something was taken, without its tasks having more since.
-    Quantities used;           // What its tasks had then.
+    std::uint32_t rounds =
+        0;            // How often something was taken, without its tasks having more since.
+    Quantities used;  // What its tasks had then.
 };
 
 /// A task, or a pod with all its tasks (`id` is its executor's): what ends together.
@@ -311,7 +312,7 @@ struct State {
     std::map<std::string, Starvation> starving;  // By role.
     std::map<WorkKey, Displacement> displaced;
     std::map<AgentId, std::string> kept_agents;  // What is freed there is for that role only.
-    Instant preemption_due = Instant::max();  // When it is judged next.
+    Instant preemption_due = Instant::max();     // When it is judged next.
     /// Registered, recovered or unreachable agents that an operator drains, or that are drained.
     std::map<AgentId, mesos::v1::DrainInfo> drains;
     /// Those with a drain, and those on machines of the schedule: when something about one changes
