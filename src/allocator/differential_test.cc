@@ -3,6 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "allocator/allocator.h"
+#include "allocator/explain_testing.h"
 #include "allocator/reference_testing.h"
 #include "base/prng.h"
 #include "mesos/v1/scheduler/scheduler.pb.h"
@@ -122,6 +123,10 @@ public:
             case 26: return list(command);
             case 27: return update_info(command, agent);
             case 28: return pause(command);
+            case 29:
+                return on_frameworks([&](auto& x) {
+                    x.set_band(*pick_roles(1 << command.b % 6).begin(), command.c % 3 - 1);
+                });
             case 17:
             case 18:
             case 19:
@@ -192,6 +197,7 @@ private:
         if (command.c % 5 > 2) quota.guarantees["mem"] = Quantity{command.b % 5 * 300'000};
         if (command.c % 2 > 0) quota.limits["cpus"] = Quantity{command.b % 9 * 1'500};
         if (command.c % 7 > 3) quota.limits["mem"] = Quantity{command.b % 3 * 600'000};
+        has_quotas_ = true;
         on_frameworks([&](auto& x) { x.set_quota(role, quota); });
     }
 
@@ -304,7 +310,11 @@ private:
 
     void allocate(const Command& command) {
         now_ += std::chrono::milliseconds{400 * (command.b % 8)};
+        // Not always: the reference is never asked, so asking must not change what follows.
+        std::optional<OfferablePairs> explained;
+        if (command.c % 16 == 0) explained.emplace(allocator_, now_);
         const auto got = allocator_.allocate(now_);
+        if (explained) RC_ASSERT(explained->disagreement(got, !has_quotas_) == "");
         const auto want = reference_.allocate(now_);
         RC_ASSERT(text(got) == text(want));
         for (const auto& allocation : got) {
@@ -337,6 +347,7 @@ private:
     Instant now_;
     std::vector<Allocation> held_;
     std::map<AgentId, Resources> totals_;
+    bool has_quotas_ = false;  // Or had.
 };
 
 Options options_of(int kind, std::uint64_t seed) {
