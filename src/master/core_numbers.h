@@ -22,7 +22,7 @@ struct FrameworkNumbers {
 /// What the core counted: a copy, for metrics.
 struct CoreNumbers {
     Counters counters;
-    std::vector<FrameworkNumbers> frameworks;  // Completed ones that are remembered too.
+    std::vector<FrameworkNumbers> frameworks;          // Completed ones that are remembered too.
     std::set<std::string> fair_sharing_excluded = {};  // Resource names that shares leave out.
 };
 

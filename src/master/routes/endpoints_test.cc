@@ -356,7 +356,8 @@ TEST_F(EndpointsTest, OneAgentOrAll) {
 }
 
 TEST_F(EndpointsTest, TheRegistryShowsWhatOperatorsAskedFor) {
-    EXPECT_THAT(body("/registrar/registry"), EndsWith(R"("gone":{"slaves":[]}})"));
+    for (const char* empty : {"machines", "schedules", "quota_configs"})
+        EXPECT_THAT(body("/registrar/registry"), Not(HasSubstr(empty)));
     EXPECT_EQ(post(R"({"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[)"
                    R"({"role":"ads","limits":{"cpus":{"value":4}}}]}})"),
               200U);
@@ -372,7 +373,7 @@ TEST_F(EndpointsTest, TheRegistryShowsWhatOperatorsAskedFor) {
                                     R"({"hostname":"one.example"},"mode":"DRAINING",)"
                                     R"("unavailability":{"start":{"nanoseconds":7}}}}]})"));
     EXPECT_THAT(registry, HasSubstr(R"("schedules":[{"windows":[{"machine_ids":)"));
-    EXPECT_THAT(registry, HasSubstr(R"("weights":[{"info":{"weight":2.5,"role":"web"}}])"));
+    EXPECT_THAT(registry, HasSubstr(R"({"info":{"weight":2.5,"role":"web"}}])"));
     EXPECT_THAT(registry, HasSubstr(R"("quota_configs":[{"role":"ads","limits":{"cpus":)"));
 }
 
