@@ -89,9 +89,10 @@ public:
     /// Sets weights of roles; `done` gets invalid_argument for a bad role or weight.
     void post_weights(std::vector<mesos::v1::WeightInfo> infos,
                       std::function<void(Result<void>)> done);
-    /// Sets or removes quotas of roles; `done` gets invalid_argument or conflict (quota.h).
+    /// Sets bands of top-level roles; `done` gets invalid_argument for a role that is none.
     void post_priorities(std::map<std::string, std::int32_t> priorities,
                          std::function<void(Result<void>)> done);
+    /// Sets or removes quotas of roles; `done` gets invalid_argument or conflict (quota.h).
     void post_quota(QuotaUpdateRequested wanted, std::function<void(Result<void>)> done);
     /// Reserves, unreserves, creates, destroys, grows or shrinks on an agent; `done` gets
     /// invalid_argument, not_found for an unknown agent, conflict when it has not what is taken.

@@ -203,7 +203,8 @@ Metrics collect_metrics(const MetricsInput& input) {
     TasksByFramework tasks = count_tasks(snapshot);
     add_tasks(metrics, tasks);
     for (const FrameworkNumbers& framework : input.core.frameworks)
-        add_framework_metrics(metrics, framework, tasks[framework.id]);
+        add_framework_metrics(metrics, framework, tasks[framework.id], input.now);
+    add_offer_metrics(metrics, input.core, input.now);
     add_resources(metrics, snapshot.totals());
     add_allocator(metrics, snapshot.totals(), input.core.fair_sharing_excluded);
     add_quotas(metrics, snapshot);

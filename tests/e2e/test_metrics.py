@@ -10,8 +10,9 @@ from harness.scheduler import Scheduler
 from harness.wait import wait_for
 
 FRAMEWORK_NAMES = (
-    "subscribed offers/sent offers/accepted offers/declined offers/rescinded calls calls/subscribe calls/accept calls/decline "
-    "calls/revive calls/kill calls/shutdown calls/acknowledge calls/acknowledge_operation_status calls/reconcile "
+    "subscribed offers/sent offers/accepted offers/declined offers/rescinded offers/held_secs "
+    "offers/oldest_secs calls calls/subscribe calls/accept calls/decline calls/revive calls/kill calls/shutdown "
+    "calls/acknowledge calls/acknowledge_operation_status calls/reconcile "
     "calls/reconcile_operations calls/message calls/request calls/suppress calls/teardown calls/update_framework "
     "calls/accept_inverse_offers calls/decline_inverse_offers events events/subscribed events/offers events/rescind "
     "events/update events/message events/failure events/error events/heartbeat events/inverse_offers "

@@ -55,6 +55,16 @@ std::vector<daemon::HelpPage> help_pages() {
          "Priority bands of top-level roles, as a JSON object; PUT sets some of them, 0 takes one "
          "away.",
          ""},
+        {"/tepui/explain", "GET",
+         "Why somebody gets offers or does not; exactly one of the parameters is given.",
+         "role       the role, such as ads/web\n"
+         "framework  a framework, by id or name\n"
+         "agent      an agent, by id, hostname or hostname:port\n"},
+        {"/tepui/offers", "GET", "Offers that are not answered yet, the oldest first.", jsonp},
+        {"/tepui/rescind-offer", "POST",
+         "Takes offers back: a JSON object {\"offer_ids\": [...]}; those that are not outstanding "
+         "are named in a 404.",
+         ""},
     };
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/json_response.h"
 #include "daemon/plain_json.h"
 #include "daemon/prometheus.h"
+#include "master/routes/explain_requests.h"
 #include "master/routes/maintenance_requests.h"
 #include "master/routes/operation_requests.h"
 #include "master/routes/priority_requests.h"
@@ -129,6 +130,15 @@ void LegacyRoutes::add_to(http::Router& router, const std::function<http::Handle
     add("/tepui/priorities", {"GET", "PUT"}, [priorities](LegacyRoutes& self, Request request) {
         if (request.method != "PUT") return priorities(self, std::move(request));
         return put_priorities(self.loop_, std::move(request));
+    });
+    add("/tepui/explain", get, [](LegacyRoutes& self, Request request) {
+        return answer_explain(self.reader_, std::move(request));
+    });
+    add("/tepui/offers", get, [](LegacyRoutes& self, Request request) {
+        return answer_offers(self.reader_, std::move(request));
+    });
+    add("/tepui/rescind-offer", {"POST"}, [](LegacyRoutes& self, Request request) {
+        return answer_rescind_offer(self.loop_, std::move(request));
     });
     add("/redirect", get, std::mem_fn(&LegacyRoutes::redirect));
     add("/teardown", {"POST"}, std::mem_fn(&LegacyRoutes::teardown));

@@ -21,6 +21,17 @@ asio::awaitable<Result<Body>> Reader::own_body(std::function<std::string(const S
     co_return co_await daemon::on_worker(workers_, std::move(work));
 }
 
+asio::awaitable<Result<Body>> Reader::asked_body(
+    std::function<Result<Rendering>(const State&, Now)> question) {
+    Result<Rendering> rendering = fail(Errc::unavailable, "the master is about to end");
+    co_await hub_.ask([&](const State& state) { rendering = question(state, clock_.now()); });
+    if (!rendering) co_return std::unexpected(rendering.error());
+    std::function<Result<Body>()> work = [&rendering]() -> Result<Body> {
+        return std::make_shared<const std::string>((*rendering)());
+    };
+    co_return co_await daemon::on_worker(workers_, std::move(work));
+}
+
 asio::awaitable<Result<Body>> Reader::work(std::function<Result<std::string>()> work) {
     std::function<Result<Body>()> wrapped = [work]() -> Result<Body> {
         return std::make_shared<const std::string>(TEPUI_TRY(work()));

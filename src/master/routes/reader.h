@@ -29,6 +29,11 @@ public:
                                               std::function<std::string(const Snapshot&)> render);
     /// A body for this request only.
     asio::awaitable<Result<Body>> own_body(std::function<std::string(const Snapshot&)> render);
+    using Rendering = std::function<std::string()>;
+    /// A body about what snapshots do not hold: `question` runs on the loop's thread
+    /// (SnapshotHub::ask) and takes out of the state what the rendering it gives shows.
+    asio::awaitable<Result<Body>> asked_body(
+        std::function<Result<Rendering>(const State&, Now)> question);
     /// Blocking work without a snapshot (files).
     asio::awaitable<Result<Body>> work(std::function<Result<std::string>()> work);
     asio::awaitable<std::map<std::string, double>> metrics();

@@ -26,10 +26,26 @@ asio::awaitable<CoreNumbers> SnapshotHub::numbers() {
     co_return co_await daemon::await_callback<CoreNumbers>(std::move(start));
 }
 
+asio::awaitable<void> SnapshotHub::ask(std::function<void(const State&)> question) {
+    auto start = [this, question](std::function<void(bool)> callback) {
+        {
+            const std::scoped_lock lock(mutex_);
+            questions_.emplace_back([question, callback](const State& state) {
+                question(state);
+                callback(true);
+            });
+        }
+        wake_loop_();
+    };
+    co_await daemon::await_callback<bool>(std::move(start));
+}
+
 void SnapshotHub::abandon_readers() {
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers;
     std::vector<std::function<void(CoreNumbers)>> number_readers;
+    std::deque<std::function<void(const State&)>> questions;
     const std::scoped_lock lock(mutex_);
+    questions.swap(questions_);
     snapshot_readers.swap(snapshot_readers_);
     number_readers.swap(number_readers_);
 }
@@ -38,16 +54,25 @@ void SnapshotHub::batch_ended(const State& state, const Changes& changes) {
     builder_.apply(state, changes);
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers;
     std::vector<std::function<void(CoreNumbers)>> number_readers;
+    std::function<void(const State&)> question;
+    bool more_questions = false;
     {
         const std::scoped_lock lock(mutex_);
         snapshot_readers.swap(snapshot_readers_);
         number_readers.swap(number_readers_);
+        if (!questions_.empty()) {
+            question = std::move(questions_.front());
+            questions_.pop_front();
+            more_questions = !questions_.empty();
+        }
     }
     if (!snapshot_readers.empty()) {
         const auto snapshot = builder_.publish();
         for (const auto& reader : snapshot_readers) reader(snapshot);
     }
     for (const auto& reader : number_readers) reader(core_numbers(state));
+    if (question) question(state);
+    if (more_questions) wake_loop_();
 }
 
 }  // namespace tepui::master

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -28,6 +29,9 @@ public:
     std::shared_ptr<const Snapshot> now() { return builder_.publish(); }
     /// What the core counted, for metrics.
     asio::awaitable<CoreNumbers> numbers();
+    /// Asks something of the state that snapshots do not hold: `question` runs on the loop's thread
+    /// at the end of a batch, one question a batch, and has to be bounded.
+    asio::awaitable<void> ask(std::function<void(const State&)> question);
 
     /// Drops the readers that wait; nobody will answer them. After the loop and the server stopped,
     /// while the executors of those readers still exist.
@@ -42,6 +46,7 @@ private:
     std::mutex mutex_;
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers_;
     std::vector<std::function<void(CoreNumbers)>> number_readers_;
+    std::deque<std::function<void(const State&)>> questions_;
 };
 
 }  // namespace tepui::master
