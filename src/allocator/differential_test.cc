@@ -26,7 +26,7 @@ void showValue(const Command& command, std::ostream& out) {
 rc::Gen<Command> gen_command() {
     const auto any = [](int bound) { return rc::gen::resize(100, rc::gen::inRange(0, bound)); };
     return rc::gen::build<Command>(
-        rc::gen::set(&Command::verb, any(30)), rc::gen::set(&Command::a, any(8)),
+        rc::gen::set(&Command::verb, any(31)), rc::gen::set(&Command::a, any(8)),
         rc::gen::set(&Command::b, any(64)), rc::gen::set(&Command::c, any(64)));
 }
 
@@ -126,6 +126,10 @@ public:
             case 29:
                 return on_frameworks([&](auto& x) {
                     x.set_band(*pick_roles(1 << command.b % 6).begin(), command.c % 3 - 1);
+                });
+            case 30:
+                return on_frameworks([&](auto& x) {
+                    x.keep_for(agent, command.c % 2 ? *pick_roles(1 << command.b % 6).begin() : "");
                 });
             case 17:
             case 18:
@@ -379,7 +383,7 @@ void run_short_trace(std::uint64_t seed) {
     for (int i = 0; i < 3; ++i) trace.run({0, i, below(64), below(64)});
     for (int i = 0; i < 2; ++i) trace.run({24, below(4), below(64), below(64)});
     for (int i = 0; i < 12; ++i) {
-        const int verb = i % 3 == 0 ? 21 : i % 3 == 1 ? 17 + below(9) : below(30);
+        const int verb = i % 3 == 0 ? 21 : i % 3 == 1 ? 17 + below(9) : below(31);
         trace.run({verb, below(3), below(64), below(64)});
     }
 }

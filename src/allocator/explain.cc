@@ -79,6 +79,7 @@ std::string_view cause_name(Cause cause) {
         case Cause::gpus: return "gpus";
         case Cause::region: return "region";
         case Cause::constraint: return "constraint";
+        case Cause::kept: return "kept";
         case Cause::nothing_free: return "nothing_free";
         case Cause::offered: return "offered";
         case Cause::reserved: return "reserved";
@@ -208,6 +209,9 @@ private:
         note((missing & has_gpu) != 0, Cause::gpus);
         note((missing & has_region) != 0, Cause::region);
         note(client.is_picky && impl_.is_unwanted(agent, role.client), Cause::constraint);
+        if (!agent.kept_for.empty() &&
+            !role_is_within(impl_.tree_.role_of(role.client), agent.kept_for))
+            verdict.obstacles.push_back({Cause::kept, {agent.kept_for}});
         if (agent.shared.empty()) {
             judge_free(role.client, agent, agent.free, verdict);
         } else {

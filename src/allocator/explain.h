@@ -29,6 +29,7 @@ enum class Cause : std::uint8_t {
     gpus,             // The agent has gpus, the framework not GPU_RESOURCES.
     region,           // The agent is in another region, the framework not REGION_AWARE.
     constraint,       // The framework's offer constraints for the role.
+    kept,             // names: the role that alone gets what is freed there (keep_for()).
     nothing_free,
     offered,         // It would have enough if its offers were answered.
     reserved,        // What is free is reserved to other roles.

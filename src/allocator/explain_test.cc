@@ -153,6 +153,11 @@ std::vector<Case> causes() {
          in_region_here()},
         {"constraint", "constraint",
          client({FrameworkId("f"), {"r"}, {}, {}, {{"r", wants_host("other")}}})},
+        {"kept", "kept(prod)",
+         [=](World& world) {
+             plain(world);
+             world.allocator.keep_for(AgentId("s"), "prod");
+         }},
         {"constraint that holds", "",
          client({FrameworkId("f"), {"r"}, {}, {}, {{"r", wants_host("h")}}})},
         {"own minimum", "below_minimum",

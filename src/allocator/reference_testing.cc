@@ -376,6 +376,7 @@ Resources ReferenceAllocator::offer_for(const Pair& pair, const Agent& agent,
                                         const Resources& remaining) const {
     const auto& capabilities = frameworks_.at(pair.second).client.capabilities;
     const auto& offering = agent.offering;
+    if (!agent.kept_for.empty() && !role_is_within(pair.first, agent.kept_for)) return {};
     if (options_.filter_gpu_resources && offering.total.scalar("gpus").milli > 0 &&
         !capabilities.gpu_resources) {
         return {};

@@ -32,6 +32,9 @@ public:
     void suppress(const FrameworkId& framework, const std::set<std::string>& roles);
     void set_weight(const std::string& role, double weight) { weights_[role] = weight; }
     void set_band(const std::string& role, std::int32_t band) { bands_[role] = band; }
+    void keep_for(const AgentId& agent, const std::string& role) {
+        if (const auto it = agents_.find(agent); it != agents_.end()) it->second.kept_for = role;
+    }
     void update_agent_info(const AgentId& agent, const mesos::v1::AgentInfo& info);
     void set_quota(const std::string& role, const Quota& quota) { quotas_[role] = quota; }
     void remove_quota(const std::string& role) { quotas_.erase(role); }
@@ -54,6 +57,7 @@ private:
         AgentOffering offering;
         std::uint64_t serial = 0;
         bool active = true;
+        std::string kept_for;  // The only role that gets something here; empty: all.
         std::map<FrameworkId, Resources> used;
         Resources offered_shared;  // In this round.
     };
