@@ -17,8 +17,9 @@ using testing::IsEmpty;
 using testing::Not;
 
 std::vector<Verb> verbs() {
-    std::vector<Verb> list = {get_verb(), describe_verb(), wait_verb(), files_verb(),
-                              run_verb(), events_verb(),   top_verb(),  kill_verb()};
+    std::vector<Verb> list = {get_verb(),     describe_verb(), wait_verb(), files_verb(),
+                              run_verb(),     events_verb(),   top_verb(),  kill_verb(),
+                              explain_verb(), offer_verb()};
     for (Verb& verb : builtin_verbs()) list.push_back(std::move(verb));
     return list;
 }
@@ -31,6 +32,9 @@ TEST(Complete, Words) {
         {{"get", "ta"}, {"tasks"}},
         {{"describe", ""}, {"agent", "framework", "task"}},
         {{"files", "l"}, {"ls"}},
+        {{"explain", ""}, {"role", "framework", "agent"}},
+        {{"explain", "role", "-o", "t"}, {"text"}},
+        {{"offer", "r"}, {"rescind"}},
         {{"get", "tasks", "--wat"}, {"--watch"}},
         {{"get", "-o", "y"}, {"yaml"}},
         {{"get", "--output", "na"}, {"name"}},
@@ -56,6 +60,8 @@ TEST(Complete, KindsThatTheMasterKnows) {
         {{"wait", "--for", "running", "task", ""}, "tasks"},
         {{"files", "cat", ""}, "tasks"},
         {{"kill", "a"}, "tasks"},
+        {{"explain", "agent", ""}, "agents"},
+        {{"offer", "rescind", ""}, "offers"},
         {{"events", "--agent", ""}, "agents"},
         {{"events", "--role", ""}, "roles"},
         {{"get", "ta"}, ""},

@@ -78,7 +78,7 @@ protected:
                   cp_verb(),          role_verb(),     weight_verb(),     quota_verb(),
                   priority_verb(),    reserve_verb(),  unreserve_verb(),  volume_verb(),
                   maintenance_verb(), drain_verb(),    deactivate_verb(), reactivate_verb(),
-                  images_verb(),      simulate_verb()};
+                  images_verb(),      simulate_verb(), explain_verb(),    offer_verb()};
     }
     int run(std::vector<std::string> arguments) { return run_program(verbs_, arguments, console_); }
 
@@ -140,6 +140,12 @@ TEST_F(Program, UsageErrorsNameTheMistake) {
         {{"files", "ls", "x", "y"}, "'y' is too much"},
         {{"teardown"}, "name the framework"},
         {{"gone"}, "name the agent"},
+        {{"explain"}, "name a kind (role, framework or agent)"},
+        {{"explain", "role"}, "name a role"},
+        {{"explain", "task", "x"}, "'task'"},
+        {{"explain", "role", "x", "-o", "table"}, "'table'"},
+        {{"offer", "rescind"}, "name an offer"},
+        {{"offer", "recind", "x"}, "did you mean rescind?"},
     };
     for (const auto& [arguments, hint] : cases) {
         err_.clear();

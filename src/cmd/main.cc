@@ -14,7 +14,7 @@ int main(int count, char** words) {
         images_verb(),     gone_verb(),       role_verb(),   weight_verb(),      quota_verb(),
         reserve_verb(),    unreserve_verb(),  volume_verb(), maintenance_verb(), drain_verb(),
         deactivate_verb(), reactivate_verb(), master_verb(), agent_verb(),       secret_verb(),
-        priority_verb(),   simulate_verb(),   version_verb()};
+        priority_verb(),   explain_verb(),    offer_verb(),  simulate_verb(),    version_verb()};
     const std::vector<std::string> arguments(words + 1, words + count);
     return run_program(verbs, arguments, process_console());
 }

@@ -26,6 +26,8 @@ Verb role_verb();
 Verb weight_verb();
 Verb priority_verb();
 Verb quota_verb();
+Verb explain_verb();
+Verb offer_verb();
 Verb reserve_verb();
 Verb unreserve_verb();
 Verb volume_verb();
