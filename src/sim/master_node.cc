@@ -82,7 +82,10 @@ void MasterNode::crash() {
 
 void MasterNode::step(master::Event event) {
     if (!alive()) return;
-    perform(core_->step(std::move(event), timeline_.now()));
+    master::Effects effects = core_->step(std::move(event), timeline_.now());
+    // Before the effects: the master may crash when it has told some of them.
+    sharing_.note_dismissals(core_->state());
+    perform(std::move(effects));
     if (!alive()) return;
     check_ledger();
     check_reservations();

@@ -29,6 +29,11 @@ void SharingOracle::begin() {
     seen_.clear();
 }
 
+void SharingOracle::note_dismissals(const master::State& state) {
+    for (const auto& [id, since] : state.gone_agents) truth_.dismissed(id);
+    for (const AgentId& id : state.removed_agents) truth_.dismissed(id);
+}
+
 void SharingOracle::check(const master::State& state) {
     check_dismissals(state);
     std::set<OfferId> offers;
@@ -50,10 +55,8 @@ void SharingOracle::check(const master::State& state) {
 /// Who is gone, or on a machine that is down, is not there.
 void SharingOracle::check_dismissals(const master::State& state) {
     for (const auto& [id, since] : state.gone_agents) {
-        truth_.dismissed(id);
         if (state.agents.contains(id)) truth_.breach(fmt::format("I8: {} is gone and in use", id));
     }
-    for (const AgentId& id : state.removed_agents) truth_.dismissed(id);
     for (const auto& [id, agent] : state.agents) {
         const auto* machine =
             master::find_machine(state.machines, agent.info->hostname(), agent.ip);

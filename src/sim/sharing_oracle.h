@@ -21,6 +21,8 @@ public:
     void set_whitelist(std::optional<std::set<std::string>> hostnames) {
         whitelist_ = std::move(hostnames);
     }
+    /// Agents that are out of use from now on, whoever hears of it.
+    void note_dismissals(const master::State& state);
     void check(const master::State& state);
 
 private:
