@@ -5,6 +5,7 @@
 
 #include "allocator/visit_order.h"
 #include "resources/entry.h"
+#include "resources/quantities.h"
 
 namespace tepui::allocator {
 
@@ -44,10 +45,6 @@ Resources cut_to(const Resources& resources, Quantities caps) {
         if (!entry.empty()) entries.push_back(std::move(entry));
     }
     return Resources::from_entries(std::move(entries));
-}
-
-void add(Quantities& to, const Quantities& more) {
-    for (const auto& [name, quantity] : more) to[name] += quantity;
 }
 
 }  // namespace

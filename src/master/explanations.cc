@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "master/core/priorities.h"
 #include "master/core/quota_config.h"
+#include "resources/quantities.h"
 
 namespace tepui::master {
 
@@ -31,10 +33,6 @@ ExplainContext context_for(const State& state, std::size_t clients) {
 std::string name_of(const State& state, const FrameworkId& id) {
     const auto it = state.frameworks.find(id);
     return it == state.frameworks.end() ? "" : it->second.info->name();
-}
-
-void add(Quantities& sum, const Quantities& more) {
-    for (const auto& [name, amount] : more) sum[name] += amount;
 }
 
 /// By framework, of some offers.
@@ -82,11 +80,6 @@ bool is_known_role(const State& state, const std::string& role) {
            state.priorities.contains(role);
 }
 
-std::int32_t band_of(const State& state, const std::string& role) {
-    const auto it = state.priorities.find(top_level_role(role));
-    return it == state.priorities.end() ? 0 : it->second;
-}
-
 /// The one of `ids` that is meant; several or none are an error about `what`.
 template <typename Id>
 Result<Id> only_one(const std::vector<Id>& ids, std::string_view what, const std::string& wanted) {
@@ -97,8 +90,8 @@ Result<Id> only_one(const std::vector<Id>& ids, std::string_view what, const std
     for (const Id& id : ids) {
         if (names.size() < named_max) names.push_back(id.value);
     }
-    return fail(Errc::conflict, "{} of {} {}s are '{}'; say which: {}{}", ids.size(), "the", what,
-                wanted, fmt::join(names, ", "), ids.size() > named_max ? ", ..." : "");
+    return fail(Errc::conflict, "{} {}s are called '{}'; say which: {}{}", ids.size(), what, wanted,
+                fmt::join(names, ", "), ids.size() > named_max ? ", ..." : "");
 }
 
 Result<FrameworkId> find_framework(const State& state, const std::string& wanted) {
@@ -156,7 +149,7 @@ std::vector<HeldOffer> held_offers(const State& state, Instant now) {
 Result<ExplainedRole> explain_role(const State& state, const std::string& role, Instant now) {
     ExplainedRole result;
     result.role = role;
-    result.band = band_of(state, role);
+    result.band = band_of(state, top_level_role(role));
     result.standings = state.allocator->standing(role);
     const auto clients = state.allocator->clients_of(role);
     if (clients.empty() && result.standings.empty() && !is_known_role(state, role)) {

@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include "master/core/preemption_view.h"
+#include "master/core/priorities.h"
 #include "master/core/quota_config.h"
 #include "resources/entry.h"
 
 namespace tepui::sim {
 
 namespace {
-
-std::int32_t band_of(const master::State& state, const std::string& role) {
-    const auto it = state.priorities.find(role);
-    return it == state.priorities.end() ? 0 : it->second;
-}
 
 std::string role_of(const master::Task& task) {
     const auto& entries = task.resources.entries();

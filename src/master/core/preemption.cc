@@ -8,7 +8,7 @@
 #include "master/core/inverse_offers.h"
 #include "master/core/offers.h"
 #include "master/core/preemption_view.h"
-#include "master/core/quota_config.h"
+#include "resources/quantities.h"
 
 namespace tepui::master {
 
@@ -28,16 +28,6 @@ void judge_at(State& state, Instant due) {
 Duration patience(const State& state, const Starvation& starvation) {
     const Duration after = std::max(state.config.preemption_after, interval_min);
     return after * (1 << std::min(starvation.rounds, doublings_max));
-}
-
-Quantities minus(Quantities from, const Quantities& part) {
-    for (const auto& [name, quantity] : part) {
-        const auto it = from.find(name);
-        if (it == from.end()) continue;
-        it->second -= quantity;
-        if (it->second <= Quantity{}) from.erase(it);
-    }
-    return from;
 }
 
 /// Ends those of the inverse offers that are about nothing any more.
@@ -88,7 +78,7 @@ void kill(Turn& turn, const WorkKey& key, const std::string& why) {
 /// What would do, of what the scene has.
 std::optional<Victims> choose(const Need& need, const Scene& scene) {
     if (!need.sets.empty()) return choose_on_one_agent(need.sets, scene.free, scene.candidates);
-    const Quantities lack = minus(minus(need.lack, scene.free_sum), scene.coming);
+    const Quantities lack = lacking(lacking(need.lack, scene.free_sum), scene.coming);
     return choose_victims(lack, scene.candidates);
 }
 
@@ -205,10 +195,8 @@ void serve(Turn& turn, const Need& need, Starvation& starvation) {
 }
 
 bool has_grown(const Quantities& used, const Quantities& since) {
-    return std::ranges::any_of(used, [&](const auto& entry) {
-        const auto it = since.find(entry.first);
-        return entry.second > (it == since.end() ? Quantity{} : it->second);
-    });
+    return std::ranges::any_of(
+        used, [&](const auto& entry) { return entry.second > amount_of(since, entry.first); });
 }
 
 /// Those that lack something, the highest band first; notes the others as having enough.

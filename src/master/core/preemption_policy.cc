@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "resources/quantities.h"
+
 namespace tepui::master {
 
 namespace {
@@ -144,16 +146,6 @@ Cost cost_of(const Victims& victims, const std::vector<Candidate>& candidates) {
     return cost;
 }
 
-Quantities less(const Quantities& wanted, const Quantities& free) {
-    Quantities lack;
-    for (const auto& [name, quantity] : wanted) {
-        const auto it = free.find(name);
-        const Quantity has = it == free.end() ? Quantity{} : it->second;
-        if (quantity > has) lack[name] = quantity - has;
-    }
-    return lack;
-}
-
 }  // namespace
 
 Victims choose_victims(const Quantities& lack, const std::vector<Candidate>& candidates) {
@@ -171,7 +163,7 @@ std::optional<Victims> choose_on_one_agent(const std::vector<Quantities>& sets,
         std::vector<Candidate> here;
         for (const std::size_t place : places) here.push_back(candidates[place]);
         for (const Quantities& set : sets) {
-            const Quantities lack = less(set, has);
+            const Quantities lack = lacking(set, has);
             if (lack.empty()) return Victims{};
             Choice choice(lack, here);
             Victims chosen = choice.run();

@@ -5,17 +5,14 @@
 
 #include "master/core/executors.h"
 #include "master/core/offer_wishes.h"
+#include "master/core/priorities.h"
 #include "master/core/quota_config.h"
 #include "resources/entry.h"
+#include "resources/quantities.h"
 
 namespace tepui::master {
 
 namespace {
-
-std::int32_t band_of(const State& state, const std::string& top) {
-    const auto it = state.priorities.find(top);
-    return it == state.priorities.end() ? 0 : it->second;
-}
 
 std::int32_t lowest_band(const State& state) {
     std::int32_t lowest = 0;
@@ -23,30 +20,12 @@ std::int32_t lowest_band(const State& state) {
     return lowest;
 }
 
-Quantity amount_of(const Quantities& quantities, const std::string& name) {
-    const auto it = quantities.find(name);
-    return it == quantities.end() ? Quantity{} : it->second;
-}
-
-Quantities minus(const Quantities& wanted, const Quantities& has) {
-    Quantities lack;
-    for (const auto& [name, quantity] : wanted) {
-        const Quantity there = amount_of(has, name);
-        if (quantity > there) lack[name] = quantity - there;
-    }
-    return lack;
-}
-
-void add(Quantities& sum, const Quantities& part) {
-    for (const auto& [name, quantity] : part) sum[name] += quantity;
-}
-
 /// Of what is guaranteed to other roles and not yet theirs.
 Quantities lacked_by_others(const State& state, const std::string& role) {
     Quantities sum;
     for (const auto& [other, quota] : state.quotas) {
         if (other == role) continue;
-        add(sum, minus(quota.guarantees, state.allocator->quota_consumed(other)));
+        add(sum, lacking(quota.guarantees, state.allocator->quota_consumed(other)));
     }
     return sum;
 }
@@ -268,7 +247,7 @@ std::optional<Need> need_of(const State& state, const std::string& role, std::ve
         need.guarantee = quota->second.guarantees;
     }
     const Quantities consumed = state.allocator->quota_consumed(role);
-    need.lack = minus(need.guarantee, consumed);
+    need.lack = lacking(need.guarantee, consumed);
     if (!need.guarantee.empty() && need.lack.empty()) return std::nullopt;
     const bool any_offer_will_do =
         std::ranges::any_of(need.wants, [](const Want& want) { return want.sets.empty(); });

@@ -27,6 +27,11 @@ Result<void> check(const State& state, const PrioritiesUpdateRequested& requeste
 
 }  // namespace
 
+std::int32_t band_of(const State& state, const std::string& top) {
+    const auto it = state.priorities.find(top);
+    return it == state.priorities.end() ? 0 : it->second;
+}
+
 void recover_priorities(Turn& turn, const Registry& registry) {
     turn.state.priorities = registry.priorities;
     for (const auto& [role, band] : registry.priorities) {

@@ -8,6 +8,9 @@
 // first. In the registry, one key a role. What follows when one starves is in preemption.h.
 namespace tepui::master {
 
+/// Of a top-level role.
+std::int32_t band_of(const State& state, const std::string& top);
+
 void recover_priorities(Turn& turn, const Registry& registry);
 
 /// All or none; 0 takes a band away. Answered when it is stored, at once when there is nothing to

@@ -5,30 +5,13 @@
 
 #include "base/assert.h"
 #include "master/core/offers.h"
+#include "resources/quantities.h"
 
 namespace tepui::master {
 
 namespace {
 
 using Only = QuotaUpdateRequested::Only;
-
-void add(Quantities& sum, const Quantities& part) {
-    for (const auto& [name, quantity] : part) sum[name] += quantity;
-}
-
-void subtract(Quantities& from, const Quantities& part) {
-    for (const auto& [name, quantity] : part) {
-        const auto it = from.find(name);
-        if (it == from.end()) continue;
-        it->second -= quantity;
-        if (it->second <= Quantity{}) from.erase(it);
-    }
-}
-
-Quantity amount_of(const Quantities& quantities, const std::string& name) {
-    const auto it = quantities.find(name);
-    return it == quantities.end() ? Quantity{} : it->second;
-}
 
 bool share_a_name(const Quantities& a, const Quantities& b) {
     return std::ranges::any_of(a, [&](const auto& entry) { return b.contains(entry.first); });
@@ -159,7 +142,7 @@ void rescind_above_limits(Turn& turn, const std::vector<OfferId>& offers, Quanti
             return limit != limits.end() && amount_of(held, entry.first) > limit->second;
         });
         if (!helps) continue;
-        subtract(held, offered);
+        held = lacking(held, offered);
         remove_offer(turn, id, /*rescind=*/true);
     }
 }
@@ -178,7 +161,7 @@ void rescind_for_guarantee(Turn& turn, const std::string& role, Quantities neede
             add(offered, countable(offer.resources));
         }
         if (!share_a_name(needed, offered)) continue;
-        subtract(needed, offered);
+        needed = lacking(needed, offered);
         for (const OfferId& id : of_others) remove_offer(turn, id, /*rescind=*/true);
     }
 }
@@ -190,9 +173,7 @@ Quantities newly_owed(const allocator::Quota& before, const allocator::Quota& af
         return entry.second > amount_of(before.guarantees, entry.first);
     });
     if (!raised) return {};
-    Quantities owed = after.guarantees;
-    subtract(owed, held);
-    return owed;
+    return lacking(after.guarantees, held);
 }
 
 /// The role's new quota, here and in the allocator; gives what it was.
