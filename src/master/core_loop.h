@@ -99,7 +99,7 @@ public:
     void post_operation(OperationRequested wanted, std::function<void(Result<void>)> done);
     /// Plans maintenance or drains agents; `done` gets what maintenance.h and drain.h say.
     void post_maintenance(MaintenanceRequest wanted, std::function<void(Result<void>)> done);
-    /// Takes offers back; `done` gets not_found that names those which are not outstanding.
+    /// Takes offers back, all or none; `done` gets not_found, naming those not outstanding.
     void post_rescind(std::set<OfferId> offers, std::function<void(Result<void>)> done);
     /// Ends a batch soon even without events, so that Outlets::batch_ended() runs.
     void wake();

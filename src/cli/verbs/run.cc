@@ -86,7 +86,7 @@ Manual run_manual() {
         "With --image the task has the image's root filesystem, environment, user and working "
         "directory, and COMMAND runs as it stands, in place of what the image runs.",
         "Ctrl-C kills the tasks and waits for their end; a second one ends at once. When the "
-        "master is gone, it is looked for during half a minute. While the tasks cannot be placed, "
+        "master is gone, it is awaited for 15 s. While the tasks cannot be placed, "
         "the reason is shown after a few seconds, with the offer that came "
         "nearest.",
         "If the connection to the master is lost, it is made again and the tasks run on. Tasks of "

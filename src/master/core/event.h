@@ -163,8 +163,8 @@ struct PrioritiesUpdateRequested {
     std::map<std::string, std::int32_t> priorities;
 };
 
-/// An operator takes offers back: their frameworks are told, what was in them is offered anew.
-/// Answered at once, when those that are outstanding were taken back: not_found names the others.
+/// An operator takes offers back, all or none: their frameworks are told, what was in them is
+/// offered anew. Answered at once; not_found names those that are not outstanding.
 struct OffersRescindRequested {
     RequestToken request;
     std::set<OfferId> offers;

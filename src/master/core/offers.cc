@@ -155,20 +155,19 @@ void on_offer_due(Turn& turn, const OfferId& id) {
 void on_requested(Turn& turn, const OffersRescindRequested& requested) {
     std::vector<std::string> unknown;
     for (const OfferId& id : requested.offers) {
-        if (turn.state.offers.contains(id)) {
-            remove_offer(turn, id, /*rescind=*/true);
-        } else {
-            unknown.push_back(id.value);
-        }
+        if (!turn.state.offers.contains(id)) unknown.push_back(id.value);
     }
-    turn.log(Severity::info, "An operator took {} offers back",
-             requested.offers.size() - unknown.size());
-    Result<void> result;
     if (!unknown.empty()) {
-        result = fail(Errc::not_found, "No such offer is outstanding: {}; {} taken back",
-                      fmt::join(unknown, ", "), requested.offers.size() - unknown.size());
+        turn.effects.emplace_back(
+            AnswerRequest{requested.request,
+                          fail(Errc::not_found,
+                               "Not outstanding, so nothing was taken back: {}; see /tepui/offers",
+                               fmt::join(unknown, ", "))});
+        return;
     }
-    turn.effects.emplace_back(AnswerRequest{requested.request, std::move(result)});
+    for (const OfferId& id : requested.offers) remove_offer(turn, id, /*rescind=*/true);
+    turn.log(Severity::info, "An operator took {} offers back", requested.offers.size());
+    turn.effects.emplace_back(AnswerRequest{requested.request, {}});
 }
 
 std::optional<Duration> refusal(const mesos::v1::Filters* filters) {

@@ -20,8 +20,8 @@ std::string render_held_offers(const std::vector<HeldOffer>& offers);
 /// 400 unless exactly one of `role`, `framework` and `agent` is given; 404, 409 as explanations.h.
 asio::awaitable<http::Response> answer_explain(Reader& reader, http::Request request);
 asio::awaitable<http::Response> answer_offers(Reader& reader, http::Request request);
-/// 400 for a body that is no list of ids; 404 names offers that are not outstanding, the others are
-/// taken back.
+/// 400 for a body that is no list of ids; 404 names offers that are not outstanding, and then
+/// none is taken back.
 asio::awaitable<http::Response> answer_rescind_offer(CoreLoop& loop, http::Request request);
 
 }  // namespace tepui::master

@@ -94,6 +94,9 @@ TEST_F(ExplainTest, TakesOffersBack) {
     const auto unknown = take(R"("nothing")");
     EXPECT_EQ(unknown.status, 404U);
     EXPECT_THAT(*unknown.body, HasSubstr("nothing"));
+    // All or none.
+    EXPECT_EQ(take("\"" + id + R"(","nothing")").status, 404U);
+    EXPECT_THAT(body("/tepui/offers"), HasSubstr(id));
     EXPECT_EQ(take("\"" + id + "\"").status, 200U);
     EXPECT_EQ(framework_.next(Event::RESCIND).rescind().offer_id().value(), id);
     EXPECT_EQ(take("\"" + id + "\"").status, 404U);

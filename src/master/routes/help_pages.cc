@@ -62,8 +62,8 @@ std::vector<daemon::HelpPage> help_pages() {
          "agent      an agent, by id, hostname or hostname:port\n"},
         {"/tepui/offers", "GET", "Offers that are not answered yet, the oldest first.", jsonp},
         {"/tepui/rescind-offer", "POST",
-         "Takes offers back: a JSON object {\"offer_ids\": [...]}; those that are not outstanding "
-         "are named in a 404.",
+         "Takes offers back, all or none: a JSON object {\"offer_ids\": [...]}; those that are not "
+         "outstanding are named in a 404.",
          ""},
     };
 }
