@@ -4,17 +4,23 @@
 // left.
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -71,7 +77,7 @@ protected:
     void TearDown() override {
         containerizer_.reset();
         // Nothing is left: no child, no cgroup, no runtime directory.
-        EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
+        EXPECT_EQ(end_children(), 0u) << "child processes were left";
         const cgroups::Groups groups = own_groups();
         EXPECT_EQ(groups.names(), std::vector<std::string>{});
         groups.remove_root();
@@ -169,8 +175,38 @@ protected:
 
     /// Reaps the shims that were children of an agent which "died": it was this same process.
     static void reap_former_shims() {
-        while (::waitpid(-1, nullptr, 0) > 0) {
+        const auto deadline = std::chrono::steady_clock::now() + k_deadline;
+        while (std::chrono::steady_clock::now() < deadline) {
+            const pid_t ended = ::waitpid(-1, nullptr, WNOHANG);
+            if (ended < 0) return;
+            if (ended == 0) ::poll(nullptr, 0, 5);
         }
+        ADD_FAILURE() << "a former agent's shim does not end";
+    }
+
+    /// Ends and reaps what a test left, so that the next one's children are its own. How many.
+    static std::size_t end_children() {
+        for (pid_t ended = 1; ended > 0;) ended = ::waitpid(-1, nullptr, WNOHANG);
+        const std::vector<pid_t> left = descendants_of(::getpid());
+        for (const pid_t process : left) ::kill(process, SIGKILL);
+        while (::waitpid(-1, nullptr, 0) > 0) continue;
+        return left.size();
+    }
+
+    /// Children, and theirs, of all its threads.
+    static std::vector<pid_t> descendants_of(pid_t process) {
+        std::vector<pid_t> found;
+        std::error_code error;
+        const std::string threads = fmt::format("/proc/{}/task", process);
+        for (std::filesystem::directory_iterator it(threads, error), end; !error && it != end;
+             it.increment(error)) {
+            std::istringstream words(read(it->path().string() + "/children"));
+            for (pid_t child = 0; words >> child;) {
+                found.push_back(child);
+                std::ranges::copy(descendants_of(child), std::back_inserter(found));
+            }
+        }
+        return found;
     }
 
     /// Waits for the process to be gone (not merely a zombie of somebody).

@@ -1,16 +1,22 @@
 // What requests and limits come to in the kernel's files, and the controllers beside cpu, memory
 // and pids. On cgroups v1, as machines for tests have it.
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "containerizer/cgroups/files.h"
 #include "containerizer/containerizer_fixture.h"
+#include "containerizer/descriptor.h"
 #include "containerizer/limits.h"
 #include "containerizer/names.h"
 
@@ -199,32 +205,48 @@ TEST_F(LimitsTest, GpusNeedTheirIsolator) {
     EXPECT_EQ(started.error().error.text, "GPUs need the isolator gpu/nvidia in --isolation");
 }
 
+/// At which nobody listens, from `first` on; below those that the kernel gives to connections.
+std::uint16_t free_port(int first) {
+    for (int port = first + ::getpid() % 1000; port < 32'768; ++port) {
+        const Descriptor opened(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        if (::bind(opened.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+            return static_cast<std::uint16_t>(port);
+    }
+    throw std::runtime_error("no port is free");
+}
+
 TEST_F(LimitsTest, StrangePortsEndTheContainer) {
     options_.isolation.emplace_back("network/ports");
     options_.ports.enforce = true;
     options_.ports.watch_interval = std::chrono::milliseconds(10);
-    options_.ports.isolated_range = {{39'871, 39'872}};
+    const std::uint16_t own = free_port(20'000);
+    const std::uint16_t strange = free_port(own + 1);
+    options_.ports.isolated_range = {{own, own}, {strange, strange}};
     LaunchSpec good = spec("good", "");
     mesos::v1::Resource& ports = *good.resources.Add();
     ports.set_name("ports");
     ports.set_type(mesos::v1::Value::RANGES);
-    ports.mutable_ranges()->add_range()->set_begin(39'871);
-    ports.mutable_ranges()->mutable_range(0)->set_end(39'871);
+    ports.mutable_ranges()->add_range()->set_begin(own);
+    ports.mutable_ranges()->mutable_range(0)->set_end(own);
     const auto listen = [](int port) {
         return "python3 -c 'import socket,time; s=socket.socket(); "
                "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind((\"127.0.0.1\"," +
                std::to_string(port) + ")); s.listen(); print(1,flush=True); time.sleep(1000)'";
     };
-    good.command.set_value(listen(39'871));
+    good.command.set_value(listen(own));
     Task honest = launch(good);
     ASSERT_TRUE(honest.await_started());
-    Task thief = launch("thief", listen(39'872));
+    Task thief = launch("thief", listen(strange));
     ASSERT_TRUE(thief.await_started());
     const Exited end = thief.await_exited();
     ASSERT_TRUE(end.limit);
     EXPECT_EQ(end.limit->reason, mesos::v1::TaskStatus::REASON_CONTAINER_LIMITATION);
-    EXPECT_NE(end.limit->message.find("39872"), std::string::npos);
-    EXPECT_EQ(end.limit->resources.resources(0).ranges().range(0).begin(), 39'872u);
+    EXPECT_NE(end.limit->message.find(std::to_string(strange)), std::string::npos);
+    EXPECT_EQ(end.limit->resources.resources(0).ranges().range(0).begin(), strange);
     containerizer_->signal(honest.id, SIGTERM);
     EXPECT_FALSE(honest.await_exited().limit) << "its port is its own";
     containerizer_->forget(thief.id);
