@@ -171,6 +171,7 @@ public:
         if (link_) link_->stop();
         if (outlets_) outlets_->stop();
         parts_.containerizer.reset();  // Its callbacks find a loop that takes nothing any more.
+        if (has_left() && parts_.clear_machine) parts_.clear_machine();
         pool_.stop();
         end({});
     }
@@ -306,6 +307,11 @@ private:
         if (!stored) return fail_with("reading the checkpoints", stored.error());
         return Core::create(std::move(config), std::move(*stored), parts_.seed,
                             parts_.clock->now());
+    }
+
+    bool has_left() {
+        const std::scoped_lock lock(mutex_);
+        return end_ && !end_->failed;
     }
 
     void end(const AgentEnd& end) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ struct AgentParts {
     std::unique_ptr<MasterDetector> detector;
     std::shared_ptr<const env::Clock> clock;
     std::uint64_t seed = 0;
+    /// Removes from the machine what the agent made for all of its containers. Called at the end of
+    /// an agent that left, when none of them is there any more; may be empty.
+    std::function<void()> clear_machine = {};
 };
 
 /// The parts of this machine: SQLite in work_dir/meta, the machine's containerizer, the master's

@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "agent/detect.h"
+#include "containerizer/cgroups/roots.h"
 #include "coord/sqlite_store.h"
 #include "env/posix/clock.h"
 
@@ -40,6 +41,9 @@ Result<AgentParts> machine_parts(const AgentOptions& options) {
         containerizer.ports.agent_range.emplace_back(static_cast<std::uint32_t>(range.begin),
                                                      static_cast<std::uint32_t>(range.end));
     }
+    parts.clear_machine = [root = containerizer.cgroups_root] {
+        containerizer::cgroups::remove_roots(root);
+    };
     parts.containerizer = TEPUI_TRY(containerizer::make_containerizer(std::move(containerizer)));
     parts.clock = std::make_shared<env::PosixClock>();
     parts.seed = env::PosixRandom{}.seed();

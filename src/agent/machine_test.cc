@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/agent_testing.h"
 #include "containerizer/cgroups/group.h"
+#include "containerizer/cgroups/roots.h"
 
 // The whole agent with the parts of this machine: real processes, cgroups and files.
 namespace tepui::agent {
@@ -54,7 +55,7 @@ struct MachineTest : ::testing::Test {
                                               {.cpu = true, .memory = true, .pids = true});
         groups.prepare();
         EXPECT_EQ(groups.names(), std::vector<std::string>{}) << "a container is left";
-        groups.remove_root();
+        containerizer::cgroups::remove_roots(options.containerizer.cgroups_root);
     }
     void start() {
         auto parts = machine_parts(options);
@@ -131,6 +132,31 @@ TEST_F(MachineTest, LeavingEndsWhatRuns) {
     EXPECT_FALSE(end->failed) << end->why;
     EXPECT_NE(::kill(pid, 0), 0) << "it outlived the agent's leaving";
     EXPECT_TRUE(master.wait_for_state("t", v1::TASK_KILLED));
+}
+
+TEST_F(MachineTest, LeavingLeavesNoCgroupBehind) {
+    const std::string outer = options.containerizer.cgroups_root;
+    options.containerizer.cgroups_root = outer + "/inner";
+    const auto roots = [&outer](const std::string& below) {
+        std::size_t count = 0;
+        for (const std::string& mount : containerizer::cgroups::mount_points())
+            count += std::filesystem::exists(mount + "/" + outer + below) ? 1 : 0;
+        return count;
+    };
+    start();
+    master.run_task(command_task("t", "exec sleep 1000"));
+    ASSERT_TRUE(master.wait_for_state("t", v1::TASK_RUNNING));
+    agent->stop();
+    agent.reset();
+    const std::size_t made = roots("/inner");
+    EXPECT_GT(made, 0u) << "an agent that will come back leaves them";
+    master.forget();
+    start();  // Another process made them, as far as this one can tell.
+    agent->leave();
+    ASSERT_TRUE(agent->wait_for_end(testing::wait_max));
+    EXPECT_EQ(roots("/inner"), made);
+    agent.reset();
+    EXPECT_EQ(roots(""), 0u);
 }
 
 TEST_F(MachineTest, TasksHaveTheVariablesOfTheAgent) {

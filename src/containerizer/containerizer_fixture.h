@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "containerizer/cgroups/group.h"
+#include "containerizer/cgroups/roots.h"
 #include "containerizer/containerizer.h"
 
 namespace tepui::containerizer {
@@ -80,7 +81,7 @@ protected:
         EXPECT_EQ(end_children(), 0u) << "child processes were left";
         const cgroups::Groups groups = own_groups();
         EXPECT_EQ(groups.names(), std::vector<std::string>{});
-        groups.remove_root();
+        cgroups::remove_roots(options_.cgroups_root);
         EXPECT_EQ(entries(containers_dir()), 0u);
         std::filesystem::remove_all(base_);
     }

@@ -14,6 +14,7 @@
 #include <semaphore>
 
 #include "containerizer/cgroups/group.h"
+#include "containerizer/cgroups/roots.h"
 #include "containerizer/containerizer.h"
 
 namespace tepui::containerizer {
@@ -58,7 +59,7 @@ void BM_BareStart(benchmark::State& bench) {
         groups.destroy(name, std::chrono::seconds(5));
         bench.ResumeTiming();
     }
-    groups.remove_root();
+    cgroups::remove_roots(k_cgroups + "-bare");
 }
 BENCHMARK(BM_BareStart)->UseRealTime();
 
@@ -70,7 +71,7 @@ void BM_BareUpAndDown(benchmark::State& bench) {
         groups.destroy(name, std::chrono::seconds(5));
     }
     bench.SetItemsProcessed(bench.iterations());
-    groups.remove_root();
+    cgroups::remove_roots(k_cgroups + "-bare");
 }
 BENCHMARK(BM_BareUpAndDown)->UseRealTime();
 BENCHMARK(BM_BareUpAndDown)->Name("BM_BareUpAndDownTwoThreads")->Threads(2)->UseRealTime();

@@ -7,9 +7,10 @@
 #include <set>
 #include <sstream>
 
-#include "containerizer/beneath.h"
 #include "containerizer/cgroups/files.h"
 #include "containerizer/cgroups/kill.h"
+#include "containerizer/cgroups/roots.h"
+#include "containerizer/descriptor.h"
 
 namespace tepui::containerizer::cgroups {
 namespace fs = std::filesystem;
@@ -75,7 +76,7 @@ std::vector<std::string> Groups::prepare() {
             continue;
         }
         const std::string& mount = hierarchies_.mounts.at(controller);
-        Result<Descriptor> made = make_trusted_directory(mount + "/" + root_, 0755);
+        const Result<void> made = make_root(mount, root_);
         if (!made) leave_out(controller, made.error().text);
     }
     if (hierarchies_.version == Version::v2) {
@@ -175,10 +176,6 @@ bool Groups::destroy(const std::string& name, std::chrono::milliseconds patience
     for (const std::string& directory : directories(name))
         gone = destroy_tree(directory, patience) && gone;
     return gone;
-}
-
-void Groups::remove_root() const {
-    for (const std::string& root : roots_) ::rmdir(root.c_str());
 }
 
 }  // namespace tepui::containerizer::cgroups

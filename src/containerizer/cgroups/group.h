@@ -39,8 +39,6 @@ public:
     /// Kills every process in the container's cgroups (nested ones too) and removes them. Returns
     /// true when all is gone, false when something did not die within `patience`: call again.
     bool destroy(const std::string& name, std::chrono::milliseconds patience) const;
-    /// Removes the root itself, when it is empty.
-    void remove_root() const;
 
     /// Fills in what the control files tell. The timestamp is the caller's.
     void usage(const std::string& name, mesos::v1::ResourceStatistics& statistics) const;

@@ -5,37 +5,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <string_view>
 #include <thread>
 #include <vector>
 
-#include "containerizer/cgroups/files.h"
 #include "containerizer/cgroups/hierarchies.h"
+#include "containerizer/cgroups/roots.h"
 
 namespace tepui::containerizer::oci {
-namespace {
-
-/// Mount points of the file systems "cgroup" and "cgroup2".
-std::vector<std::string> mount_points() {
-    std::vector<std::string> found;
-    const std::string text = cgroups::read_file("/proc/self/mountinfo");
-    std::string_view left = text;
-    while (!left.empty()) {
-        std::string_view line = left.substr(0, left.find('\n'));
-        left.remove_prefix(std::min(left.size(), line.size() + 1));
-        const std::size_t dash = line.find(" - cgroup");
-        if (dash == std::string_view::npos) continue;
-        for (int field = 0; field < 4; ++field) line.remove_prefix(line.find(' ') + 1);
-        found.emplace_back(line.substr(0, line.find(' ')));
-    }
-    return found;
-}
-
-}  // namespace
-
 void remove_cgroups(const std::string& path) {
     using namespace std::chrono_literals;
-    for (const std::string& mount : mount_points()) {
+    for (const std::string& mount : cgroups::mount_points()) {
         const std::string directory = mount + path;
         // The kernel may still be letting go of the last process.
         for (int attempt = 0; attempt < 20; ++attempt) {
@@ -47,7 +26,7 @@ void remove_cgroups(const std::string& path) {
 
 void remove_parent_cgroups(const std::string& path, const std::vector<std::string>& kept) {
     const std::string parent = path.substr(0, path.rfind('/'));
-    for (const std::string& mount : mount_points()) {
+    for (const std::string& mount : cgroups::mount_points()) {
         const std::string directory = mount + parent;
         if (std::ranges::find(kept, directory) == kept.end()) ::rmdir(directory.c_str());
     }

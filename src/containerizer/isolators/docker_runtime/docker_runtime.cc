@@ -14,6 +14,7 @@
 
 #include "containerizer/beneath.h"
 #include "containerizer/cgroups/files.h"
+#include "containerizer/cgroups/roots.h"
 #include "containerizer/descriptor.h"
 #include "containerizer/images/image_store.h"
 #include "containerizer/oci/cgroups_left.h"
@@ -33,7 +34,6 @@ class DockerRuntime final : public Isolator {
 public:
     explicit DockerRuntime(const IsolatorContext& context)
         : options_(context.options), groups_(context.groups), images_(context.images) {}
-    ~DockerRuntime() override { oci::remove_cgroups("/" + options_.cgroups_root); }
 
     std::string_view name() const override { return "docker/runtime"; }
     bool concerns(const LaunchSpec& spec) const override { return has_image(spec); }
@@ -99,6 +99,7 @@ Result<void> DockerRuntime::prepare_machine() {
         refusal_ = "this agent has no images: start it with --image_providers=docker";
         return {};
     }
+    cgroups::make_roots_for_runtime(options_.cgroups_root);
     Result<oci::Runtime> runtime =
         oci::find_runtime(options_.oci.runtime, options_.shim_path, directory + "/.trial",
                           cgroups_path("trial"), ids_);
