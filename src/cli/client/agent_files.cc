@@ -41,8 +41,7 @@ asio::awaitable<Result<http::Response>> AgentFiles::ask(http::ClientRequest requ
     if (!response)
         co_return fail_with(fmt::format("no answer from agent {}", agent_), response.error());
     if (response->status == 200) co_return response;
-    co_return std::unexpected(
-        status_error(response->status, response->body ? std::string_view(*response->body) : ""));
+    co_return std::unexpected(status_error(*response));
 }
 
 asio::awaitable<Result<FilePart>> AgentFiles::read_by_call(std::string path, std::uint64_t offset,

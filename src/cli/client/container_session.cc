@@ -88,8 +88,8 @@ asio::awaitable<Result<v1::agent::Response>> call_agent(http::Client& client, st
     auto request = request_to(agent, call);
     auto response = co_await client.request(std::move(request));
     if (!response) co_return std::unexpected(response.error());
+    if (response->status != 200) co_return std::unexpected(status_error(*response));
     const std::string body = response->body ? *response->body : "";
-    if (response->status != 200) co_return std::unexpected(status_error(response->status, body));
     v1::agent::Response answer;
     if (!body.empty() && !answer.ParseFromString(body))
         co_return fail(Errc::io, "the agent {} answered what is no protobuf", agent);

@@ -22,6 +22,12 @@ http::ClientRequest operator_request(const mesos::v1::master::Call& call) {
     return request;
 }
 
+// What a Client fails with; status_error() gives none of them.
+bool is_no_answer(Errc code) {
+    return code == Errc::io || code == Errc::timeout || code == Errc::too_large ||
+           code == Errc::unsupported;
+}
+
 }  // namespace
 
 Error status_error(unsigned status, std::string_view body) {
@@ -43,6 +49,20 @@ Error status_error(unsigned status, std::string_view body) {
     if (text.empty() && status == 503) text = "no master leads yet";
     if (text.empty()) text = fmt::format("HTTP status {} {}", status, http::reason_phrase(status));
     return Error{code, std::move(text)};
+}
+
+Error status_error(const http::Response& response) {
+    return status_error(response.status,
+                        response.body ? std::string_view(*response.body) : std::string_view());
+}
+
+http::ClientRequest json_request(std::string method, std::string target, std::string body) {
+    http::ClientRequest request;
+    request.method = std::move(method);
+    request.url.target = std::move(target);
+    request.headers = {{"Content-Type", std::string(wire::media_json)}};
+    request.body = std::move(body);
+    return request;
 }
 
 std::string MasterApi::address() const { return fmt::format("{}:{}", master_.host, master_.port); }
@@ -95,14 +115,25 @@ asio::awaitable<Result<std::unique_ptr<http::ClientStream>>> MasterApi::open(
     }
 }
 
+asio::awaitable<Result<http::Response>> MasterApi::accepted(http::ClientRequest request) {
+    auto response = co_await this->request(std::move(request));
+    if (response && response->status != 200 && response->status != 202) {
+        co_return std::unexpected(status_error(*response));
+    }
+    co_return response;
+}
+
+asio::awaitable<Result<std::string>> MasterApi::ask(http::ClientRequest request) {
+    auto response = co_await accepted(std::move(request));
+    if (!response) co_return std::unexpected(response.error());
+    co_return response->body ? *response->body : std::string();
+}
+
 asio::awaitable<Result<mesos::v1::master::Response>> MasterApi::call(mesos::v1::master::Call call) {
     auto encoded = operator_request(call);
-    auto response = co_await request(std::move(encoded));
+    auto response = co_await accepted(std::move(encoded));
     if (!response) co_return std::unexpected(response.error());
     const std::string_view body = response->body ? std::string_view(*response->body) : "";
-    if (response->status != 200 && response->status != 202) {
-        co_return std::unexpected(status_error(response->status, body));
-    }
     mesos::v1::master::Response message;
     if (body.empty()) co_return message;
     const auto type = wire::parse_content_type(response->headers.find("Content-Type").value_or(""));
@@ -154,6 +185,19 @@ std::unexpected<Failure> master_failure(const std::string& verb, const MasterApi
         next = "tepui up, or name another master with --master HOST:PORT";
     }
     return give_up(fmt::format("{} (master {})", verb, master.address()), error, std::move(next));
+}
+
+std::unexpected<Failure> ask_failure(const std::string& verb, std::string what,
+                                     const MasterApi& master, const Error& error,
+                                     std::string next) {
+    if (is_no_answer(error.code)) return master_failure(verb, master, error);
+    return give_up(std::move(what), error, std::move(next));
+}
+
+std::unexpected<Failure> call_failure(const std::string& what, const MasterApi& master,
+                                      const Error& error, std::string next) {
+    if (error.code == Errc::io) return master_failure(what, master, error);
+    return give_up(what, error, std::move(next));
 }
 
 Outcome with_master(const Parsed& parsed, const std::string& verb,

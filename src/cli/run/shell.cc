@@ -201,11 +201,9 @@ asio::awaitable<void> RunShell::send_queued() {
 }
 
 asio::awaitable<Result<void>> RunShell::send(http::ClientRequest request) {
-    auto response = co_await master_.request(std::move(request));
-    if (!response) co_return std::unexpected(response.error());
-    if (response->status == 202 || response->status == 200) co_return Result<void>{};
-    co_return std::unexpected(
-        status_error(response->status, response->body ? std::string_view(*response->body) : ""));
+    auto sent = co_await master_.ask(std::move(request));
+    if (!sent) co_return std::unexpected(sent.error());
+    co_return Result<void>{};
 }
 
 void RunShell::follow(const FollowLogs& logs) {

@@ -59,10 +59,7 @@ asio::awaitable<Outcome> make_change(MasterApi& master, const Console& console,
         }
     }
     auto done = co_await master.call(std::move(change.call));
-    if (!done && done.error().code == Errc::io) {
-        co_return master_failure(what, master, done.error());
-    }
-    if (!done) co_return give_up(what, done.error(), next);
+    if (!done) co_return call_failure(what, master, done.error(), next);
     console.out(lines);
     co_return 0;
 }

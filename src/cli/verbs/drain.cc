@@ -83,10 +83,7 @@ Result<Change> plan_drain(const AgentAnswer& agent, const mesos::v1::master::Res
 /// Mesos knows no way back; this route is ours.
 asio::awaitable<Outcome> cancel(MasterApi& master, const Console& console, const Parsed& parsed) {
     auto agent = co_await ask_agent(master, parsed.words[0]);
-    if (!agent && agent.error().code == Errc::io) {
-        co_return master_failure("drain", master, agent.error());
-    }
-    if (!agent) co_return give_up("drain", agent.error(), "tepui get agents");
+    if (!agent) co_return call_failure("drain", master, agent.error(), "tepui get agents");
     const std::string id = agent->agent_info().id().value();
     const std::string line = agent->agent_info().hostname() + ": not draining any more\n";
     if (parsed.enabled("dry-run")) {
@@ -94,18 +91,14 @@ asio::awaitable<Outcome> cancel(MasterApi& master, const Console& console, const
         console.err("tepui: nothing was changed (--dry-run)\n");
         co_return 0;
     }
-    http::ClientRequest request;
-    request.method = "POST";
-    request.url.target = "/tepui/cancel-drain";
-    request.headers = {{"Content-Type", "application/json"}};
-    wire::JsonWriter json(request.body);
+    std::string body;
+    wire::JsonWriter json(body);
     json.begin_object().key("agent_id").value(id).end_object();
-    auto response = co_await master.request(std::move(request));
-    if (!response) co_return master_failure("drain", master, response.error());
-    if (response->status != 200) {
-        const Error error =
-            status_error(response->status, response->body ? std::string_view(*response->body) : "");
-        co_return give_up("drain --cancel " + id, error, "tepui describe agent " + id);
+    auto request = json_request("POST", "/tepui/cancel-drain", std::move(body));
+    auto done = co_await master.ask(std::move(request));
+    if (!done) {
+        co_return ask_failure("drain", "drain --cancel " + id, master, done.error(),
+                              "tepui describe agent " + id);
     }
     console.out(line);
     co_return 0;
@@ -127,10 +120,7 @@ asio::awaitable<Outcome> drain(MasterApi& master, const Console& console, const 
         timeout = *duration;
     }
     auto agent = co_await ask_agent(master, parsed.words[0]);
-    if (!agent && agent.error().code == Errc::io) {
-        co_return master_failure("drain", master, agent.error());
-    }
-    if (!agent) co_return give_up("drain", agent.error(), "tepui get agents");
+    if (!agent) co_return call_failure("drain", master, agent.error(), "tepui get agents");
     auto tasks = co_await master.call(Call::GET_TASKS);
     if (!tasks) co_return master_failure("drain", master, tasks.error());
     auto change = plan_drain(*agent, *tasks, parsed);
@@ -157,8 +147,7 @@ asio::awaitable<Outcome> switch_agent(MasterApi& master, const Console& console,
     // An agent that is away is in no list; its whole id still names it.
     const bool whole_id = parsed.words[0].find("-S") != std::string::npos;
     if (!agent && (agent.error().code != Errc::not_found || !whole_id)) {
-        if (agent.error().code == Errc::io) co_return master_failure(what, master, agent.error());
-        co_return give_up(what, agent.error(), "tepui get agents");
+        co_return call_failure(what, master, agent.error(), "tepui get agents");
     }
     const std::string id = agent ? agent->agent_info().id().value() : parsed.words[0];
     const std::string host = agent ? agent->agent_info().hostname() : id;

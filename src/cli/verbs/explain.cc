@@ -48,21 +48,17 @@ asio::awaitable<Outcome> show(MasterApi& master, const Console& console, const P
     http::ClientRequest request;
     request.url.target =
         fmt::format("/tepui/explain?{}={}", kind, http::percent_encode(parsed.words[1]));
-    auto response = co_await master.request(std::move(request));
-    if (!response) co_return master_failure(what, master, response.error());
-    const std::string body = response->body ? *response->body : std::string();
-    if (response->status != 200) {
-        co_return give_up(what, status_error(response->status, body), next);
-    }
+    auto body = co_await master.ask(std::move(request));
+    if (!body) co_return ask_failure(what, what, master, body.error(), next);
     if (parsed.value("output") != "text") {
         const auto format = OutputFormat::parse(parsed.value("output"));
         if (!format) co_return usage_failure("explain", format.error().text);
-        const auto text = format_json(*format, body);
+        const auto text = format_json(*format, *body);
         if (!text) co_return give_up(what, text.error());
         console.out(*text);
         co_return 0;
     }
-    const auto answer = parse_json(body);
+    const auto answer = parse_json(*body);
     if (!answer) co_return give_up(what, answer.error());
     console.out(page_of(kind, *answer, console.color));
     co_return 0;

@@ -80,9 +80,8 @@ asio::awaitable<Result<Pulling>> begin_pull(http::Client& client, std::string ho
     request.deadline = 15s;
     auto response = co_await client.request(std::move(request));
     if (!response) co_return fail_with(hostname, response.error());
+    if (response->status != 202) co_return fail_with(hostname, status_error(*response));
     const std::string_view body = response->body ? std::string_view(*response->body) : "";
-    if (response->status != 202)
-        co_return fail_with(hostname, status_error(response->status, body));
     const auto answer = parse_json(body);
     if (!answer) co_return fail_with(hostname, answer.error());
     co_return Pulling{std::move(hostname), std::move(address), answer->text_of("name"), {}};

@@ -13,16 +13,13 @@ namespace {
 /// The scheduler API lets only a task's own framework kill it, and the operator API of Mesos has no
 /// call for it; this route is ours.
 http::ClientRequest kill_request(const mesos::v1::Task& task) {
-    http::ClientRequest request;
-    request.method = "POST";
-    request.url.target = "/tepui/kill-task";
-    request.headers = {{"Content-Type", "application/json"}};
-    wire::JsonWriter json(request.body);
+    std::string body;
+    wire::JsonWriter json(body);
     json.begin_object();
     json.key("framework_id").value(task.framework_id().value());
     json.key("task_id").value(task.task_id().value());
     json.end_object();
-    return request;
+    return json_request("POST", "/tepui/kill-task", std::move(body));
 }
 
 asio::awaitable<Outcome> kill(MasterApi& master, const Console& console,
@@ -38,12 +35,10 @@ asio::awaitable<Outcome> kill(MasterApi& master, const Console& console,
         co_return give_up(fmt::format("kill {}", id), error, fmt::format("tepui logs {}", id));
     }
     auto request = kill_request(*task);
-    auto response = co_await master.request(std::move(request));
-    if (!response) co_return master_failure("kill", master, response.error());
-    if (response->status != 202 && response->status != 200) {
-        const Error error =
-            status_error(response->status, response->body ? std::string_view(*response->body) : "");
-        co_return give_up(fmt::format("kill {}", id), error, fmt::format("tepui get tasks {}", id));
+    auto asked = co_await master.ask(std::move(request));
+    if (!asked) {
+        co_return ask_failure("kill", fmt::format("kill {}", id), master, asked.error(),
+                              fmt::format("tepui get tasks {}", id));
     }
     console.out(fmt::format("{}\n", id));
     co_return 0;

@@ -13,11 +13,9 @@ namespace {
 asio::awaitable<Result<JsonValue>> ask_offers(MasterApi& master) {
     http::ClientRequest request;
     request.url.target = "/tepui/offers";
-    auto response = co_await master.request(std::move(request));
-    if (!response) co_return std::unexpected(response.error());
-    const std::string body = response->body ? *response->body : std::string();
-    if (response->status != 200) co_return std::unexpected(status_error(response->status, body));
-    co_return parse_json(body);
+    auto body = co_await master.ask(std::move(request));
+    if (!body) co_return std::unexpected(body.error());
+    co_return parse_json(*body);
 }
 
 std::vector<std::string> words_after_command(const Parsed& parsed) {
@@ -50,17 +48,9 @@ asio::awaitable<Outcome> rescind(MasterApi& master, const Console& console, cons
         console.err("tepui: nothing was changed (--dry-run)\n");
         co_return 0;
     }
-    http::ClientRequest request;
-    request.method = "POST";
-    request.url.target = "/tepui/rescind-offer";
-    request.headers = {{"Content-Type", "application/json"}};
-    request.body = rescind_body(*plan);
-    auto response = co_await master.request(std::move(request));
-    if (!response) co_return master_failure(what, master, response.error());
-    if (response->status != 200) {
-        const std::string body = response->body ? *response->body : std::string();
-        co_return give_up(what, status_error(response->status, body), next);
-    }
+    auto request = json_request("POST", "/tepui/rescind-offer", rescind_body(*plan));
+    auto done = co_await master.ask(std::move(request));
+    if (!done) co_return ask_failure(what, what, master, done.error(), next);
     console.out(lines);
     co_return 0;
 }

@@ -31,18 +31,9 @@ asio::awaitable<Outcome> list(MasterApi& master, const Console& console, const P
 
 asio::awaitable<Outcome> put(MasterApi& master, const Console& console, const std::string& what,
                              const Priorities& wanted, const std::string& lines) {
-    http::ClientRequest request;
-    request.method = "PUT";
-    request.url.target = route;
-    request.headers = {{"Content-Type", "application/json"}};
-    request.body = priorities_body(wanted);
-    auto response = co_await master.request(std::move(request));
-    if (!response) co_return master_failure(what, master, response.error());
-    if (response->status != 200) {
-        const Error error =
-            status_error(response->status, response->body ? std::string_view(*response->body) : "");
-        co_return give_up(what, error, "tepui priority list");
-    }
+    auto request = json_request("PUT", route, priorities_body(wanted));
+    auto done = co_await master.ask(std::move(request));
+    if (!done) co_return ask_failure(what, what, master, done.error(), "tepui priority list");
     console.out(lines);
     co_return 0;
 }
@@ -85,11 +76,9 @@ Outcome run(const Console& console, const Parsed& parsed) {
 asio::awaitable<Result<Priorities>> ask_priorities(MasterApi& master) {
     http::ClientRequest request;
     request.url.target = route;
-    auto response = co_await master.request(std::move(request));
-    if (!response) co_return std::unexpected(response.error());
-    const std::string body = response->body ? *response->body : std::string();
-    if (response->status != 200) co_return std::unexpected(status_error(response->status, body));
-    co_return parse_priorities(body);
+    auto body = co_await master.ask(std::move(request));
+    if (!body) co_return std::unexpected(body.error());
+    co_return parse_priorities(*body);
 }
 
 Verb priority_verb() {

@@ -27,10 +27,7 @@ asio::awaitable<Outcome> change_agent(MasterApi& master, const Console& console,
                                       const Parsed& parsed, std::string verb, ReservationWish wish,
                                       Plan plan) {
     auto agent = co_await ask_agent(master, parsed.words[0]);
-    if (!agent && agent.error().code == Errc::io) {
-        co_return master_failure(verb, master, agent.error());
-    }
-    if (!agent) co_return give_up(verb, agent.error(), "tepui get agents");
+    if (!agent) co_return call_failure(verb, master, agent.error(), "tepui get agents");
     const std::string next =
         fmt::format("tepui describe agent {}", agent->agent_info().id().value());
     auto change = plan(*agent, wish);

@@ -101,10 +101,7 @@ asio::awaitable<Outcome> change(MasterApi& master, const Console& console, const
                                 Step step) {
     const std::string what = "volume " + parsed.words[0];
     auto agent = co_await ask_agent(master, parsed.words[1]);
-    if (!agent && agent.error().code == Errc::io) {
-        co_return master_failure(what, master, agent.error());
-    }
-    if (!agent) co_return give_up(what, agent.error(), "tepui get agents");
+    if (!agent) co_return call_failure(what, master, agent.error(), "tepui get agents");
     auto planned = plan(step, *agent, parsed);
     if (!planned && planned.error().code == Errc::invalid_argument) {
         co_return usage_failure("volume", planned.error().text);
