@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include <fmt/format.h>
 
 #include "base/assert.h"
@@ -43,7 +45,17 @@ bool can_enter_network(std::int64_t pid) { return static_cast<bool>(Visit(pid));
 int socket_in_network(std::int64_t pid, int family) {
     const Visit visit(pid);
     if (!visit) return -1;
-    return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+}
+
+int connect_at_once(int socket, const sockaddr* address, socklen_t size) {
+    // On this machine the peer's kernel has answered by the time the first call returns, which
+    // never says so; the second does.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        if (::connect(socket, address, size) == 0) return 0;
+        if (errno != EINPROGRESS && errno != EALREADY) return errno;
+    }
+    return EINPROGRESS;
 }
 
 }  // namespace tepui::agent

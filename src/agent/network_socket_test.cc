@@ -136,6 +136,27 @@ TEST(ProbeInANetwork, TheHostsLoopbackIsNotThatOfATaskThatEnded) {
     ::close(socket);
 }
 
+TEST(ConnectAtOnce, AnAddressOfThisMachineAnswersAtOnce) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&at), size), 0);
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size);
+    const auto connect = [&] {
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        const int why = connect_at_once(socket, reinterpret_cast<sockaddr*>(&at), size);
+        ::close(socket);
+        return why;
+    };
+    EXPECT_EQ(connect(), ECONNREFUSED) << "nobody listens";
+    ::listen(listener, 4);
+    EXPECT_EQ(connect(), 0);
+    ::close(listener);
+    EXPECT_EQ(connect_at_once(-1, reinterpret_cast<sockaddr*>(&at), size), EBADF);
+}
+
 TEST(ProbeInANetwork, TheThreadComesBack) {
     const Neighbour task("127.0.0.1");
     struct stat before{};

@@ -1,9 +1,14 @@
 #include "agent/probe_network.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <boost/asio.hpp>
 #include <boost/asio/ssl.hpp>
@@ -40,7 +45,8 @@ constexpr Duration timeout_max = std::chrono::hours{24 * 365};
 
 ProbeResult answered(std::int32_t value) { return {Outcome::answered, value, {}}; }
 
-/// What both kinds have: a socket and a deadline that closes it.
+/// What both kinds have: a socket, and a deadline that closes it. Most looks end before there was
+/// anything to wait for: only what waits costs a timer and a place in the event loop.
 class Probe : public NetworkProbe, public std::enable_shared_from_this<Probe> {
 public:
     Probe(const ProbePlace& place, std::string address, Duration timeout)
@@ -49,18 +55,14 @@ public:
           network_of_(place.network_of),
           address_(std::move(address)),
           timer_(place.executor),
-          timeout_(std::clamp(timeout, Duration::zero(), timeout_max)) {}
+          timeout_(std::clamp(timeout, Duration::zero(), timeout_max)),
+          due_(std::chrono::steady_clock::now() + timeout_) {}
 
     asio::awaitable<ProbeResult> run() final {
         const auto self = shared_from_this();
-        timer_.expires_after(timeout_);
-        timer_.async_wait([self](const error_code& error) {
-            if (!error) self->expire();
-        });
         ProbeResult result = co_await look();
         timer_.cancel();
-        error_code ignored;
-        socket_.close(ignored);
+        close();
         if (expired_) {
             co_return ProbeResult{Outcome::timed_out, 0,
                                   "no answer within " + format_duration(timeout_)};
@@ -77,21 +79,26 @@ protected:
     virtual asio::awaitable<ProbeResult> look() = 0;
 
     asio::awaitable<error_code> connect(tcp::endpoint endpoint) {
-        error_code error;
-        socket_.close(error);
+        close();
         if (expired_) co_return error_code(asio::error::operation_aborted);
-        const bool inside = open(endpoint.protocol(), error);
-        if (error) co_return error;
+        const bool inside = open(endpoint.protocol());
+        if (!fresh_) co_return last_error();
         // A task that just ended has no loopback any more, and the host's is not its own.
         if (network_of_ > 0 && !inside && endpoint.address().is_loopback())
             co_return error_code(asio::error::connection_refused);
-        std::tie(error) = co_await socket_.async_connect(endpoint, as_tuple);
-        if (error) co_return error;
-        // To a port of the range that clients get theirs from, with nobody listening, a socket may
-        // by chance be connected with itself.
-        const tcp::endpoint here = socket_.local_endpoint(error);
-        if (!error && here == endpoint) co_return error_code(asio::error::connection_refused);
-        co_return error_code{};
+        const int why =
+            connect_at_once(fresh_.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size()));
+        if (why == EINPROGRESS) {
+            error_code error = use_socket(endpoint.protocol());
+            if (!error)
+                std::tie(error) = co_await socket_.async_wait(tcp::socket::wait_write, as_tuple);
+            if (!error) error = outcome_of_connect();
+            if (error) co_return error;
+        } else if (why != 0) {
+            co_return error_code(why, boost::system::system_category());
+        }
+        co_return is_own_peer(endpoint) ? error_code(asio::error::connection_refused)
+                                        : error_code{};
     }
 
     /// To the task's loopback address, where it may be reached only from its own network; and, when
@@ -107,34 +114,97 @@ protected:
         co_return co_await connect(own);
     }
 
+    /// To be called before something is waited for: the deadline counts from here on, though it is
+    /// counted from the probe's beginning.
+    void arm() {
+        if (std::exchange(armed_, true)) return;
+        timer_.expires_at(due_);
+        timer_.async_wait([self = shared_from_this()](const error_code& error) {
+            if (!error) self->expire();
+        });
+    }
+
+    /// Makes `socket_` what connect() connected, to wait with.
+    error_code use_socket(const tcp& protocol) {
+        arm();
+        if (expired_) return asio::error::operation_aborted;
+        if (!fresh_) return {};
+        error_code error;
+        socket_.assign(protocol, fresh_.get(), error);
+        if (!error) fresh_.release();
+        return error;
+    }
+
     tcp::socket socket_;
     tcp::resolver resolver_;
     bool expired_ = false;
 
 private:
-    /// In the task's network where it can be entered; whether it was.
-    bool open(const tcp& protocol, error_code& error) {
-        const int fd = network_of_ > 0 ? socket_in_network(network_of_, protocol.family()) : -1;
-        if (fd < 0) {
-            socket_.open(protocol, error);
-            return false;
+    /// A descriptor that no event loop knows.
+    class Fresh {
+    public:
+        ~Fresh() { reset(-1); }
+        void reset(int fd) {
+            if (fd_ >= 0) ::close(fd_);
+            fd_ = fd;
         }
-        socket_.assign(protocol, fd, error);
-        if (error) ::close(fd);
-        return true;
+        void release() { fd_ = -1; }
+        int get() const { return fd_; }
+        explicit operator bool() const { return fd_ >= 0; }
+
+    private:
+        int fd_ = -1;
+    };
+
+    static error_code last_error() { return {errno, boost::system::system_category()}; }
+
+    void close() {
+        fresh_.reset(-1);
+        error_code ignored;
+        if (socket_.is_open()) socket_.close(ignored);
+    }
+
+    int descriptor() { return fresh_ ? fresh_.get() : socket_.native_handle(); }
+
+    error_code outcome_of_connect() {
+        int why = 0;
+        socklen_t size = sizeof why;
+        if (::getsockopt(descriptor(), SOL_SOCKET, SO_ERROR, &why, &size) != 0) return last_error();
+        return {why, boost::system::system_category()};
+    }
+
+    /// To a port of the range that clients get theirs from, with nobody listening, a socket may by
+    /// chance be connected with itself.
+    bool is_own_peer(const tcp::endpoint& endpoint) {
+        tcp::endpoint here;
+        auto size = static_cast<socklen_t>(here.capacity());
+        if (::getsockname(descriptor(), here.data(), &size) != 0) return false;
+        here.resize(size);
+        return here == endpoint;
+    }
+
+    /// In the task's network where it can be entered; whether it was.
+    bool open(const tcp& protocol) {
+        const int fd = network_of_ > 0 ? socket_in_network(network_of_, protocol.family()) : -1;
+        fresh_.reset(fd >= 0 ? fd
+                             : ::socket(protocol.family(),
+                                        SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+        return fd >= 0;
     }
 
     void expire() {
         expired_ = true;
         resolver_.cancel();
-        error_code ignored;
-        socket_.close(ignored);
+        close();
     }
 
     const std::int64_t network_of_;
     const std::string address_;  // Of the task in its network; empty: it has none of its own.
+    Fresh fresh_;                // Until it is `socket_`; then that alone is open.
     asio::steady_timer timer_;
     const Duration timeout_;
+    const std::chrono::steady_clock::time_point due_;
+    bool armed_ = false;
 };
 
 tcp::endpoint loopback_at(bool ipv6, std::uint16_t port) {
@@ -228,14 +298,18 @@ private:
                 error = co_await connect_to_task(endpoint);
             else
                 error = co_await connect(endpoint);
+            if (!error) error = use_socket(endpoint.protocol());
             if (error) co_return fail(Errc::io, "connecting: {}", error.message());
             co_return Result<void>{};
         }
+        arm();
         auto [failure, found] =
             co_await resolver_.async_resolve(url.host, std::to_string(url.port), as_tuple);
         if (failure) co_return fail(Errc::io, "finding '{}': {}", url.host, failure.message());
         for (const auto& entry : found) {
-            failure = co_await connect(entry.endpoint());
+            const tcp::endpoint endpoint = entry.endpoint();
+            failure = co_await connect(endpoint);
+            if (!failure) failure = use_socket(endpoint.protocol());
             if (!failure) co_return Result<void>{};
         }
         co_return fail(Errc::io, "connecting to '{}': {}", url.host, failure.message());

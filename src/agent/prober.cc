@@ -84,8 +84,14 @@ void Prober::finish(ProbeId id, const ProbeResult& result) {
     const auto of = of_container_.find(node.mapped().probe.container);
     of->second.erase(id);
     if (of->second.empty()) of_container_.erase(of);
-    node.mapped().done(result);
+    ended_.emplace_back(std::move(node.mapped().done), result);
+    // After those that are on their way: who hears of the ends is woken once for all of them.
+    if (ended_.size() == 1) asio::post(io_, [this] { tell_ended(); });
     begin_waiting();
+}
+
+void Prober::tell_ended() {
+    for (auto& [done, result] : std::exchange(ended_, {})) done(std::move(result));
 }
 
 void Prober::cancel_here(const ContainerId& container) {

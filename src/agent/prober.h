@@ -5,6 +5,8 @@
 #include <memory>
 #include <set>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -51,6 +53,7 @@ private:
     void begin(Item& item);
     void run_network(ProbeId id, std::shared_ptr<NetworkProbe> network);
     void finish(ProbeId id, const ProbeResult& result);
+    void tell_ended();
     void cancel_here(const ContainerId& container);
 
     const Commands commands_;
@@ -62,6 +65,7 @@ private:
     std::map<ProbeId, Item> waiting_;
     std::map<ProbeId, Item> running_;
     std::map<ContainerId, std::set<ProbeId>> of_container_;
+    std::vector<std::pair<Done, ProbeResult>> ended_;  // Not told yet.
     std::thread thread_;
 };
 

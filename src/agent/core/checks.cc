@@ -21,6 +21,11 @@ constexpr Duration interval_min = std::chrono::milliseconds{10};
 constexpr std::int32_t http_good_first = 200;
 constexpr std::int32_t http_good_last = 399;
 
+// Looks that are due at about the same time are made together, as the wake-ups for a look cost more
+// than the look: an interval is off by at most half of such a part of it, and of such a time.
+constexpr int gather_parts = 32;
+constexpr Duration gather_max = std::chrono::milliseconds{100};
+
 /// Delay, interval and timeout of one of the two.
 struct Pace {
     Duration delay;
@@ -150,6 +155,16 @@ void set_timer(Context& context, const TaskRun& task, TimerKind kind, Duration w
     context.state.timers.set({kind, task.container.value}, context.now.instant + wait);
 }
 
+/// The next look, an interval from now or a little off, at an instant that is that of others too.
+void set_next(Context& context, const TaskRun& task, TimerKind kind) {
+    const Duration interval = pace_of(task, kind).interval;
+    const Duration grain = std::min(interval / gather_parts, gather_max);
+    const Instant due = context.now.instant + interval;
+    const Duration over = due.since_start % grain;
+    const Duration shift = over < grain / 2 ? -over : grain - over;
+    context.state.timers.set({kind, task.container.value}, due + shift);
+}
+
 std::optional<ProbeId>& probe_of(CheckState& checks, TimerKind kind) {
     return kind == TimerKind::health ? checks.health_probe : checks.check_probe;
 }
@@ -262,7 +277,7 @@ void on_probe_ended(Context& context, const ProbeEnded& ended) {
         std::optional<ProbeId>& out = probe_of(task->checks, kind);
         if (out != ended.probe) continue;
         out.reset();
-        set_timer(context, *task, kind, pace_of(*task, kind).interval);
+        set_next(context, *task, kind);
         if (kind == TimerKind::check) {
             on_checked(context, *task, ended.result);
         } else if (is_good(task->info.health_check(), ended.result)) {

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <vector>
+
 #include "agent/core/core_testing.h"
 
 namespace tepui::agent {
@@ -437,6 +440,34 @@ TEST(Checks, RestartBeforeTheDelayWaitsForTheRestOfIt) {
     EXPECT_TRUE(world.probes.empty());
     world.next_probe();
     EXPECT_THAT(world.times(), ElementsAre(100));
+}
+
+TEST(Checks, LooksThatAreDueAtAboutTheSameTimeAreMadeTogether) {
+    World world;
+    world.probe_answer = [](const StartProbe&) { return ProbeResult{Outcome::answered, 0}; };
+    world.start();
+    for (const char* id : {"a", "b", "c"}) {
+        v1::TaskInfo task = with_check([](auto& check) { check.set_interval_seconds(1); });
+        task.mutable_task_id()->set_value(id);
+        world.run(framework_info("f1"), task);
+        world.advance(2ms);
+    }
+    world.probes.clear();
+    world.advance(20s);
+    std::map<std::string, std::vector<Instant>> looks;
+    for (const auto& [probe, at] : world.probes) looks[probe.container.value].push_back(at);
+    ASSERT_EQ(looks.size(), 3U);
+    const auto& first = looks.begin()->second;
+    ASSERT_GE(first.size(), 18U);
+    for (const auto& [container, times] : looks) {
+        ASSERT_EQ(times.size(), first.size());
+        for (std::size_t i = 1; i < times.size(); ++i) {
+            EXPECT_EQ(times[i], first[i]);
+            const Duration between = times[i] - times[i - 1];
+            EXPECT_LE(between, 1s + 1s / 64 + 1ms);
+            EXPECT_GE(between, 1s - 1s / 64 - 1ms);
+        }
+    }
 }
 
 TEST(Checks, FlappingTaskOfASilentFrameworkFillsNothing) {
