@@ -3,6 +3,18 @@
 #include "daemon/await_callback.h"
 
 namespace tepui::master {
+namespace {
+
+/// So many changes wait at most: what a reader has to wait for takes some milliseconds.
+constexpr std::size_t deferred_changes_max = 4096;
+
+bool must_be_taken(const Changes& changes) {
+    return changes.everything || changes.frameworks.size() + changes.agents.size() +
+                                         changes.tasks.size() + changes.offers.size() >
+                                     deferred_changes_max;
+}
+
+}  // namespace
 
 asio::awaitable<std::shared_ptr<const Snapshot>> SnapshotHub::current() {
     auto start = [this](std::function<void(std::shared_ptr<const Snapshot>)> callback) {
@@ -50,8 +62,17 @@ void SnapshotHub::abandon_readers() {
     number_readers.swap(number_readers_);
 }
 
-void SnapshotHub::batch_ended(const State& state, const Changes& changes) {
-    builder_.apply(state, changes);
+std::shared_ptr<const Snapshot> SnapshotHub::now() {
+    catch_up();
+    return builder_.publish();
+}
+
+void SnapshotHub::catch_up() { builder_.apply(*state_, (*take_changes_)()); }
+
+void SnapshotHub::batch_ended(const State& state, const std::function<Changes()>& take_changes) {
+    state_ = &state;
+    take_changes_ = &take_changes;
+    if (must_be_taken(state.changes)) catch_up();
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers;
     std::vector<std::function<void(CoreNumbers)>> number_readers;
     std::function<void(const State&)> question;
@@ -67,7 +88,7 @@ void SnapshotHub::batch_ended(const State& state, const Changes& changes) {
         }
     }
     if (!snapshot_readers.empty()) {
-        const auto snapshot = builder_.publish();
+        const auto snapshot = now();
         for (const auto& reader : snapshot_readers) reader(snapshot);
     }
     for (const auto& reader : number_readers) reader(core_numbers(state));

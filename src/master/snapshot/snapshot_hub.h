@@ -17,7 +17,8 @@ namespace asio = boost::asio;
 
 /// Where readers get snapshots. A reader gets one that is not older than its asking: it marks
 /// demand, wakes the loop and waits for the end of the next batch. The loop pays for handing out a
-/// pointer (and for keeping the copy in step); everything else runs at the reader's.
+/// pointer and for keeping the copy in step, which it does when somebody reads, or when enough has
+/// changed: what came and went in between costs nothing. Everything else runs at the reader's.
 class SnapshotHub {
 public:
     /// `wake_loop` makes the loop end a batch soon.
@@ -26,7 +27,7 @@ public:
 
     asio::awaitable<std::shared_ptr<const Snapshot>> current();
     /// The state as of the batch that just ended; on the loop's thread, after batch_ended().
-    std::shared_ptr<const Snapshot> now() { return builder_.publish(); }
+    std::shared_ptr<const Snapshot> now();
     /// What the core counted, for metrics.
     asio::awaitable<CoreNumbers> numbers();
     /// Asks something of the state that snapshots do not hold: `question` runs on the loop's thread
@@ -37,10 +38,14 @@ public:
     /// while the executors of those readers still exist.
     void abandon_readers();
 
-    /// On the loop's thread, at the end of each batch.
-    void batch_ended(const State& state, const Changes& changes);
+    /// On the loop's thread, at the end of each batch. `take_changes`: of Outlets::batch_ended().
+    void batch_ended(const State& state, const std::function<Changes()>& take_changes);
 
 private:
+    void catch_up();
+
+    const State* state_ = nullptr;  // As of the batch that just ended.
+    const std::function<Changes()>* take_changes_ = nullptr;
     SnapshotBuilder builder_;  // The loop's thread only.
     const std::function<void()> wake_loop_;
     std::mutex mutex_;
