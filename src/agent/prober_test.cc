@@ -294,6 +294,24 @@ TEST_F(ProberTest, MoreThanMayRunWaitAndAreAnsweredInTurn) {
     EXPECT_EQ(site.connections, 5);
 }
 
+TEST_F(ProberTest, ThousandsMayWaitForOneAndEndAtOnce) {
+    Site site;
+    std::vector<std::future<ProbeResult>> hanging;
+    for (int i = 0; i < 4; ++i) {
+        hanging.push_back(begin(HttpProbe{"http", site.port(), "/hangs", false}, 300ms));
+    }
+    const std::uint16_t nobody = free_port();
+    std::vector<std::future<ProbeResult>> waiting;
+    for (int i = 0; i < 5'000; ++i) waiting.push_back(begin(TcpProbe{nobody, false}));
+    for (auto& answer : waiting) {
+        EXPECT_EQ(await(std::move(answer)),
+                  (ProbeResult{Outcome::answered, 0, "Connection refused"}));
+    }
+    for (auto& answer : hanging) {
+        EXPECT_EQ(await(std::move(answer)).outcome, Outcome::timed_out);
+    }
+}
+
 /// Entries of a folder of /proc/self.
 std::size_t count_own(const std::string& folder) {
     std::size_t entries = 0;
