@@ -12,6 +12,7 @@
 
 #include "containerizer/beneath.h"
 #include "containerizer/cgroups/mount.h"
+#include "containerizer/cgroups/roots.h"
 #include "containerizer/composing_containerizer.h"
 #include "containerizer/isolators/docker_runtime/docker_runtime.h"
 #include "containerizer/names.h"
@@ -77,7 +78,10 @@ Result<std::unique_ptr<LinuxContainerizer>> LinuxContainerizer::make(Options opt
     cgroups::Groups groups(std::move(hierarchies), options.cgroups_root, isolation);
     std::unique_ptr<LinuxContainerizer> made(
         new LinuxContainerizer(std::move(options), std::move(groups)));
-    TEPUI_CHECK_OK(made->prepare_machine());
+    if (const Result<void> ready = made->prepare_machine(); !ready) {
+        cgroups::remove_roots(made->options_.cgroups_root);
+        return std::unexpected(ready.error());
+    }
     return made;
 }
 

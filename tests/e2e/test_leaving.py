@@ -2,10 +2,11 @@
 import os
 import pathlib
 import signal
+import subprocess
 
 import pytest
 
-from harness.cluster import Cluster
+from harness.cluster import TEPUI, Cluster
 from harness.registry import Image, Registry, busybox_layer
 from harness.scheduler import Scheduler
 
@@ -75,3 +76,12 @@ def test_an_agent_with_images_leaves_none_in_any_hierarchy(outer, tmp_path):
         run(cluster, "t", container={"type": "MESOS", "mesos": {"image": image}}).close()
         assert cluster.agents[0].end(signal.SIGUSR1) == 0
         assert found(outer) == set()
+
+
+def test_an_agent_that_cannot_start_leaves_no_cgroup(outer, tmp_path):
+    flags = {"image_providers": "docker", "isolation": PLAIN + ",docker/runtime", "cgroups_root": f"{outer}/never", "work_dir": tmp_path,
+             "userns_remap": "100000:10", "master": "127.0.0.1:1", "ip": "127.0.0.1", "port": 0}
+    done = subprocess.run([TEPUI, "agent", *(f"--{name}={value}" for name, value in flags.items())],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0 and "images need 65536" in done.stderr + done.stdout, done
+    assert found(outer) == set()
