@@ -5,13 +5,35 @@
 namespace tepui::master {
 namespace {
 
-/// So many changes wait at most: what a reader has to wait for takes some milliseconds.
-constexpr std::size_t deferred_changes_max = 4096;
+/// So many changes are left to wait: a reader has to wait for some tens of milliseconds at most.
+constexpr std::size_t deferred_changes_max = 16'384;
+/// So many of them are caught up with after a batch, which the next one waits for: more than a
+/// batch of events makes.
+constexpr std::size_t batch_changes_max = 2'048;
 
-bool must_be_taken(const Changes& changes) {
-    return changes.everything || changes.frameworks.size() + changes.agents.size() +
-                                         changes.tasks.size() + changes.offers.size() >
-                                     deferred_changes_max;
+std::size_t count(const Changes& changes) {
+    return changes.frameworks.size() + changes.agents.size() + changes.tasks.size() +
+           changes.offers.size();
+}
+
+template <typename Set>
+void move_some(Set& from, Set& to, std::size_t& most) {
+    for (; most > 0 && !from.empty(); --most) to.insert(to.end(), from.extract(from.begin()));
+}
+
+/// Takes up to `most` ids out of `changes`, and all that is no list. As a snapshot is given away
+/// only when everything was applied, the order does not matter.
+Changes take_some(Changes& changes, std::size_t most) {
+    Changes taken = std::exchange(changes, {});
+    changes.frameworks.swap(taken.frameworks);
+    changes.agents.swap(taken.agents);
+    changes.tasks.swap(taken.tasks);
+    changes.offers.swap(taken.offers);
+    move_some(changes.frameworks, taken.frameworks, most);
+    move_some(changes.agents, taken.agents, most);
+    move_some(changes.tasks, taken.tasks, most);
+    move_some(changes.offers, taken.offers, most);
+    return taken;
 }
 
 }  // namespace
@@ -67,12 +89,24 @@ std::shared_ptr<const Snapshot> SnapshotHub::now() {
     return builder_.publish();
 }
 
-void SnapshotHub::catch_up() { builder_.apply(*state_, (*take_changes_)()); }
+void SnapshotHub::catch_up() {
+    builder_.apply(*state_, std::exchange(deferred_, {}));
+    builder_.apply(*state_, (*take_changes_)());
+}
+
+// What nobody waits for is done a part a batch.
+void SnapshotHub::catch_up_some() {
+    if (state_->changes.everything) return catch_up();
+    if (count(state_->changes) > deferred_changes_max) {
+        builder_.apply(*state_, std::exchange(deferred_, (*take_changes_)()));
+    }
+    if (!deferred_.empty()) builder_.apply(*state_, take_some(deferred_, batch_changes_max));
+}
 
 void SnapshotHub::batch_ended(const State& state, const std::function<Changes()>& take_changes) {
     state_ = &state;
     take_changes_ = &take_changes;
-    if (must_be_taken(state.changes)) catch_up();
+    catch_up_some();
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers;
     std::vector<std::function<void(CoreNumbers)>> number_readers;
     std::function<void(const State&)> question;

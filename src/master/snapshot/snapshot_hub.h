@@ -43,9 +43,11 @@ public:
 
 private:
     void catch_up();
+    void catch_up_some();
 
     const State* state_ = nullptr;  // As of the batch that just ended.
     const std::function<Changes()>* take_changes_ = nullptr;
+    Changes deferred_;         // Taken, and not yet applied.
     SnapshotBuilder builder_;  // The loop's thread only.
     const std::function<void()> wake_loop_;
     std::mutex mutex_;

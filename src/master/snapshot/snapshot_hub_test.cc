@@ -14,13 +14,17 @@ protected:
         ++state_.version;
         end_batch();
     }
+    static TaskId task_id(int number) { return TaskId{fmt::format("t{}", number)}; }
+    void change_tasks(int begin, int end) {
+        for (int i = begin; i < end; ++i) {
+            state_.changes.tasks.insert({FrameworkId{"f"}, task_id(i)});
+        }
+    }
     void end_batch() { hub_.batch_ended(state_, take_changes_); }
 
     State state_;
     int taken_ = 0;
     SnapshotHub hub_{std::make_shared<MasterFacts>(), [] {}};
-
-private:
     const std::function<Changes()> take_changes_ = [this] {
         ++taken_;
         return std::exchange(state_.changes, Changes{});
@@ -47,15 +51,33 @@ TEST_F(SnapshotHubTest, AReaderSeesTheLastBatch) {
 }
 
 TEST_F(SnapshotHubTest, ManyChangesAreTakenThoughNobodyReads) {
-    for (int i = 0; i < 10'000; ++i) {
-        state_.changes.tasks.insert({FrameworkId{"f"}, TaskId{fmt::format("t{}", i)}});
-    }
+    change_tasks(0, 20'000);
     end_batch();
     EXPECT_EQ(taken_, 1);
     EXPECT_TRUE(state_.changes.empty());
     state_.changes.everything = true;
     end_batch();
     EXPECT_EQ(taken_, 2);
+}
+
+TEST_F(SnapshotHubTest, WhoReadsSeesWhatIsStillBeingAppliedToo) {
+    Framework& framework = state_.frameworks[FrameworkId{"f"}];
+    framework.info = std::make_shared<const mesos::v1::FrameworkInfo>();
+    end_batch();
+    EXPECT_EQ(hub_.now()->unreachable_tasks.size(), 0);  // From now on change by change.
+    const auto task = std::make_shared<const mesos::v1::Task>();
+    for (int i = 0; i < 20'000; ++i) framework.unreachable_tasks.emplace(task_id(i), task);
+    change_tasks(0, 20'000);
+    end_batch();
+    framework.unreachable_tasks.erase(task_id(0));
+    framework.unreachable_tasks.emplace(task_id(20'000), task);
+    change_tasks(20'000, 20'001);
+    change_tasks(0, 1);
+    end_batch();
+    const auto snapshot = hub_.now();
+    EXPECT_EQ(snapshot->unreachable_tasks.size(), 20'000);
+    EXPECT_EQ(snapshot->unreachable_tasks.find({FrameworkId{"f"}, task_id(0)}), nullptr);
+    EXPECT_NE(snapshot->unreachable_tasks.find({FrameworkId{"f"}, task_id(20'000)}), nullptr);
 }
 
 }  // namespace
