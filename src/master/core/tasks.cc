@@ -31,13 +31,12 @@ void record_status(mesos::v1::Task& task, const mesos::v1::TaskStatus& status) {
 
 // Takes the task out of its framework's and agent's tables and gives its last version back.
 std::shared_ptr<const mesos::v1::Task> detach(Turn& turn, Framework& framework, Agent& agent,
-                                              const TaskId& id) {
-    const auto it = framework.tasks.find(id);
+                                              std::map<TaskId, Task>::iterator it) {
     TEPUI_ASSERT(it != framework.tasks.end() && it->second.agent == agent.id);
     TEPUI_ASSERT_WHY(!it->second.charged, "a task leaves only after its resources were freed");
     std::shared_ptr<const mesos::v1::Task> info = std::move(it->second.info);
     --gauge(turn, info->state());
-    const TaskKey key{framework.id, id};
+    const TaskKey key{framework.id, it->first};
     agent.tasks.erase(key);
     agent.pending_kills.erase(key);
     framework.tasks.erase(it);
@@ -76,10 +75,28 @@ void push_unreachable(Turn& turn, Framework& framework, const TaskId& id,
     }
 }
 
+// As set_state(); false when the task is in that state, or ended, already. Who calls notes that the
+// task changed.
+bool enter_state(Turn& turn, Framework& framework, Agent& agent, Task& task,
+                 mesos::v1::TaskState state, const mesos::v1::TaskStatus* why) {
+    const mesos::v1::TaskState old = task.info->state();
+    if (old == state || is_terminal(old)) return false;
+    edit(task.info).set_state(state);
+    --gauge(turn, old);
+    ++gauge(turn, state);
+    if (!is_terminal(state)) return true;
+    count_end(turn, framework, state, why);
+    if (!agent.pending_kills.empty()) {
+        agent.pending_kills.erase(TaskKey{framework.id, TaskId{task.info->task_id().value()}});
+    }
+    free_resources(turn, framework, agent, task);
+    return true;
+}
+
 void record_update(Turn& turn, Framework& framework, Agent& agent,
                    const link::StatusUpdate& update) {
-    const TaskId id{update.status().task_id().value()};
-    const auto it = framework.tasks.find(id);
+    const TaskKey key{framework.id, TaskId{update.status().task_id().value()}};
+    const auto it = framework.tasks.find(key.second);
     if (it == framework.tasks.end() || it->second.agent != agent.id) return;
     // Agents repeat an update till it is acknowledged; operators are told once.
     const bool repeated = it->second.info->status_update_uuid() == update.status().uuid() &&
@@ -89,10 +106,10 @@ void record_update(Turn& turn, Framework& framework, Agent& agent,
     task.set_status_update_state(update.status().state());
     task.set_status_update_uuid(update.status().uuid());
     const bool newest = update.status().state() == update.latest_state();
-    set_state(turn, framework, agent, id, update.latest_state(),
-              newest ? &update.status() : nullptr);
+    enter_state(turn, framework, agent, it->second, update.latest_state(),
+                newest ? &update.status() : nullptr);
     if (!repeated) publish_task_updated(turn, framework.id, *it->second.info, update.status());
-    turn.changed(TaskKey{framework.id, id});
+    turn.changed(key);
 }
 
 // An agent that still reports on an ended framework is told that nobody will acknowledge.
@@ -155,21 +172,12 @@ void set_state(Turn& turn, Framework& framework, Agent& agent, const TaskId& id,
                mesos::v1::TaskState state, const mesos::v1::TaskStatus* why) {
     const auto it = framework.tasks.find(id);
     TEPUI_ASSERT(it != framework.tasks.end());
-    Task& task = it->second;
-    const mesos::v1::TaskState old = task.info->state();
-    if (old == state || is_terminal(old)) return;
-    edit(task.info).set_state(state);
-    --gauge(turn, old);
-    ++gauge(turn, state);
+    if (!enter_state(turn, framework, agent, it->second, state, why)) return;
     turn.changed(TaskKey{framework.id, id});
-    if (!is_terminal(state)) return;
-    count_end(turn, framework, state, why);
-    agent.pending_kills.erase(TaskKey{framework.id, id});
-    free_resources(turn, framework, agent, task);
 }
 
 void complete_task(Turn& turn, Framework& framework, Agent& agent, const TaskId& id) {
-    push_completed(turn, framework, detach(turn, framework, agent, id));
+    push_completed(turn, framework, detach(turn, framework, agent, framework.tasks.find(id)));
 }
 
 void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus status) {
@@ -179,7 +187,7 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
     if (is_terminal(task.info->state())) {
         // Nobody acknowledged its end: an agent that comes back and tells it is heard.
         edit(task.info).clear_status_update_uuid();
-        complete_task(turn, framework, agent, status.task);
+        push_completed(turn, framework, detach(turn, framework, agent, it));
         return;
     }
     status.agent = agent.id;
@@ -197,7 +205,7 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
     if (framework.phase != Framework::Phase::removing) {
         send_update(turn, framework, std::move(made));
     }
-    auto info = detach(turn, framework, agent, status.task);
+    auto info = detach(turn, framework, agent, it);
     if (status.unreachable_since) {
         push_unreachable(turn, framework, status.task, std::move(info));
     } else {
@@ -284,7 +292,7 @@ void on_acknowledge(Turn& turn, Framework& framework,
     const mesos::v1::Task& task = *it->second.info;
     if (task.status_update_uuid() == acknowledge.uuid() &&
         is_terminal(task.status_update_state()) && is_terminal(task.state())) {
-        complete_task(turn, framework, *agent, id);
+        push_completed(turn, framework, detach(turn, framework, *agent, it));
     }
 }
 
