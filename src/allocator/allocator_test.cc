@@ -4,25 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "allocator/allocator_testing.h"
+
 namespace tepui::allocator {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
-
-Resources of(std::string_view text) {
-    auto resources = Resources::parse_flag(text);
-    EXPECT_TRUE(resources) << text;
-    return resources ? *resources : Resources{};
-}
-
-mesos::v1::DomainInfo region(const char* name) {
-    mesos::v1::DomainInfo domain;
-    domain.mutable_fault_domain()->mutable_region()->set_name(name);
-    domain.mutable_fault_domain()->mutable_zone()->set_name("z");
-    return domain;
-}
 
 /// An allocator whose offers read "framework role agent resources".
 struct World {

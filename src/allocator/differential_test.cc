@@ -3,6 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "allocator/allocator.h"
+#include "allocator/allocator_testing.h"
 #include "allocator/explain_testing.h"
 #include "allocator/reference_testing.h"
 #include "base/prng.h"
@@ -30,12 +31,6 @@ rc::Gen<Command> gen_command() {
         rc::gen::set(&Command::b, any(64)), rc::gen::set(&Command::c, any(64)));
 }
 
-Resources parse(std::string_view text) {
-    auto resources = Resources::parse_flag(text);
-    RC_ASSERT(resources.has_value());
-    return *resources;
-}
-
 const std::vector<Resources>& catalogue() {
     static const std::vector<Resources> all = [] {
         const auto refined =
@@ -48,24 +43,17 @@ const std::vector<Resources>& catalogue() {
             "reservations":[{"type":"DYNAMIC","role":"a"}],"disk":{"persistence":{"id":"v"},
             "volume":{"container_path":"d","mode":"RW"}}}])";
         return std::vector<Resources>{
-            parse("cpus:4;mem:1024;ports:[31000-31009]"),
-            parse("cpus:2;mem:512;cpus(a):1;mem(a):64"),
-            parse("cpus:8;mem:4096;gpus:2"),
-            parse("cpus:1;mem:64") + parse(revocable),
-            parse("cpus:2;cpus(a):1;mem:64") + parse(shared),
-            parse(refined),
-            parse("disk:100;ports:[1-2]"),
-            parse("cpus(c):1;mem(c):32;cpus(a/b):1;cpus:0.005"),
+            of("cpus:4;mem:1024;ports:[31000-31009]"),
+            of("cpus:2;mem:512;cpus(a):1;mem(a):64"),
+            of("cpus:8;mem:4096;gpus:2"),
+            of("cpus:1;mem:64") + of(revocable),
+            of("cpus:2;cpus(a):1;mem:64") + of(shared),
+            of(refined),
+            of("disk:100;ports:[1-2]"),
+            of("cpus(c):1;mem(c):32;cpus(a/b):1;cpus:0.005"),
         };
     }();
     return all;
-}
-
-mesos::v1::DomainInfo region(const char* name) {
-    mesos::v1::DomainInfo domain;
-    domain.mutable_fault_domain()->mutable_region()->set_name(name);
-    domain.mutable_fault_domain()->mutable_zone()->set_name("z");
-    return domain;
 }
 
 std::set<std::string> pick_roles(int bits) {
@@ -254,7 +242,7 @@ private:
         std::erase_if(held_, [&](const Allocation& held) { return held.agent == agent; });
         if (command.c % 4 == 0) {
             const FrameworkId holder("f" + std::to_string(command.c % 5));
-            used[holder] = parse("cpus:1").allocated_to("a");
+            used[holder] = of("cpus:1").allocated_to("a");
             held_.push_back({holder, "a", agent, used[holder]});
         }
         on_frameworks([&](auto& x) { x.add_agent(offering, used); });
@@ -276,7 +264,7 @@ private:
     void track(const Command& command, const AgentId& agent) {
         if (!totals_.contains(agent)) return;
         static const char* const roles[] = {"a", "c", "e", "a/b"};
-        const auto bare = parse(command.c % 2 ? "cpus:0.5" : "ports:[31000-31001]");
+        const auto bare = of(command.c % 2 ? "cpus:0.5" : "ports:[31000-31001]");
         // Ports are somebody's or nobody's; a trace that gives them twice means nothing.
         if (!(totals_[agent] - all_held(agent)).contains(bare)) return;
         const auto resources = bare.allocated_to(roles[command.b % 4]);
