@@ -11,6 +11,9 @@
 
 namespace tepui::allocator {
 
+/// The role and those above it, itself first.
+std::vector<std::string> with_ancestors(const std::string& role);
+
 /// The same rules as Allocator, written to be read: every round looks at every agent and every
 /// client, and shares are summed anew each time. Tests compare the two.
 class ReferenceAllocator {
