@@ -118,11 +118,9 @@ void QuotaBook::set_quota(const std::string& role, const Quantities& guarantees,
     auto& account = account_of(role);
     count_required(account, -1);
     guarantees_ -= account.guarantees.empty() ? 0 : 1;
-    quotas_ -= account.has_quota() ? 1 : 0;
     account.guarantees = without_zeros(capacity_.amounts_of(guarantees));
     account.limits = capacity_.amounts_of(limits);
     guarantees_ += account.guarantees.empty() ? 0 : 1;
-    quotas_ += account.has_quota() ? 1 : 0;
     count_required(account, 1);
     account.seen_room = room_of(account);
     account.seen_unsatisfied = unsatisfied_of(account);

@@ -66,7 +66,6 @@ public:
 
     /// Whether somebody has a guarantee, so that add_available() has to be kept up to date.
     bool has_guarantees() const { return guarantees_ > 0; }
-    bool has_quotas() const { return quotas_ > 0; }
     /// Unreserved scalars that are free on agents which get offers made.
     void add_available(const Amounts& amounts, int sign);
 
@@ -107,7 +106,6 @@ private:
     std::vector<std::int64_t> available_;     // By kind; may fall short of what is required.
     std::vector<std::int64_t> seen_surplus_;  // At the end of the last round.
     std::size_t guarantees_ = 0;              // Roles with any.
-    std::size_t quotas_ = 0;
 };
 
 }  // namespace tepui::allocator

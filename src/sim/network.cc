@@ -42,13 +42,6 @@ void Network::break_one() {
     if (!entries_.empty()) entries_[timeline_.prng().below(entries_.size())].channel->break_off();
 }
 
-void Network::break_all(const std::string& name) {
-    const std::vector<Entry> entries = entries_;
-    for (const Entry& entry : entries) {
-        if (name.empty() || entry.name == name) entry.channel->break_off();
-    }
-}
-
 void Network::forget_closed() {
     std::erase_if(entries_, [](const Entry& entry) { return !entry.channel->open(); });
 }

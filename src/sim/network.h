@@ -23,8 +23,6 @@ public:
     void heal(const std::string& name);
     /// Breaks one random open connection.
     void break_one();
-    /// Breaks all connections of a node, or of everybody ("").
-    void break_all(const std::string& name);
 
 private:
     struct Entry {
