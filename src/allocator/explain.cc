@@ -28,6 +28,23 @@ struct Verdict {
     std::optional<Instant> until;
 };
 
+/// Notes for whom `entry` is reserved, if not for `own` role, and how that could be undone: by
+/// calls, from the last reservation on, but for a static one, which is always the first.
+void note_reservation(ExplainedClass& group, const Resources::Entry& entry, const AgentId& agent,
+                      std::string_view own) {
+    if (!entry.is_reserved() || role_is_within(own, entry.reservation_role())) return;
+    using Reservation = mesos::v1::Resource::ReservationInfo;
+    const Reservation& first = entry.details->reservations.front();
+    const Reservation& last = entry.details->reservations.back();
+    if (group.reserved_for.size() < roles_max) group.reserved_for.insert(last.role());
+    if (last.type() == Reservation::DYNAMIC && group.dynamic_for.size() < roles_max)
+        group.dynamic_for.emplace(last.role(), agent);
+    const bool out_of_reach =
+        first.type() == Reservation::STATIC && !role_is_within(own, first.role());
+    if (out_of_reach && group.static_for.size() < roles_max)
+        group.static_for.emplace(first.role(), agent);
+}
+
 /// Gathers verdicts that are alike.
 class Classes {
 public:
@@ -119,7 +136,7 @@ public:
                 const auto verdict = judge(framework, role, agent);
                 auto& group =
                     classes.add(verdict, agent.free, agent.id.value, agent.info.hostname());
-                add_details(group, verdict, agent);
+                add_details(group, verdict, agent, name);
             });
         result.agents = impl_.agent_handles_.size();
         result.examined = examined_;
@@ -155,7 +172,7 @@ public:
                 const auto& [framework, role] = pairs[place];
                 const auto verdict = judge(*framework, role->second, agent);
                 auto& group = classes.add(verdict, {}, framework->id.value, role->first);
-                add_details(group, verdict, agent);
+                add_details(group, verdict, agent, role->first);
             });
         result.clients = pairs.size();
         result.examined = examined_;
@@ -332,7 +349,8 @@ private:
         return sum;
     }
 
-    void add_details(ExplainedClass& group, const Verdict& verdict, const Agent& agent) const {
+    void add_details(ExplainedClass& group, const Verdict& verdict, const Agent& agent,
+                     const std::string& role) const {
         for (const auto& obstacle : verdict.obstacles) {
             if (obstacle.cause == Cause::nothing_free || obstacle.cause == Cause::below_minimum) {
                 for (const auto& [framework, resources] : agent.used) {
@@ -345,11 +363,8 @@ private:
                     add(group.offers[framework.value], resources);
                 }
             } else if (obstacle.cause == Cause::reserved) {
-                for (const auto& entry : agent.free.entries()) {
-                    if (entry.is_reserved() && group.reserved_for.size() < roles_max) {
-                        group.reserved_for.insert(std::string(entry.reservation_role()));
-                    }
-                }
+                for (const auto& entry : agent.free.entries())
+                    note_reservation(group, entry, agent.id, role);
             }
         }
     }

@@ -57,11 +57,14 @@ struct ExplainedClass {
     /// A few: agent id and hostname, or framework id and role.
     std::vector<std::pair<std::string, std::string>> examples;
     /// Sums over the agents of the class; of an agent's explanation, over the clients.
-    Quantities free;                             // What nobody has.
-    Quantities offerable;                        // What would be in the offers.
-    std::map<std::string, Quantities> holders;   // By role, where too little is free.
-    std::map<std::string, Quantities> offers;    // By framework id, where offers are the cause.
-    std::set<std::string> reserved_for;          // Up to ten roles, where reservations are.
+    Quantities free;                            // What nobody has.
+    Quantities offerable;                       // What would be in the offers.
+    std::map<std::string, Quantities> holders;  // By role, where too little is free.
+    std::map<std::string, Quantities> offers;   // By framework id, where offers are the cause.
+    // Where reservations are: up to ten other roles that have them; those that calls made and can
+    // undo, and those of agents' own --resources, each with an agent where that is so.
+    std::set<std::string> reserved_for;
+    std::map<std::string, AgentId> dynamic_for, static_for;
     std::optional<Instant> first_end, last_end;  // Of filters.
 };
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "allocator/allocator_testing.h"
 #include "mesos/v1/scheduler/scheduler.pb.h"
 
 namespace tepui::allocator {
@@ -12,19 +13,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
-
-Resources of(std::string_view text) {
-    auto resources = Resources::parse_flag(text);
-    EXPECT_TRUE(resources) << text;
-    return resources ? *resources : Resources{};
-}
-
-mesos::v1::DomainInfo region(const char* name) {
-    mesos::v1::DomainInfo domain;
-    domain.mutable_fault_domain()->mutable_region()->set_name(name);
-    domain.mutable_fault_domain()->mutable_zone()->set_name("z");
-    return domain;
-}
 
 RoleConstraints wants_host(const char* hostname) {
     mesos::v1::scheduler::OfferConstraints constraints;
@@ -355,6 +343,33 @@ TEST(ExplainTest, ManyAgentsAreSampledEvenly) {
     EXPECT_EQ(world.ask().examined, 100U);
 }
 
+TEST(ExplainTest, ReservationsThatCallsUndoAreToldFromThoseOfTheAgent) {
+    const auto reserved = [](const char* name, const char* reservations) {
+        return fmt::format(
+            R"([{{"name":"{}","type":"SCALAR","scalar":{{"value":4}},"reservations":[{}]}}])", name,
+            reservations);
+    };
+    const char* const refined = R"({"type":"STATIC","role":"x"},{"type":"DYNAMIC","role":"x/y"})";
+    World world;
+    world.framework("f", {"r", "x/z"});
+    world.agent(reserved("cpus", R"({"type":"DYNAMIC","role":"db"})"), "s1");
+    world.agent("cpus(db):4;cpus(r):0.001", "s2");
+    world.agent(reserved("cpus", refined), "s3");
+    const auto answer = world.ask();
+    ASSERT_EQ(answer.classes.size(), 1U);
+    const auto& group = answer.classes.front();
+    EXPECT_EQ(world.text(group), "reserved");
+    EXPECT_THAT(group.reserved_for, ElementsAre("db", "x/y"));
+    EXPECT_THAT(group.dynamic_for,
+                ElementsAre(Pair("db", AgentId("s1")), Pair("x/y", AgentId("s3"))));
+    EXPECT_THAT(group.static_for, ElementsAre(Pair("db", AgentId("s2")), Pair("x", AgentId("s3"))));
+    // Once the refinement is undone, what is below it is within reach.
+    const auto below = world.allocator.explain(FrameworkId("f"), "x/z", {}, world.now);
+    ASSERT_TRUE(below);
+    EXPECT_THAT(below->classes.front().static_for,
+                ElementsAre(Pair("db", AgentId("s2")), Pair("r", AgentId("s2"))));
+}
+
 TEST(ExplainTest, AnAgentSaysWhoMayHaveIt) {
     World world;
     world.framework("f", {"r", "a/b"});
@@ -369,6 +384,8 @@ TEST(ExplainTest, AnAgentSaysWhoMayHaveIt) {
     EXPECT_THAT(answer->classes[0].examples, ElementsAre(Pair("f", "a/b")));
     EXPECT_EQ(world.text(answer->classes[1]), "reserved");
     EXPECT_THAT(answer->classes[1].reserved_for, ElementsAre("a"));
+    EXPECT_THAT(answer->classes[1].static_for, ElementsAre(Pair("a", AgentId("s"))));
+    EXPECT_THAT(answer->classes[1].dynamic_for, IsEmpty());
     EXPECT_THAT(answer->classes[1].examples, ElementsAre(Pair("f", "r"), Pair("g", "r")));
     EXPECT_FALSE(world.allocator.explain(AgentId("none"), {}, world.now));
     EXPECT_FALSE(world.allocator.explain(FrameworkId("f"), "none", {}, world.now));

@@ -183,6 +183,40 @@ CauseText offered(const Told& told) {
             "wait for the answers, or take them back: " + rescind_command(ids)};
 }
 
+/// What a command may call the agent of that id.
+std::string word_of_agent(const Told& told, const std::string& id) {
+    const JsonValue* examples = told.group.find("examples");
+    if (told.subject.of_agent || examples == nullptr) return agent_word(told);
+    const auto example = std::ranges::find_if(
+        examples->items, [&](const JsonValue& each) { return each.text_of("id") == id; });
+    return shell_word(example == examples->items.end() ? id : label_of(*example, *examples));
+}
+
+/// Calls give back what calls reserved. What an agent's --resources reserve is a part of what it
+/// registered as: only as a new agent it may have others.
+std::string reservation_end(const Told& told, const std::vector<std::string>& roles) {
+    const JsonValue* by_call = told.group.find("dynamic_for");
+    const JsonValue* by_flag = told.group.find("static_for");
+    // A master that does not tell them apart leaves both out.
+    if (by_call == nullptr || by_flag == nullptr) {
+        return fmt::format("give it back: tepui unreserve --role {} {}; ",
+                           roles.empty() ? "ROLE" : shell_word(roles[0]), agent_word(told));
+    }
+    std::string text;
+    if (!by_call->names.empty()) {
+        text = fmt::format("give it back: tepui unreserve --role {} {}; ",
+                           shell_word(printable(by_call->names[0])),
+                           word_of_agent(told, by_call->items[0].text));
+    }
+    if (!by_flag->names.empty()) {
+        text += fmt::format(
+            "what role {0} has is by the --resources of agent {1}: tepui drain {1}, start it once "
+            "with --recover=cleanup, and again with others; ",
+            printable(by_flag->names[0]), word_of_agent(told, by_flag->items[0].text));
+    }
+    return text;
+}
+
 CauseText reserved(const Told& told) {
     std::vector<std::string> roles;
     if (const JsonValue* list = told.group.find("reserved_for")) {
@@ -193,8 +227,7 @@ CauseText reserved(const Told& told) {
                         : roles.size() == 1 ? "role "
                                             : "roles ",
                         fmt::join(roles, ", ")),
-            fmt::format("give it back: tepui unreserve --role {} {}; or subscribe in such a role",
-                        roles.empty() ? "ROLE" : shell_word(roles[0]), agent_word(told))};
+            reservation_end(told, roles) + "or subscribe in such a role"};
 }
 
 CauseText capability(const Told& told) {

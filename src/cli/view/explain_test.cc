@@ -91,6 +91,25 @@ TEST(Explain, EveryCauseSaysWhyAndWhatHelps) {
     EXPECT_EQ(cause_text(newer.find("causes")->items[0], newer, subject()).why, "moon_phase");
 }
 
+TEST(Explain, OnlyWhatACallReservedIsGivenBackByOne) {
+    const auto way_out = [](const std::string& by_call, const std::string& by_flag) {
+        const JsonValue group = json(
+            R"({"causes":[{"cause":"reserved"}],"count":3,"reserved_for":["db","ops"],
+                "examples":[{"id":"S1","name":"n1"},{"id":"S2","name":"n2"}],
+                "dynamic_for":{)" +
+            by_call + R"(},"static_for":{)" + by_flag + "}}");
+        return cause_text(group.find("causes")->items[0], group, subject()).way_out;
+    };
+    const std::string give_back = "give it back: tepui unreserve --role db n2; ";
+    const std::string restart =
+        "what role ops has is by the --resources of agent S7: tepui drain S7, start it once with "
+        "--recover=cleanup, and again with others; ";
+    const std::string subscribe = "or subscribe in such a role";
+    EXPECT_EQ(way_out(R"("db":"S2")", ""), give_back + subscribe);
+    EXPECT_EQ(way_out("", R"("ops":"S7")"), restart + subscribe);
+    EXPECT_EQ(way_out(R"("db":"S2")", R"("ops":"S7")"), give_back + restart + subscribe);
+}
+
 TEST(Explain, NothingUnknownMakesAHole) {
     for (const std::string cause :
          {"framework_inactive", "nothing_free", "offered", "reserved", "quota_limit", "headroom",

@@ -53,13 +53,25 @@ void write_by_key(JsonWriter& json, const char* name, const std::map<Key, Quanti
     json.end_object();
 }
 
+void write_names(JsonWriter& json, const char* key, const std::set<std::string>& names) {
+    json.key(key).begin_array();
+    for (const std::string& name : names) json.value(name);
+    json.end_array();
+}
+
+void write_agents(JsonWriter& json, const char* key,
+                  const std::map<std::string, AgentId>& by_role) {
+    json.key(key).begin_object();
+    for (const auto& [role, agent] : by_role) json.key(role).value(agent.value);
+    json.end_object();
+}
+
 void write_class(JsonWriter& json, const ExplainedClass& one, Instant now) {
     json.begin_object().key("causes").begin_array();
     for (const auto& obstacle : one.obstacles) {
         json.begin_object().key("cause").value(allocator::cause_name(obstacle.cause));
-        json.key("names").begin_array();
-        for (const std::string& name : obstacle.names) json.value(name);
-        json.end_array().end_object();
+        write_names(json, "names", obstacle.names);
+        json.end_object();
     }
     json.end_array().key("count").value(std::uint64_t{one.count});
     json.key("examples").begin_array();
@@ -70,9 +82,10 @@ void write_class(JsonWriter& json, const ExplainedClass& one, Instant now) {
     write_amounts(json, "offerable", one.offerable);
     write_by_key(json, "holders", one.holders);
     write_by_key(json, "offers", one.offers);
-    json.key("reserved_for").begin_array();
-    for (const std::string& role : one.reserved_for) json.value(role);
-    json.end_array().key("filters_end_secs");
+    write_names(json, "reserved_for", one.reserved_for);
+    write_agents(json, "dynamic_for", one.dynamic_for);
+    write_agents(json, "static_for", one.static_for);
+    json.key("filters_end_secs");
     if (one.first_end && one.last_end) {
         json.begin_array().value(seconds(*one.first_end - now));
         json.value(seconds(*one.last_end - now)).end_array();

@@ -85,6 +85,22 @@ TEST_F(ExplainTest, NamesWhatStandsBetween) {
                 HasSubstr(R"("why_inactive":"deactivated")"));
 }
 
+TEST_F(ExplainTest, TellsWhoReserved) {
+    TestAgent other(io_, master_->port());
+    auto info = test_agent_info("two.example");
+    const auto reserved = Resources::parse_flag(
+        R"([{"name":"cpus","type":"SCALAR","scalar":{"value":4},
+             "reservations":[{"type":"STATIC","role":"db"},{"type":"DYNAMIC","role":"db/x"}]}])");
+    ASSERT_TRUE(reserved);
+    *info.mutable_resources() = reserved->to_proto();
+    other.register_agent(info);
+    EXPECT_THAT(
+        body("/tepui/explain?agent=two.example"),
+        HasSubstr(fmt::format(
+            R"("reserved_for":["db/x"],"dynamic_for":{{"db/x":"{0}"}},"static_for":{{"db":"{0}"}})",
+            other.id())));
+}
+
 TEST_F(ExplainTest, TakesOffersBack) {
     const std::string id = offer().id().value();
     const auto take = [&](const std::string& ids) {
