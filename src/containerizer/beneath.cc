@@ -5,19 +5,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "containerizer/path_parts.h"
+
 namespace tepui::containerizer {
 namespace {
 
 constexpr std::uint64_t k_directory = O_RDONLY | O_DIRECTORY;
-
-std::string join(const std::vector<std::string>& parts, std::size_t count) {
-    std::string path;
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i > 0) path += '/';
-        path += parts[i];
-    }
-    return path.empty() ? "." : path;
-}
 
 int try_open(int directory, const std::string& path, std::uint64_t flags, mode_t mode) {
     open_how how{};

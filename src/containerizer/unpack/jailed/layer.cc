@@ -12,6 +12,7 @@
 #include <memory>
 #include <set>
 
+#include "containerizer/path_parts.h"
 #include "containerizer/unpack/jailed/archive.h"
 #include "containerizer/unpack/jailed/tree.h"
 

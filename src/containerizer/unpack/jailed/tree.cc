@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "containerizer/beneath.h"
+#include "containerizer/path_parts.h"
 #include "containerizer/unpack/output.h"
 
 namespace tepui::containerizer::unpack {
@@ -51,15 +52,6 @@ std::vector<std::string> parts_of(std::string_view name, bool of_link) {
     for (const std::string& part : *parts)
         if (part.size() > NAME_MAX) refuse(Errc::corrupt, "a part of the name is too long");
     return std::move(*parts);
-}
-
-std::string join(const std::vector<std::string>& parts, std::size_t count) {
-    std::string path;
-    for (std::size_t i = 0; i < count; ++i) {
-        if (i > 0) path += '/';
-        path += parts[i];
-    }
-    return path.empty() ? "." : path;
 }
 
 int Tree::try_open(const std::string& path, bool follow_last) const {

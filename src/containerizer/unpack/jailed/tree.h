@@ -23,7 +23,6 @@ struct Failure {
 /// The parts of a name in an archive, without "." parts. Refuses absolute ones (unless `of_link`,
 /// whose targets some programs write with the container's root in front), ".." and NUL.
 std::vector<std::string> parts_of(std::string_view name, bool of_link);
-std::string join(const std::vector<std::string>& parts, std::size_t count);
 
 /// The directory that is this process' root. Links in it are followed as a container with this root
 /// would follow them: they never lead out of it.
