@@ -49,7 +49,7 @@ mesos::v1::master::Event message_of(const OperatorEvent& event) {
                 message.set_type(V1Event::AGENT_ADDED);
                 const AgentItem item(*added.agent);
                 const bool read = message.mutable_agent_added()->mutable_agent()->ParseFromString(
-                    item.v1_bytes());
+                    std::string(item.v1_bytes()));
                 TEPUI_ASSERT(read);
             },
             [&](const AgentRemoved& removed) {

@@ -50,7 +50,7 @@ using TasksByFramework = std::map<FrameworkId, CountByNumber>;
 TasksByFramework count_tasks(const Snapshot& snapshot) {
     TasksByFramework counted;
     snapshot.tasks.for_each(
-        [&](const TaskKey& key, const auto& task) { counted[key.first].add(task->info->state()); });
+        [&](const TaskKey& key, const auto& task) { counted[key.first].add(task->info.state()); });
     snapshot.unreachable_tasks.for_each([&](const TaskKey& key, const auto&) {
         counted[key.first].add(mesos::v1::TASK_UNREACHABLE);
     });

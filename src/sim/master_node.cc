@@ -93,6 +93,7 @@ void MasterNode::step(master::Event event) {
     check_inverse_offers();
     sharing_.check(core_->state());
     preemption_.check(core_->state());
+    core_->take_changes();  // As for snapshots: tasks that run are packed.
     arm();
 }
 
@@ -255,7 +256,7 @@ void MasterNode::check_drains() {
         if (drain.state() != mesos::v1::DRAINED) continue;
         // An end that was not acknowledged at its agent may come back with it.
         const auto lives = [&](const TaskKey& key) {
-            return !is_terminal(state.frameworks.at(key.first).tasks.at(key.second).info->state());
+            return !is_terminal(state.frameworks.at(key.first).tasks.at(key.second).info.state());
         };
         if (const auto count = std::ranges::count_if(agent->second.tasks, lives); count > 0)
             truth_.breach(fmt::format("agent {} is drained and runs {} tasks", id, count));
@@ -316,9 +317,9 @@ void MasterNode::check_ledger() {
             truth_.breach("I2: the ledger is not the sum of offers, tasks and executors");
         for (const auto& [id, framework] : state.frameworks) {
             for (const auto& [task_id, task] : framework.tasks) {
-                if (task.charged != is_terminal(task.info->state())) continue;
+                if (task.charged != is_terminal(task.info.state())) continue;
                 truth_.breach(fmt::format("I2: {} is {} and {}charged for", task_id,
-                                          mesos::v1::TaskState_Name(task.info->state()),
+                                          mesos::v1::TaskState_Name(task.info.state()),
                                           task.charged ? "" : "not "));
             }
         }

@@ -12,7 +12,7 @@ namespace tepui::sim {
 namespace {
 
 std::string role_of(const master::Task& task) {
-    const auto& entries = task.resources.entries();
+    const auto& entries = task.resources->entries();
     return entries.empty() ? "" : master::top_level_role(entries.front().allocation_role);
 }
 

@@ -178,9 +178,9 @@ private:
         for (const auto& [id, framework] : state.frameworks) {
             if (!framework.connected()) continue;
             for (const auto& [task_id, task] : framework.tasks) {
-                if (!is_terminal(task.info->state())) continue;
+                if (!is_terminal(task.info.state())) continue;
                 truth_.breach(fmt::format("I5: {} is {} and never acknowledged", task_id,
-                                          mesos::v1::TaskState_Name(task.info->state())));
+                                          mesos::v1::TaskState_Name(task.info.state())));
             }
         }
         for (const auto& [id, agent] : state.agents)

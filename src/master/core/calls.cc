@@ -25,13 +25,13 @@ void send_kill(Turn& turn, const Framework& framework, const Task& task,
     frame->set_agent_id(task.agent.value);
     link::KillTask& wanted = *frame->mutable_kill_task();
     wanted.mutable_framework_id()->set_value(framework.id.value);
-    *wanted.mutable_task_id() = task.info->task_id();
+    wanted.mutable_task_id()->set_value(std::string(task.info.task_id()));
     if (policy != nullptr) *wanted.mutable_kill_policy() = *policy;
     if (displaced != nullptr) wanted.set_displaced(*displaced);
     Agent& agent = turn.state.agents.at(task.agent);
     if (agent.connected()) turn.send(agent, frame);
     // Remembered until the task ends: the frame may be lost with the connection.
-    const TaskKey key{framework.id, TaskId{task.info->task_id().value()}};
+    const TaskKey key{framework.id, TaskId{task.info.task_id()}};
     agent.pending_kills.insert_or_assign(key, std::move(frame));
 }
 
@@ -51,7 +51,7 @@ void on_kill(Turn& turn, Framework& framework, const Call::Kill& kill) {
                  task.agent, kill.agent_id().value());
         return;
     }
-    if (is_terminal(task.info->state())) return;  // Its last update is on the way.
+    if (is_terminal(task.info.state())) return;  // Its last update is on the way.
     send_kill(turn, framework, task, kill.has_kill_policy() ? &kill.kill_policy() : nullptr);
 }
 
@@ -137,7 +137,7 @@ void on_requested(Turn& turn, const KillRequested& requested) {
     const auto task = framework == nullptr ? decltype(framework->tasks.end()){}
                                            : framework->tasks.find(requested.task);
     if (framework == nullptr || task == framework->tasks.end() ||
-        is_terminal(task->second.info->state())) {
+        is_terminal(task->second.info.state())) {
         turn.effects.emplace_back(AnswerRequest{
             requested.request, fail(Errc::not_found, "No task {} of framework {} is running",
                                     requested.task, requested.framework)});

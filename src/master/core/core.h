@@ -104,7 +104,7 @@ public:
     /// Everything there is to see, for snapshots.
     const State& state() const;
     /// What changed since the last call, for incremental snapshots. Readers that keep copies call
-    /// it after each batch of steps; it costs what changed.
+    /// it after each batch of steps; it costs what changed. Tasks that run are packed then.
     Changes take_changes();
     /// From now on (or no more) notes what operators are told of; nothing is noted at first.
     void publish_events(bool wanted);

@@ -158,7 +158,7 @@ void charge_task(Turn& turn, Pool& pool, const TaskInfo& task, const ExecutorInf
     add_task(turn, pool.framework, pool.agent,
              Task{.info = std::move(info),
                   .agent = pool.agent.id,
-                  .resources = std::move(needed),
+                  .resources = pool.framework.shapes.share(std::move(needed)),
                   .charged = true,
                   .launched_on = *pool.agent.link});
 }
@@ -232,9 +232,9 @@ Result<void> judge_shared_cgroups(const Pool& pool, const ExecutorInfo& executor
     const TaskKey first{pool.framework.id, TaskId{}};
     for (auto it = pool.agent.tasks.lower_bound(first);
          it != pool.agent.tasks.end() && it->first == pool.framework.id; ++it) {
-        const mesos::v1::Task& other = *pool.framework.tasks.at(it->second).info;
-        if (other.executor_id().value() == executor.executor_id().value() &&
-            !is_terminal(other.state()) && shares_cgroups(other.container()) != shared) {
+        const TaskRecord& other = pool.framework.tasks.at(it->second).info;
+        if (other.executor_id() == executor.executor_id().value() && !is_terminal(other.state()) &&
+            shares_cgroups(other->container()) != shared) {
             return differs(it->second.value);
         }
     }

@@ -124,7 +124,7 @@ bool ledger_balances(const State& state) {
     }
     for (const auto& [id, framework] : state.frameworks) {
         for (const auto& [task_id, task] : framework.tasks) {
-            if (task.charged) add(counted[task.agent].second, id, task.resources);
+            if (task.charged) add(counted[task.agent].second, id, *task.resources);
         }
     }
     for (const auto& [id, agent] : state.agents) {

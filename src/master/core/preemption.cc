@@ -69,7 +69,7 @@ void kill(Turn& turn, const WorkKey& key, const std::string& why) {
     const Framework& framework = turn.state.frameworks.at(key.framework);
     for (const Task* task : tasks_of(turn.state, key)) {
         turn.log(Severity::info, "Killing task {} of framework {} on agent {}: {}",
-                 task->info->task_id().value(), key.framework, key.agent, why);
+                 task->info.task_id(), key.framework, key.agent, why);
         turn.count("preemptions/tasks");
         kill_displaced(turn, framework, *task, why);
     }

@@ -74,15 +74,14 @@ struct Work {
     bool ending = false;
 };
 
-std::int64_t started_at(const mesos::v1::Task& task) {
-    if (task.statuses().empty()) return INT64_MAX;  // Nothing was heard of it: it is new.
-    return static_cast<std::int64_t>(task.statuses(0).timestamp() * 1e9);
+std::int64_t started_at(const TaskRecord& task) {
+    if (!task.has_statuses()) return INT64_MAX;  // Nothing was heard of it: it is new.
+    return static_cast<std::int64_t>(task.first_timestamp() * 1e9);
 }
 
 const Executor* pod_of(const Agent& agent, const FrameworkId& framework, const Task& task) {
-    if (!task.info->has_executor_id()) return nullptr;
-    const Executor* executor =
-        find_executor(agent, framework, ExecutorId{task.info->executor_id().value()});
+    if (!task.info.has_executor_id()) return nullptr;
+    const Executor* executor = find_executor(agent, framework, ExecutorId{task.info.executor_id()});
     const bool is_pod =
         executor != nullptr && executor->info->type() == mesos::v1::ExecutorInfo::DEFAULT;
     return is_pod ? executor : nullptr;
@@ -94,14 +93,14 @@ std::map<WorkKey, Work> works_on(const State& state, const Agent& agent) {
         const Task& task = state.frameworks.at(key.first).tasks.at(key.second);
         if (!task.charged) continue;
         const Executor* pod = pod_of(agent, key.first, task);
-        const std::string& id = pod ? task.info->executor_id().value() : key.second.value;
-        Work& work = works[{agent.id, key.first, id, pod != nullptr}];
+        std::string id = pod ? pod->info->executor_id().value() : key.second.value;
+        Work& work = works[{agent.id, key.first, std::move(id), pod != nullptr}];
         if (pod && work.tasks == 0) work.resources += pod->resources;
-        work.resources += task.resources;
+        work.resources += *task.resources;
         ++work.tasks;
-        work.started = std::min(work.started, started_at(*task.info));
+        work.started = std::min(work.started, started_at(task.info));
         work.ending |=
-            task.info->state() == mesos::v1::TASK_KILLING || agent.pending_kills.contains(key);
+            task.info.state() == mesos::v1::TASK_KILLING || agent.pending_kills.contains(key);
     }
     return works;
 }
@@ -309,7 +308,7 @@ std::vector<const Task*> tasks_of(const State& state, const WorkKey& key) {
     for (auto it = agent->second.tasks.lower_bound({key.framework, TaskId{}});
          it != agent->second.tasks.end() && it->first == key.framework; ++it) {
         const Task& task = framework->second.tasks.at(it->second);
-        if (task.charged && task.info->executor_id().value() == key.id) tasks.push_back(&task);
+        if (task.charged && task.info.executor_id() == key.id) tasks.push_back(&task);
     }
     return tasks;
 }

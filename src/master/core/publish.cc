@@ -27,9 +27,9 @@ FrameworkView view_of(const State& state, const Framework& framework) {
 
 }  // namespace
 
-void publish_task_added(Turn& turn, const std::shared_ptr<const mesos::v1::Task>& task) {
+void publish_task_added(Turn& turn, const TaskRecord& task) {
     if (!turn.state.publishing) return;
-    turn.state.published.emplace_back(TaskAdded{task});
+    turn.state.published.emplace_back(TaskAdded{task.message()});
 }
 
 void publish_task_updated(Turn& turn, const FrameworkId& framework, const mesos::v1::Task& task,

@@ -20,6 +20,7 @@ namespace tepui::master {
 struct Agent;
 struct Framework;
 struct State;
+class TaskRecord;
 struct Turn;
 
 /// A task was launched, or came back with its agent.
@@ -79,7 +80,7 @@ using OperatorEvents = std::vector<OperatorEvent>;
 
 /// Each notes one event, when somebody listens; else they cost a test of a flag. They are called
 /// when the change is in the state: what has to be durable first is so by then.
-void publish_task_added(Turn& turn, const std::shared_ptr<const mesos::v1::Task>& task);
+void publish_task_added(Turn& turn, const TaskRecord& task);
 void publish_task_updated(Turn& turn, const FrameworkId& framework, const mesos::v1::Task& task,
                           const mesos::v1::TaskStatus& status);
 void publish_agent_added(Turn& turn, const Agent& agent);

@@ -68,7 +68,7 @@ void end_missing(Turn& turn, Agent& agent, const std::set<TaskKey>& listed) {
         Framework& framework = turn.state.frameworks.at(key.first);
         if (framework.phase == Framework::Phase::removing) continue;
         const Task& task = framework.tasks.at(key.second);
-        const mesos::v1::TaskState state = task.info->state();
+        const mesos::v1::TaskState state = task.info.state();
         if (is_terminal(state)) {  // Acknowledged; the acknowledgement passed a former master.
             complete_task(turn, framework, agent, key.second);
             continue;
@@ -123,6 +123,20 @@ void forget_presumed_end(Framework& framework, const TaskId& task, const AgentId
     });
 }
 
+TaskRecord record_of(const Framework& framework, const AgentId& agent,
+                     const mesos::v1::Task& reported) {
+    const auto lost = framework.unreachable_tasks.find(TaskId{reported.task_id().value()});
+    const bool lacks_statuses =
+        lost != framework.unreachable_tasks.end() && reported.statuses().empty();
+    if (!lacks_statuses && reported.agent_id().value() == agent.value) {
+        return TaskRecord::packed(reported);  // There may be thousands of them.
+    }
+    auto info = std::make_shared<mesos::v1::Task>(reported);
+    info->mutable_agent_id()->set_value(agent.value);
+    if (lacks_statuses) *info->mutable_statuses() = lost->second->statuses();
+    return TaskRecord(std::move(info));
+}
+
 void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1::Task& reported,
                 Readmission before) {
     const TaskKey key = key_of(reported);
@@ -132,26 +146,19 @@ void adopt_task(Turn& turn, Framework& framework, Agent& agent, const mesos::v1:
                  parsed.error().text);
         return;
     }
-    auto info = std::make_shared<mesos::v1::Task>(reported);
-    info->mutable_agent_id()->set_value(agent.id.value);
-    if (const auto lost = framework.unreachable_tasks.find(key.second);
-        lost != framework.unreachable_tasks.end() && info->statuses_size() == 0) {
-        *info->mutable_statuses() = lost->second->statuses();
-    }
-    const bool running = !is_terminal(info->state());
-    Task task{.info = info,
-              .agent = agent.id,
-              .resources = with_role(framework, std::move(*parsed)),
-              .charged = running,
-              .launched_on = {}};
-    if (running) {
-        charge_reported(turn, agent, framework.id, task.resources, before);
-    }
-    add_task(turn, framework, agent, std::move(task));
+    Resources resources = with_role(framework, std::move(*parsed));
+    const bool running = !is_terminal(reported.state());
+    if (running) charge_reported(turn, agent, framework.id, resources, before);
+    add_task(turn, framework, agent,
+             Task{.info = record_of(framework, agent.id, reported),
+                  .agent = agent.id,
+                  .resources = framework.shapes.share(std::move(resources)),
+                  .charged = running,
+                  .launched_on = {}});
     if (!running) return;
     if (before.was_lost) {
         forget_presumed_end(framework, key.second, agent.id);
-        announce_return(turn, framework, agent, *info);
+        announce_return(turn, framework, agent, *framework.tasks.at(key.second).info.message());
     }
     // It was reported lost when the connection broke, for ever: without checkpointing a framework
     // does not expect tasks to survive that.

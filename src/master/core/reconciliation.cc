@@ -13,16 +13,17 @@ namespace {
 // The state that was forwarded last, not a newer one whose update the framework has not seen. A
 // task that this master launched is in staging until then, though its agent may have come back with
 // it.
-mesos::v1::TaskState told_state(const Task& task) {
-    if (task.info->has_status_update_state()) return task.info->status_update_state();
-    return task.launched_on == LinkId{} ? task.info->state() : mesos::v1::TASK_STAGING;
+mesos::v1::TaskState told_state(const Task& task, const mesos::v1::Task& info) {
+    if (info.has_status_update_state()) return info.status_update_state();
+    return task.launched_on == LinkId{} ? info.state() : mesos::v1::TASK_STAGING;
 }
 
 void send_latest(Turn& turn, const Framework& framework, const Task& task) {
-    const mesos::v1::Task& info = *task.info;
+    const auto held = task.info.message();
+    const mesos::v1::Task& info = *held;
     mesos::v1::TaskStatus status =
         make_status({.task = TaskId{info.task_id().value()},
-                     .state = told_state(task),
+                     .state = told_state(task, info),
                      .reason = mesos::v1::TaskStatus::REASON_RECONCILIATION,
                      .message = "Reconciliation: Latest task state",
                      .agent = task.agent},

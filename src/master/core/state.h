@@ -20,7 +20,9 @@
 #include "master/core/pending.h"
 #include "master/core/publish.h"
 #include "master/core/removal_queue.h"
+#include "master/core/resource_shapes.h"
 #include "master/core/tally.h"
+#include "master/core/task_record.h"
 #include "master/core/timers.h"
 #include "mesos/v1/allocator/allocator.pb.h"
 #include "resources/resources.h"
@@ -35,9 +37,9 @@ struct Task {
     /// `state` is the newest the agent told; `status_update_state` that of the last update
     /// forwarded (absent before the first); `statuses` the last of each run of equal states,
     /// without data.
-    std::shared_ptr<const mesos::v1::Task> info;
+    TaskRecord info;
     AgentId agent;
-    Resources resources;   // With allocation role.
+    std::shared_ptr<const Resources> resources;  // With allocation role; never null on an agent.
     bool charged = false;  // Whether `resources` count as used in the ledger: until terminal.
     LinkId launched_on;    // Where RunTask was sent; 0 for a task that an agent reported.
 };
@@ -76,6 +78,7 @@ struct Framework {
     std::optional<Instant> teardown_due;
 
     std::map<TaskId, Task> tasks;
+    ResourceShapes shapes;  // Of its tasks.
     /// Lost sight of with their agents; bounded, the oldest go first. They block their ids.
     std::map<TaskId, std::shared_ptr<const mesos::v1::Task>> unreachable_tasks;
     std::deque<TaskId> unreachable_order;  // The same ids, oldest first.

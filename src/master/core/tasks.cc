@@ -34,7 +34,7 @@ std::shared_ptr<const mesos::v1::Task> detach(Turn& turn, Framework& framework, 
                                               std::map<TaskId, Task>::iterator it) {
     TEPUI_ASSERT(it != framework.tasks.end() && it->second.agent == agent.id);
     TEPUI_ASSERT_WHY(!it->second.charged, "a task leaves only after its resources were freed");
-    std::shared_ptr<const mesos::v1::Task> info = std::move(it->second.info);
+    std::shared_ptr<const mesos::v1::Task> info = it->second.info.message();
     --gauge(turn, info->state());
     const TaskKey key{framework.id, it->first};
     agent.tasks.erase(key);
@@ -49,7 +49,7 @@ std::shared_ptr<const mesos::v1::Task> detach(Turn& turn, Framework& framework, 
 void free_resources(Turn& turn, Framework& framework, Agent& agent, Task& task) {
     if (!task.charged) return;
     task.charged = false;
-    release_used(turn, agent, framework.id, task.resources);
+    release_used(turn, agent, framework.id, *task.resources);
 }
 
 void push_completed(Turn& turn, Framework& framework, std::shared_ptr<const mesos::v1::Task> info) {
@@ -79,7 +79,7 @@ void push_unreachable(Turn& turn, Framework& framework, const TaskId& id,
 // task changed.
 bool enter_state(Turn& turn, Framework& framework, Agent& agent, Task& task,
                  mesos::v1::TaskState state, const mesos::v1::TaskStatus* why) {
-    const mesos::v1::TaskState old = task.info->state();
+    const mesos::v1::TaskState old = task.info.state();
     if (old == state || is_terminal(old)) return false;
     edit(task.info).set_state(state);
     --gauge(turn, old);
@@ -87,7 +87,7 @@ bool enter_state(Turn& turn, Framework& framework, Agent& agent, Task& task,
     if (!is_terminal(state)) return true;
     count_end(turn, framework, state, why);
     if (!agent.pending_kills.empty()) {
-        agent.pending_kills.erase(TaskKey{framework.id, TaskId{task.info->task_id().value()}});
+        agent.pending_kills.erase(TaskKey{framework.id, TaskId{task.info.task_id()}});
     }
     free_resources(turn, framework, agent, task);
     return true;
@@ -95,20 +95,20 @@ bool enter_state(Turn& turn, Framework& framework, Agent& agent, Task& task,
 
 void record_update(Turn& turn, Framework& framework, Agent& agent,
                    const link::StatusUpdate& update) {
-    const TaskKey key{framework.id, TaskId{update.status().task_id().value()}};
+    TaskKey key{framework.id, TaskId{update.status().task_id().value()}};
     const auto it = framework.tasks.find(key.second);
     if (it == framework.tasks.end() || it->second.agent != agent.id) return;
-    // Agents repeat an update till it is acknowledged; operators are told once.
-    const bool repeated = it->second.info->status_update_uuid() == update.status().uuid() &&
-                          it->second.info->state() == update.latest_state();
     mesos::v1::Task& task = edit(it->second.info);
+    // Agents repeat an update till it is acknowledged; operators are told once.
+    const bool repeated = task.status_update_uuid() == update.status().uuid() &&
+                          task.state() == update.latest_state();
     record_status(task, update.status());
     task.set_status_update_state(update.status().state());
     task.set_status_update_uuid(update.status().uuid());
     const bool newest = update.status().state() == update.latest_state();
     enter_state(turn, framework, agent, it->second, update.latest_state(),
                 newest ? &update.status() : nullptr);
-    if (!repeated) publish_task_updated(turn, framework.id, *it->second.info, update.status());
+    if (!repeated) publish_task_updated(turn, framework.id, task, update.status());
     turn.changed(key);
 }
 
@@ -152,13 +152,13 @@ void send_update(Turn& turn, const Framework& framework, mesos::v1::TaskStatus s
 }
 
 void add_task(Turn& turn, Framework& framework, Agent& agent, Task task) {
-    const TaskId id{task.info->task_id().value()};
+    const TaskId id{task.info.task_id()};
     const TaskKey key{framework.id, id};
     if (framework.unreachable_tasks.erase(id) > 0) {
         std::erase(framework.unreachable_order, id);
         --turn.state.unreachable_task_count;
     }
-    ++gauge(turn, task.info->state());
+    ++gauge(turn, task.info.state());
     agent.tasks.insert(key);
     const auto [at, added] = framework.tasks.emplace(id, std::move(task));
     TEPUI_ASSERT_WHY(added, "a task id is active at most once");
@@ -166,6 +166,24 @@ void add_task(Turn& turn, Framework& framework, Agent& agent, Task task) {
     turn.changed(key);
     turn.changed(framework.id);
     turn.changed(agent.id);
+}
+
+void pack_quiet_tasks(State& state) {
+    const auto pack = [](Task& task) {
+        if (task.info.state() == mesos::v1::TASK_RUNNING) task.info.pack();
+    };
+    if (state.changes.everything) {
+        for (auto& [id, framework] : state.frameworks) {
+            for (auto& [task_id, task] : framework.tasks) pack(task);
+        }
+        return;
+    }
+    for (const TaskKey& key : state.changes.tasks) {
+        const auto framework = state.frameworks.find(key.first);
+        if (framework == state.frameworks.end()) continue;
+        const auto task = framework->second.tasks.find(key.second);
+        if (task != framework->second.tasks.end()) pack(task->second);
+    }
 }
 
 void set_state(Turn& turn, Framework& framework, Agent& agent, const TaskId& id,
@@ -184,7 +202,7 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
     const auto it = framework.tasks.find(status.task);
     TEPUI_ASSERT(it != framework.tasks.end());
     Task& task = it->second;
-    if (is_terminal(task.info->state())) {
+    if (is_terminal(task.info.state())) {
         // Nobody acknowledged its end: an agent that comes back and tells it is heard.
         edit(task.info).clear_status_update_uuid();
         push_completed(turn, framework, detach(turn, framework, agent, it));
@@ -192,15 +210,15 @@ void end_task(Turn& turn, Framework& framework, Agent& agent, MasterStatus statu
     }
     status.agent = agent.id;
     mesos::v1::TaskStatus made = make_status(status, turn.now.wall);
-    if (task.info->has_executor_id()) *made.mutable_executor_id() = task.info->executor_id();
     {
         mesos::v1::Task& edited = edit(task.info);
+        if (edited.has_executor_id()) *made.mutable_executor_id() = edited.executor_id();
         record_status(edited, made);
         edited.set_status_update_state(status.state);
         edited.clear_status_update_uuid();
     }
     set_state(turn, framework, agent, status.task, status.state, &made);
-    publish_task_updated(turn, framework.id, *task.info, made);
+    publish_task_updated(turn, framework.id, *task.info.message(), made);
     free_resources(turn, framework, agent, task);  // TASK_UNREACHABLE is not terminal.
     if (framework.phase != Framework::Phase::removing) {
         send_update(turn, framework, std::move(made));
@@ -289,9 +307,10 @@ void on_acknowledge(Turn& turn, Framework& framework,
     const TaskId id{acknowledge.task_id().value()};
     const auto it = framework.tasks.find(id);
     if (it == framework.tasks.end() || it->second.agent != agent->id) return;
-    const mesos::v1::Task& task = *it->second.info;
-    if (task.status_update_uuid() == acknowledge.uuid() &&
-        is_terminal(task.status_update_state()) && is_terminal(task.state())) {
+    if (!is_terminal(it->second.info.state())) return;
+    const auto task = it->second.info.message();
+    if (task->status_update_uuid() == acknowledge.uuid() &&
+        is_terminal(task->status_update_state())) {
         push_completed(turn, framework, detach(turn, framework, *agent, it));
     }
 }

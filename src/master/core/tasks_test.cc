@@ -363,6 +363,26 @@ TEST(Changes, NameWhatASnapshotHasToReadAnew) {
     EXPECT_GT(changes.version, 0u);
 }
 
+TEST(Changes, TasksThatRunArePackedWhenTheyAreTaken) {
+    Cluster cluster;
+    Core& core = cluster.shell.core();
+    core.take_changes();
+    EXPECT_FALSE(cluster.task().info.is_packed()) << "in staging it is about to change";
+    cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_RUNNING);
+    const mesos::v1::Task before = *cluster.task().info;
+    core.take_changes();
+    ASSERT_TRUE(cluster.task().info.is_packed());
+    EXPECT_EQ(cluster.task().info->SerializeAsString(), before.SerializeAsString());
+
+    cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_FINISHED);
+    core.take_changes();
+    EXPECT_FALSE(cluster.task().info.is_packed());
+    EXPECT_EQ(cluster.task().info->statuses_size(), before.statuses_size() + 1);
+    cluster.scheduler.acknowledge(cluster.scheduler.updates().back());
+    ASSERT_EQ(cluster.framework().completed_tasks.size(), 1u);
+    EXPECT_EQ(cluster.framework().completed_tasks[0]->state(), mesos::v1::TASK_FINISHED);
+}
+
 TEST(Timers, ComeDueInOrder) {
     Timers timers;
     const TimerKey a{TimerKey::Kind::ping, "a"};

@@ -38,13 +38,14 @@ const std::string& Item::v1_json() const {
     });
 }
 
-const std::string& Item::v1_bytes() const {
+std::string_view Item::v1_bytes() const {
+    if (const std::string_view kept = kept_bytes(); !kept.empty()) return kept;
     return v1_bytes_.get([this] { return v1_message()->SerializePartialAsString(); });
 }
 
 void TaskItem::render_legacy(std::string& out) const {
     wire::JsonWriter json(out);
-    daemon::write_task(json, *info);
+    daemon::write_task(json, *info.message());
 }
 
 void OfferItem::render_legacy(std::string& out) const {

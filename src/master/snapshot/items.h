@@ -1,9 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -15,18 +16,28 @@
 // rendered on the readers' threads at most once each.
 namespace tepui::master {
 
-/// Text that is made when it is first asked for. Any thread.
+/// Text that is made when it is first asked for. Any thread; of two that ask at once each makes it,
+/// and one is kept. Takes a pointer until then: most items are never shown in most forms.
 class LazyText {
 public:
+    LazyText() = default;
+    LazyText(const LazyText&) = delete;
+    LazyText& operator=(const LazyText&) = delete;
+    ~LazyText() { delete text_.load(std::memory_order_acquire); }
+
     template <typename Render>
     const std::string& get(const Render& render) const {
-        std::call_once(once_, [&] { text_ = render(); });
-        return text_;
+        if (const auto* text = text_.load(std::memory_order_acquire)) return *text;
+        auto made = std::make_unique<const std::string>(render());
+        const std::string* first = nullptr;
+        if (text_.compare_exchange_strong(first, made.get(), std::memory_order_acq_rel)) {
+            return *made.release();
+        }
+        return *first;
     }
 
 private:
-    mutable std::once_flag once_;
-    mutable std::string text_;
+    mutable std::atomic<const std::string*> text_{nullptr};
 };
 
 /// Something that appears in lists of both APIs, with its renderings.
@@ -38,11 +49,13 @@ public:
     const std::string& legacy_json() const;
     const std::string& v1_json() const;
     /// The v1 message in protobuf.
-    const std::string& v1_bytes() const;
+    std::string_view v1_bytes() const;
 
 protected:
     virtual void render_legacy(std::string& out) const = 0;
     virtual std::shared_ptr<const google::protobuf::Message> v1_message() const = 0;
+    /// v1_bytes(), where they are kept anyway; else empty.
+    virtual std::string_view kept_bytes() const { return {}; }
 
 private:
     LazyText legacy_json_;
@@ -52,18 +65,19 @@ private:
 
 class TaskItem final : public Item {
 public:
-    explicit TaskItem(std::shared_ptr<const mesos::v1::Task> task) : info(std::move(task)) {}
+    explicit TaskItem(TaskRecord task) : info(std::move(task)) {}
 
-    const std::shared_ptr<const mesos::v1::Task> info;
+    const TaskRecord info;
 
     /// When the task's first status came; what /tasks sorts by.
-    double first_timestamp() const {
-        return info->statuses_size() > 0 ? info->statuses(0).timestamp() : 0;
-    }
+    double first_timestamp() const { return info.first_timestamp(); }
 
 protected:
     void render_legacy(std::string& out) const override;
-    std::shared_ptr<const google::protobuf::Message> v1_message() const override { return info; }
+    std::shared_ptr<const google::protobuf::Message> v1_message() const override {
+        return info.message();
+    }
+    std::string_view kept_bytes() const override { return info.bytes(); }
 };
 
 class OfferItem final : public Item {

@@ -223,15 +223,14 @@ std::string render_frameworks(const Snapshot& snapshot, const std::optional<std:
 std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query) {
     TaskItems tasks;
     snapshot.visit_all_tasks([&](const std::shared_ptr<const TaskItem>& task) {
-        if (query.framework_id && task->info->framework_id().value() != *query.framework_id) return;
-        if (query.task_id && task->info->task_id().value() != *query.task_id) return;
+        if (query.framework_id && task->info.framework_id() != *query.framework_id) return;
+        if (query.task_id && task->info.task_id() != *query.task_id) return;
         tasks.push_back(task);
     });
     // Ids break ties, so that pages of equal times don't overlap.
     const auto order = [](const TaskItem& task) {
-        return std::make_tuple(task.first_timestamp(),
-                               std::string_view(task.info->task_id().value()),
-                               std::string_view(task.info->framework_id().value()));
+        return std::make_tuple(task.first_timestamp(), task.info.task_id(),
+                               task.info.framework_id());
     };
     std::sort(tasks.begin(), tasks.end(), [&](const auto& a, const auto& b) {
         return query.ascending ? order(*a) < order(*b) : order(*b) < order(*a);

@@ -43,9 +43,11 @@ public:
             it->second = std::move(value);
             return;
         }
-        entries.insert(it, Entry{key, std::move(value)});
+        const auto place = it - entries.begin();
+        make_room(entries);
+        entries.insert(entries.begin() + place, Entry{key, std::move(value)});
         ++size_;
-        if (entries.size() > page_entries_max) split(at);
+        if (entries.size() > page_entries_max) split(at, static_cast<std::size_t>(place));
     }
 
     void erase(const Key& key) {
@@ -121,12 +123,22 @@ private:
         return *page;
     }
 
-    void split(std::size_t at) {
+    /// For one more, and few to spare: there are many pages.
+    static void make_room(std::vector<Entry>& entries) {
+        if (entries.size() < entries.capacity()) return;
+        entries.reserve(std::min(page_entries_max + 1, entries.size() * 5 / 4 + 4));
+    }
+
+    /// In the middle; but where the newest entry is the last (`place`), as when keys ascend, it
+    /// begins the next page, so that the full ones stay full.
+    void split(std::size_t at, std::size_t place) {
         auto& entries = pages_[at]->entries;
-        const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(entries.size() / 2);
+        const std::size_t left = place + 1 == entries.size() ? place : entries.size() / 2;
+        const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(left);
         std::vector<Entry> right(std::make_move_iterator(middle),
                                  std::make_move_iterator(entries.end()));
         entries.erase(middle, entries.end());
+        entries.shrink_to_fit();
         pages_.insert(pages_.begin() + static_cast<std::ptrdiff_t>(at) + 1,
                       std::make_shared<Page>(Page{generation_, std::move(right)}));
     }

@@ -63,14 +63,14 @@ std::string render_state_summary(const Snapshot& snapshot) {
     std::unordered_map<std::string_view, StateCounts> by_agent;
     std::unordered_map<std::string_view, StateCounts> by_framework;
     snapshot.visit_all_tasks([&](const std::shared_ptr<const TaskItem>& task) {
-        const mesos::v1::Task& info = *task->info;
+        const TaskRecord& info = task->info;
         const auto state = static_cast<std::size_t>(info.state());
-        StateCounts& of_agent = by_agent[info.agent_id().value()];
+        StateCounts& of_agent = by_agent[info.agent_id()];
         ++of_agent.by_state[state];
-        of_agent.others.insert(info.framework_id().value());
-        StateCounts& of_framework = by_framework[info.framework_id().value()];
+        of_agent.others.insert(info.framework_id());
+        StateCounts& of_framework = by_framework[info.framework_id()];
         ++of_framework.by_state[state];
-        of_framework.others.insert(info.agent_id().value());
+        of_framework.others.insert(info.agent_id());
     });
 
     std::string out;
