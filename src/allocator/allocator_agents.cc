@@ -14,6 +14,16 @@ bool is_elsewhere(const std::optional<mesos::v1::DomainInfo>& master,
     return master->fault_domain().region().name() != agent.domain().fault_domain().region().name();
 }
 
+/// What of an agent's info decides who may have it: constraints and the whitelist ask for no more,
+/// and there are many agents.
+mesos::v1::AgentInfo decisive_part(const mesos::v1::AgentInfo& info) {
+    mesos::v1::AgentInfo part;
+    part.set_hostname(info.hostname());
+    *part.mutable_attributes() = info.attributes();
+    if (info.has_domain()) *part.mutable_domain() = info.domain();
+    return part;
+}
+
 bool any_shared(const Resources& resources) {
     return std::any_of(resources.entries().begin(), resources.entries().end(),
                        [](const Resources::Entry& entry) { return entry.shared; });
@@ -73,7 +83,7 @@ void Allocator::Impl::add_agent(AgentOffering offering,
     agent.id = std::move(offering.agent);
     agent.handle = handle;
     agent.serial = next_serial_++;
-    agent.info = std::move(offering.info);
+    agent.info = decisive_part(offering.info);
     agent.unlisted = whitelist_ && !whitelist_->contains(agent.info.hostname());
     agent.active = !agent.unlisted;
     set_total(agent, offering.total);
@@ -122,7 +132,7 @@ void Allocator::Impl::remove_agent(const AgentId& id) {
 void Allocator::Impl::update_agent_info(const AgentId& id, const mesos::v1::AgentInfo& info) {
     auto* agent = find_agent(id);
     if (!agent) return;
-    agent->info = info;
+    agent->info = decisive_part(info);
     agent->judged.clear();
     agent->unwanted.clear();
     agent->unlisted = whitelist_ && !whitelist_->contains(info.hostname());
