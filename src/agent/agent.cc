@@ -170,9 +170,9 @@ public:
         if (backend_) backend_->executor_streams()->clear();
         if (link_) link_->stop();
         if (outlets_) outlets_->stop();
+        pool_.stop();                  // Its jobs use the containerizer.
         parts_.containerizer.reset();  // Its callbacks find a loop that takes nothing any more.
         if (has_left() && parts_.clear_machine) parts_.clear_machine();
-        pool_.stop();
         end({});
     }
 
