@@ -22,7 +22,8 @@ const Error store_broken{Errc::unavailable, "the master's registry failed: it is
 CoreLoop::CoreLoop(std::unique_ptr<Core> core, std::unique_ptr<coord::Store> store,
                    const env::Clock& clock, Outlets& outlets)
     : core_(std::move(core)),
-      take_changes_([this] { return core_->take_changes(); }),
+      changes_{.take = [this] { return core_->take_changes(); },
+               .pack = [this](const Changes& changes) { core_->pack(changes); }},
       store_(std::move(store)),
       clock_(clock),
       outlets_(outlets),
@@ -262,7 +263,7 @@ void CoreLoop::commit() {
 
 void CoreLoop::end_batch() {
     recovered_.store(core_->recovered(), std::memory_order_release);
-    outlets_.batch_ended(core_->state(), take_changes_);
+    outlets_.batch_ended(core_->state(), changes_);
     core_->publish_events(outlets_.publish(core_->take_published()));
     if (failed()) return;
     Instant due = core_->next_deadline();

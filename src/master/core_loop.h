@@ -11,12 +11,10 @@
 #include "daemon/batch_thread.h"
 #include "daemon/timings.h"
 #include "env/clock.h"
+#include "master/change_source.h"
 #include "master/core/core.h"
 
 namespace tepui::master {
-
-/// Core::take_changes().
-using TakeChanges = std::function<Changes()>;
 
 /// Where the effects of the core that leave the process go. Called on the loop's thread, in the
 /// order of the effects; must hand over and return.
@@ -30,9 +28,8 @@ public:
     virtual void close_agent_link(LinkId link) = 0;
     virtual void log(Severity severity, const std::string& text) = 0;
     /// A batch of events was stepped through; `state` may be read until this returns, and till
-    /// publish() does. `take_changes` (the loop's, for good) gives what changed since it was last
-    /// called: who can wait calls it later, and is told less of what came and went.
-    virtual void batch_ended(const State& state, const TakeChanges& take_changes) = 0;
+    /// publish() does. `changes` is the loop's, for good.
+    virtual void batch_ended(const State& state, const ChangeSource& changes) = 0;
     /// What operators are told of the batch that just ended; after batch_ended(). Gives whether
     /// anybody wants to hear of the next one.
     virtual bool publish(OperatorEvents events) {
@@ -146,7 +143,7 @@ private:
     bool failed() const;
 
     std::unique_ptr<Core> core_;
-    const TakeChanges take_changes_;
+    const ChangeSource changes_;
     std::unique_ptr<coord::Store> store_;
     const env::Clock& clock_;
     Outlets& outlets_;

@@ -24,7 +24,7 @@ public:
     void send_to_agent(LinkId, std::shared_ptr<const link::ToAgent>) override {}
     void close_agent_link(LinkId) override {}
     void log(Severity, const std::string&) override {}
-    void batch_ended(const State& state, const TakeChanges&) override {
+    void batch_ended(const State& state, const ChangeSource&) override {
         if (on_batch) on_batch();
         note([&] {
             ++batches;

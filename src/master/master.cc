@@ -110,10 +110,10 @@ public:
     }
     void close_agent_link(LinkId link) override { links_->close(link); }
     void log(Severity severity, const std::string& text) override { log_->write(severity, text); }
-    void batch_ended(const State& state, const TakeChanges& take_changes) override {
+    void batch_ended(const State& state, const ChangeSource& changes) override {
         links_->flush();
         streams_->flush();
-        hub_->batch_ended(state, take_changes);
+        hub_->batch_ended(state, changes);
     }
     bool publish(OperatorEvents events) override {
         return operator_streams_->publish(std::move(events), [this] { return hub_->now(); });

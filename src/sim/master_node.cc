@@ -93,7 +93,7 @@ void MasterNode::step(master::Event event) {
     check_inverse_offers();
     sharing_.check(core_->state());
     preemption_.check(core_->state());
-    core_->take_changes();  // As for snapshots: tasks that run are packed.
+    core_->pack(core_->take_changes());  // As for snapshots: tasks that run are packed.
     arm();
 }
 

@@ -152,7 +152,7 @@ private:
             std::chrono::steady_clock::now() - begun;
         step_ms_.push_back(took.count());
         master_seconds_ += static_cast<double>(took.count()) / 1000;
-        core_->take_changes();
+        core_->pack(core_->take_changes());
         perform(std::move(effects));
     }
 

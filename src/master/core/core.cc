@@ -381,10 +381,11 @@ void Core::publish_events(bool wanted) {
 OperatorEvents Core::take_published() { return std::exchange(state_->published, {}); }
 
 Changes Core::take_changes() {
-    pack_quiet_tasks(*state_);
     Changes taken = std::exchange(state_->changes, Changes{});
     taken.version = state_->version;
     return taken;
 }
+
+void Core::pack(const Changes& changes) { pack_quiet_tasks(*state_, changes); }
 
 }  // namespace tepui::master

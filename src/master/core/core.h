@@ -104,8 +104,10 @@ public:
     /// Everything there is to see, for snapshots.
     const State& state() const;
     /// What changed since the last call, for incremental snapshots. Readers that keep copies call
-    /// it after each batch of steps; it costs what changed. Tasks that run are packed then.
+    /// it after each batch of steps; it costs what changed.
     Changes take_changes();
+    /// Packs those of the tasks that changed which run, and are therefore expected to lie quiet.
+    void pack(const Changes& changes);
     /// From now on (or no more) notes what operators are told of; nothing is noted at first.
     void publish_events(bool wanted);
     /// What was noted since the last call, in the order in which it became so.

@@ -109,7 +109,7 @@ void BM_TaskLife(benchmark::State& bench) {
             acknowledge.mutable_acknowledge()->set_uuid("0123456789abcdef");
             world.step(SchedulerCalled{world.stream, std::move(acknowledge)});
         }
-        world.core->take_changes();
+        world.core->pack(world.core->take_changes());
     }
     bench.SetItemsProcessed(bench.iterations());
 }

@@ -277,6 +277,7 @@ void FuzzWorld::take_what_readers_take() {
     check_published(core_->take_published());
     const Changes changes = core_->take_changes();
     TEPUI_ASSERT(changes.version == core_->state().version);
+    core_->pack(changes);
 }
 
 void FuzzWorld::pass(Duration span) {

@@ -168,17 +168,17 @@ void add_task(Turn& turn, Framework& framework, Agent& agent, Task task) {
     turn.changed(agent.id);
 }
 
-void pack_quiet_tasks(State& state) {
+void pack_quiet_tasks(State& state, const Changes& changes) {
     const auto pack = [](Task& task) {
         if (task.info.state() == mesos::v1::TASK_RUNNING) task.info.pack();
     };
-    if (state.changes.everything) {
+    if (changes.everything) {
         for (auto& [id, framework] : state.frameworks) {
             for (auto& [task_id, task] : framework.tasks) pack(task);
         }
         return;
     }
-    for (const TaskKey& key : state.changes.tasks) {
+    for (const TaskKey& key : changes.tasks) {
         const auto framework = state.frameworks.find(key.first);
         if (framework == state.frameworks.end()) continue;
         const auto task = framework->second.tasks.find(key.second);

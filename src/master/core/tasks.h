@@ -29,9 +29,8 @@ void send_update(Turn& turn, const Framework& framework, mesos::v1::TaskStatus s
 /// `task.resources` to the ledger when task.charged is set.
 void add_task(Turn& turn, Framework& framework, Agent& agent, Task task);
 
-/// Packs the tasks that run, of those that changed since the changes were taken last: it is the
-/// right time, as the others are about to change once more.
-void pack_quiet_tasks(State& state);
+/// Packs the tasks that run, of those that changed: the others are about to change once more.
+void pack_quiet_tasks(State& state, const Changes& changes);
 
 /// The newest state of a task; a terminal one frees its resources and is final. `why`: the status
 /// that told it, if it is that of `state`.

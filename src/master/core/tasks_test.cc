@@ -363,19 +363,19 @@ TEST(Changes, NameWhatASnapshotHasToReadAnew) {
     EXPECT_GT(changes.version, 0u);
 }
 
-TEST(Changes, TasksThatRunArePackedWhenTheyAreTaken) {
+TEST(Changes, TasksThatRunArePacked) {
     Cluster cluster;
     Core& core = cluster.shell.core();
-    core.take_changes();
+    core.pack(core.take_changes());
     EXPECT_FALSE(cluster.task().info.is_packed()) << "in staging it is about to change";
     cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_RUNNING);
     const mesos::v1::Task before = *cluster.task().info;
-    core.take_changes();
+    core.pack(core.take_changes());
     ASSERT_TRUE(cluster.task().info.is_packed());
     EXPECT_EQ(cluster.task().info->SerializeAsString(), before.SerializeAsString());
 
     cluster.agent.update(cluster.scheduler.id, "t1", mesos::v1::TASK_FINISHED);
-    core.take_changes();
+    core.pack(core.take_changes());
     EXPECT_FALSE(cluster.task().info.is_packed());
     EXPECT_EQ(cluster.task().info->statuses_size(), before.statuses_size() + 1);
     cluster.scheduler.acknowledge(cluster.scheduler.updates().back());

@@ -1,5 +1,9 @@
 #include "master/snapshot/snapshot_hub.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "daemon/await_callback.h"
 
 namespace tepui::master {
@@ -7,9 +11,11 @@ namespace {
 
 /// So many changes are left to wait: a reader has to wait for some tens of milliseconds at most.
 constexpr std::size_t deferred_changes_max = 16'384;
-/// So many of them are caught up with after a batch, which the next one waits for: more than a
-/// batch of events makes.
+/// So many of them are caught up with after a batch, which the next one waits for.
 constexpr std::size_t batch_changes_max = 2'048;
+/// A reader waits for so many batches; then everything is caught up with at once, so that it is
+/// answered also when each batch makes more changes than that.
+constexpr int wanted_batches_max = 32;
 
 std::size_t count(const Changes& changes) {
     return changes.frameworks.size() + changes.agents.size() + changes.tasks.size() +
@@ -19,6 +25,19 @@ std::size_t count(const Changes& changes) {
 template <typename Set>
 void move_some(Set& from, Set& to, std::size_t& most) {
     for (; most > 0 && !from.empty(); --most) to.insert(to.end(), from.extract(from.begin()));
+}
+
+void add(Changes& to, Changes from) {
+    to.version = from.version;
+    to.frameworks.merge(from.frameworks);
+    to.agents.merge(from.agents);
+    to.tasks.merge(from.tasks);
+    to.offers.merge(from.offers);
+    to.completed_frameworks |= from.completed_frameworks;
+    to.weights |= from.weights;
+    to.quotas |= from.quotas;
+    to.maintenance |= from.maintenance;
+    to.priorities |= from.priorities;
 }
 
 /// Takes up to `most` ids out of `changes`, and all that is no list. As a snapshot is given away
@@ -89,28 +108,38 @@ std::shared_ptr<const Snapshot> SnapshotHub::now() {
     return builder_.publish();
 }
 
+void SnapshotHub::apply(const Changes& changes) {
+    changes_->pack(changes);  // First: the copy holds the same.
+    builder_.apply(*state_, changes);
+}
+
 void SnapshotHub::catch_up() {
-    builder_.apply(*state_, std::exchange(deferred_, {}));
-    builder_.apply(*state_, (*take_changes_)());
+    apply(std::exchange(deferred_, {}));
+    apply(changes_->take());
+    batches_wanted_ = 0;
 }
 
-// What nobody waits for is done a part a batch.
-void SnapshotHub::catch_up_some() {
-    if (state_->changes.everything) return catch_up();
-    if (count(state_->changes) > deferred_changes_max) {
-        builder_.apply(*state_, std::exchange(deferred_, (*take_changes_)()));
+/// Whether the copy is in step; unless it is `wanted`, that is not looked after while little waits.
+bool SnapshotHub::catch_up_some(bool wanted) {
+    const bool much = count(state_->changes) > deferred_changes_max;
+    const bool too_much = count(deferred_) > 2 * deferred_changes_max;
+    if (state_->changes.everything || too_much || batches_wanted_ == wanted_batches_max) {
+        catch_up();
+        return true;
     }
-    if (!deferred_.empty()) builder_.apply(*state_, take_some(deferred_, batch_changes_max));
+    if (wanted || much) add(deferred_, changes_->take());
+    if (wanted || !deferred_.empty()) apply(take_some(deferred_, batch_changes_max));
+    batches_wanted_ = wanted && !deferred_.empty() ? batches_wanted_ + 1 : 0;
+    return deferred_.empty();
 }
 
-void SnapshotHub::batch_ended(const State& state, const std::function<Changes()>& take_changes) {
+void SnapshotHub::batch_ended(const State& state, const ChangeSource& changes) {
     state_ = &state;
-    take_changes_ = &take_changes;
-    catch_up_some();
+    changes_ = &changes;
     std::vector<std::function<void(std::shared_ptr<const Snapshot>)>> snapshot_readers;
     std::vector<std::function<void(CoreNumbers)>> number_readers;
     std::function<void(const State&)> question;
-    bool more_questions = false;
+    bool more_to_do = false;
     {
         const std::scoped_lock lock(mutex_);
         snapshot_readers.swap(snapshot_readers_);
@@ -118,16 +147,21 @@ void SnapshotHub::batch_ended(const State& state, const std::function<Changes()>
         if (!questions_.empty()) {
             question = std::move(questions_.front());
             questions_.pop_front();
-            more_questions = !questions_.empty();
+            more_to_do = !questions_.empty();
         }
     }
-    if (!snapshot_readers.empty()) {
-        const auto snapshot = now();
+    const bool wanted = !snapshot_readers.empty();
+    if (const bool in_step = catch_up_some(wanted); wanted && in_step) {
+        const auto snapshot = builder_.publish();
         for (const auto& reader : snapshot_readers) reader(snapshot);
+    } else if (wanted) {
+        const std::scoped_lock lock(mutex_);
+        std::ranges::move(snapshot_readers, std::back_inserter(snapshot_readers_));
+        more_to_do = true;
     }
     for (const auto& reader : number_readers) reader(core_numbers(state));
     if (question) question(state);
-    if (more_questions) wake_loop_();
+    if (more_to_do) wake_loop_();
 }
 
 }  // namespace tepui::master

@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "master/change_source.h"
 #include "master/core_numbers.h"
 #include "master/snapshot/snapshot_builder.h"
 
@@ -16,9 +17,10 @@ namespace tepui::master {
 namespace asio = boost::asio;
 
 /// Where readers get snapshots. A reader gets one that is not older than its asking: it marks
-/// demand, wakes the loop and waits for the end of the next batch. The loop pays for handing out a
-/// pointer and for keeping the copy in step, which it does when somebody reads, or when enough has
-/// changed: what came and went in between costs nothing. Everything else runs at the reader's.
+/// demand, wakes the loop and waits for the end of a batch, mostly the next. The loop pays for
+/// handing out a pointer and for keeping the copy in step, which it does when somebody reads, or
+/// when enough has changed (what came and went in between costs nothing), and then in parts, so
+/// that no batch has to wait long. Everything else runs at the reader's.
 class SnapshotHub {
 public:
     /// `wake_loop` makes the loop end a batch soon.
@@ -38,16 +40,19 @@ public:
     /// while the executors of those readers still exist.
     void abandon_readers();
 
-    /// On the loop's thread, at the end of each batch. `take_changes`: of Outlets::batch_ended().
-    void batch_ended(const State& state, const std::function<Changes()>& take_changes);
+    /// On the loop's thread, at the end of each batch; as Outlets::batch_ended().
+    void batch_ended(const State& state, const ChangeSource& changes);
 
 private:
     void catch_up();
-    void catch_up_some();
+    bool catch_up_some(bool wanted);
+    void apply(const Changes& changes);
+    void answer_snapshot_readers();
 
     const State* state_ = nullptr;  // As of the batch that just ended.
-    const std::function<Changes()>* take_changes_ = nullptr;
+    const ChangeSource* changes_ = nullptr;
     Changes deferred_;         // Taken, and not yet applied.
+    int batches_wanted_ = 0;   // How long somebody has been waiting for the copy.
     SnapshotBuilder builder_;  // The loop's thread only.
     const std::function<void()> wake_loop_;
     std::mutex mutex_;

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
 namespace tepui::master {
 namespace {
 
@@ -20,15 +24,20 @@ protected:
             state_.changes.tasks.insert({FrameworkId{"f"}, task_id(i)});
         }
     }
-    void end_batch() { hub_.batch_ended(state_, take_changes_); }
+    void end_batch() { hub_.batch_ended(state_, changes_); }
 
     State state_;
     int taken_ = 0;
-    SnapshotHub hub_{std::make_shared<MasterFacts>(), [] {}};
-    const std::function<Changes()> take_changes_ = [this] {
-        ++taken_;
-        return std::exchange(state_.changes, Changes{});
-    };
+    std::size_t packed_ = 0;
+    int wakes_ = 0;
+    SnapshotHub hub_{std::make_shared<MasterFacts>(), [this] { ++wakes_; }};
+    const ChangeSource changes_{
+        .take =
+            [this] {
+                ++taken_;
+                return std::exchange(state_.changes, Changes{});
+            },
+        .pack = [this](const Changes& changes) { packed_ += changes.tasks.size(); }};
 };
 
 TEST_F(SnapshotHubTest, WhatNobodyReadsIsNotTaken) {
@@ -55,9 +64,39 @@ TEST_F(SnapshotHubTest, ManyChangesAreTakenThoughNobodyReads) {
     end_batch();
     EXPECT_EQ(taken_, 1);
     EXPECT_TRUE(state_.changes.empty());
+    EXPECT_EQ(packed_, 2'048u) << "a part a batch";
+    end_batch();
+    EXPECT_EQ(packed_, 4'096u);
     state_.changes.everything = true;
     end_batch();
     EXPECT_EQ(taken_, 2);
+    EXPECT_EQ(packed_, 20'000u);
+}
+
+TEST_F(SnapshotHubTest, WhoReadsWaitsForSomeBatchesAtMost) {
+    end_batch();
+    hub_.now();
+    asio::io_context io;
+    std::shared_ptr<const Snapshot> read;
+    asio::co_spawn(
+        io, [&]() -> asio::awaitable<void> { read = co_await hub_.current(); }, asio::detached);
+    io.poll();
+    change_tasks(0, 5'000);
+    change_weight(2);
+    io.poll();
+    EXPECT_FALSE(read);
+    EXPECT_EQ(wakes_, 2) << "by the reader, and for the rest";
+    int batches = 1;
+    for (; !read && batches < 100; ++batches) {
+        change_tasks(batches * 5'000, (batches + 1) * 5'000);  // More than what a batch applies.
+        change_weight(batches);
+        io.restart();
+        io.poll();
+    }
+    ASSERT_TRUE(read);
+    EXPECT_GT(batches, 3);
+    EXPECT_EQ(read->version, state_.version);
+    EXPECT_EQ(read->weight_of("a"), batches - 1);
 }
 
 TEST_F(SnapshotHubTest, WhoReadsSeesWhatIsStillBeingAppliedToo) {
