@@ -227,13 +227,18 @@ std::string render_tasks(const Snapshot& snapshot, const TasksQuery& query) {
         if (query.task_id && task->info.task_id() != *query.task_id) return;
         tasks.push_back(task);
     });
-    // Ids break ties, so that pages of equal times don't overlap.
-    const auto order = [](const TaskItem& task) {
-        return std::make_tuple(task.first_timestamp(), task.info.task_id(),
-                               task.info.framework_id());
+    // Ids break ties, so that pages of equal times don't overlap; they are searched for in what is
+    // packed, so only then.
+    const auto ids = [](const TaskItem& task) {
+        return std::make_pair(task.info.task_id(), task.info.framework_id());
+    };
+    const auto before = [&](const TaskItem& a, const TaskItem& b) {
+        if (a.first_timestamp() != b.first_timestamp())
+            return a.first_timestamp() < b.first_timestamp();
+        return ids(a) < ids(b);
     };
     std::sort(tasks.begin(), tasks.end(), [&](const auto& a, const auto& b) {
-        return query.ascending ? order(*a) < order(*b) : order(*b) < order(*a);
+        return query.ascending ? before(*a, *b) : before(*b, *a);
     });
     const std::size_t begin = std::min(query.offset, tasks.size());
     std::size_t count = tasks.size() - begin;

@@ -40,7 +40,7 @@ void write_tasks(V1Writer& writer, const Snapshot& snapshot, int number,
     using Tasks = Response::GetTasks;
     writer.begin_message("get_tasks", number);
     const auto add = [&](const TaskItem& task) {
-        if (filter.passes_task(*task.info.message())) writer.add(task);
+        if (filter.empty() || filter.passes_task(*task.info.message())) writer.add(task);
     };
     const auto add_all = [&](const Snapshot::TaskMap& tasks) {
         tasks.for_each([&](const TaskKey&, const auto& task) { add(*task); });
