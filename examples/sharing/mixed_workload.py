@@ -43,7 +43,7 @@ class Workload(Scheduler):
 
     def __init__(self, port, role):
         self.shape, self.wanted, self.launched, self.running = SHAPES[role], 0, 0, set()
-        self.suppressed = False
+        self.suppressed = self.leaving = False
         self.plan = threading.RLock()
         super().__init__(port, role, roles=[role], capabilities=("MULTI_ROLE", "PARTITION_AWARE", "RESERVATION_REFINEMENT"))
 
@@ -77,6 +77,8 @@ class Workload(Scheduler):
     def _answer(self, offer):
         free = {r["name"]: r["scalar"]["value"] for r in offer["resources"] if r["type"] == "SCALAR"}
         with self.plan:
+            if self.leaving:
+                return
             count = min(self.wanted, self.shape.fits(free))
             tasks = [self._next_task(offer) for _ in range(count)]
             self.wanted -= count
@@ -89,6 +91,11 @@ class Workload(Scheduler):
                 self.suppressed = True
                 self.call("SUPPRESS", {})
 
+    def teardown(self):
+        with self.plan:
+            self.leaving = True  # Offers that are on the way are the master's again.
+            super().teardown()
+
     def _next_task(self, offer):
         self.launched += 1
         name = f"{offer['allocation_info']['role']}-{self.launched}"
@@ -98,7 +105,7 @@ class Workload(Scheduler):
 
     def _note(self, status):
         with self.plan:
-            if status["state"] not in TERMINAL or status["task_id"]["value"] not in self.running:
+            if self.leaving or status["state"] not in TERMINAL or status["task_id"]["value"] not in self.running:
                 return
             self.running.discard(status["task_id"]["value"])
             if status["state"] not in ("TASK_FINISHED", "TASK_KILLED"):
