@@ -1,10 +1,14 @@
 """Fixtures that e2e and compat tests share."""
 import os
+import signal
 
 import pytest
 
 from harness.cluster import TEPUI, Cluster
 from harness.scheduler import Scheduler
+
+# A shell that runs tests in the background has them ignore SIGINT, and so would what they start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session):
